@@ -1,0 +1,252 @@
+/**
+ * What the rooms promise each other. Contracts are talkative, implementations quiet.
+ * Every promise here is kept by one contract suite in `test/contract`, run on every implementation.
+ */
+
+import type { SluiceError } from './errors.ts';
+import type { Handshake, NewRecord, RefusedMessage, Seq, Source, StoredRecord } from './record.ts';
+import type { Stream } from './stream.ts';
+
+/** A part of the gateway with a life. Constructors only assign; `start` does the work and may fail. */
+export interface Stage {
+  start(signal: AbortSignal): Promise<void>;
+  /** Never rejects, never hangs. Safe to call when `start` failed or was never called. */
+  stop(): Promise<void>;
+}
+
+// ── sources → ingest ────────────────────────────────────────────────────────────────────────────────────────────
+
+/** One unit as it arrived, not yet judged. */
+export interface Message {
+  readonly source: Source;
+  /** MQTT topic or serial port. */
+  readonly channel: string;
+  readonly payload: Uint8Array;
+  /** For QoS 2 only: what recognises a repeated PUBLISH. */
+  readonly handshake: Handshake | null;
+}
+
+/** What became of a message. All four may be acknowledged: sending it again cannot help. */
+export type Acceptance =
+  | { readonly kind: 'accepted'; readonly device: string; readonly firstSeq: Seq; readonly count: number }
+  /** A repeated QoS 2 PUBLISH: what it carried is stored already. */
+  | { readonly kind: 'duplicate'; readonly device: string }
+  /** Kept aside and counted. */
+  | { readonly kind: 'refused'; readonly reason: string }
+  /** No route knows the topic: nothing is stored. */
+  | { readonly kind: 'local' };
+
+/** The door: judges messages and stores what is good. */
+export interface Intake {
+  /**
+   * Resolves when what the message became would survive a power cut; in the order of the calls, refused and
+   * local ones included, so that acknowledgements keep the order of receipt [MQTT-4.6.0-2].
+   * Stays pending while nothing can be stored. Rejects only when the store is gone for good.
+   */
+  accept(message: Message): Promise<Acceptance>;
+  /** Resolves, in order, once everything accepted before it has resolved; stores nothing. */
+  settled(): Promise<void>;
+  /** Forgets one open handshake, or with packetId null all of a client. Resolves when that is on disk. */
+  release(clientId: string, packetId: number | null): Promise<void>;
+}
+
+// ── ingest → store ──────────────────────────────────────────────────────────────────────────────────────────────
+
+/** What one message asks of the log. */
+export type LogEntry =
+  | { readonly kind: 'records'; readonly records: readonly NewRecord[]; readonly handshake: Handshake | null }
+  | { readonly kind: 'refused'; readonly message: RefusedMessage }
+  | { readonly kind: 'release'; readonly clientId: string; readonly packetId: number | null }
+  /** Stores nothing; resolves in its place in the order. */
+  | { readonly kind: 'barrier' };
+
+/** The records of one entry have consecutive seqs from `firstSeq`. `firstSeq` 0: nothing was stored. */
+export interface Appended {
+  readonly firstSeq: Seq;
+  readonly duplicate: boolean;
+}
+
+export interface LogWriter {
+  /**
+   * Resolves only when the entry would survive a power cut (`durability: full`), in the order of the calls.
+   * All records of an entry are stored, or none. Everything that waits is committed together, without linger.
+   * Stays pending while nothing can be stored (disk full, `whenFull: block`).
+   */
+  append(entry: LogEntry): Promise<Appended>;
+}
+
+// ── store → uplink ──────────────────────────────────────────────────────────────────────────────────────────────
+
+/** A reader of the log that feeds an upstream; it has its own cursor. */
+export interface LaneId {
+  readonly uplink: string;
+  readonly stream: Stream;
+}
+
+/** A record that the upstream can never take. */
+export interface Rejection {
+  readonly seq: Seq;
+  /** Stable, `snake_case`: `message_too_large`, `invalid_record`, … */
+  readonly reason: string;
+  readonly detail: string;
+}
+
+export interface ReadLimit {
+  readonly maxRecords: number;
+  /** At least one record is returned, however large. */
+  readonly maxBytes: number;
+}
+
+export interface Batch {
+  readonly records: readonly StoredRecord[];
+  /** Seq of the last record looked at, whether it is in `records` or not; `after` when there was none. */
+  readonly upTo: Seq;
+  /** Seqs whose CRC did not hold; they are not in `records`. */
+  readonly damaged: readonly Seq[];
+}
+
+/** Oldest first, removes nothing; every call is one short read. Synchronous: lives on a thread that may block. */
+export interface LogReader {
+  read(stream: Stream, after: Seq, limit: ReadLimit): Batch;
+}
+
+export interface Settlement {
+  readonly lane: LaneId;
+  /** The lane's cursor before; another value means a bug, and the store refuses. */
+  readonly from: Seq;
+  readonly upTo: Seq;
+  /** Records in (from, upTo] that the upstream confirmed. */
+  readonly deliveredCount: number;
+  readonly rejected: readonly Rejection[];
+}
+
+/** The lane side of the store. */
+export interface LaneLog {
+  /** The lane's cursor; makes the lane, beginning at `oldest` or `now`, when it is new. */
+  open(lane: LaneId, from: 'oldest' | 'now'): Promise<Seq>;
+  /** Resolves when the stream has a record after `after`, or when the signal is aborted. */
+  wait(stream: Stream, after: Seq, signal: AbortSignal): Promise<void>;
+  /**
+   * Takes (cursor, upTo] in flight: no limit removes them until settled or released.
+   * Resolves with the lane's cursor, which has moved past `from` when a limit dropped records before the claim.
+   */
+  claim(lane: LaneId, upTo: Seq): Promise<Seq>;
+  release(lane: LaneId): Promise<void>;
+  /** Moves the cursor, counts, and stores the rejects, in one transaction. Resolves when that is on disk. */
+  settle(settlement: Settlement): Promise<void>;
+}
+
+// ── uplink → upstream ───────────────────────────────────────────────────────────────────────────────────────────
+
+/** What an upstream made of a batch. Always a prefix: order within a stream is kept. */
+export interface Outcome {
+  /** Every record up to here is delivered, or named in `rejected`. The seq before the batch when none is. */
+  readonly upTo: Seq;
+  readonly rejected: readonly Rejection[];
+  /** Why the rest stays; null when nothing stays. `retryable: false` blocks the uplink until somebody mends it. */
+  readonly error: SluiceError | null;
+}
+
+export interface SendOptions {
+  readonly deadlineMs: number;
+  readonly signal: AbortSignal;
+}
+
+export interface Upstream {
+  /** May fail; the forwarder tries again with back-off and jitter, for ever. */
+  open(signal: AbortSignal): Promise<void>;
+  /** Records of one lane, in seq order, at least one. Always settles by its deadline; never rejects. */
+  send(lane: LaneId, after: Seq, records: readonly StoredRecord[], options: SendOptions): Promise<Outcome>;
+  /** Last seq of the lane that the upstream itself holds, when it can tell (same epoch only). */
+  position?(lane: LaneId): Promise<Seq | undefined>;
+  /** Never hangs, never rejects. */
+  close(options: { readonly deadlineMs: number }): Promise<void>;
+}
+
+/** `blocked`: waits for people; `down`: tries again by itself. */
+export type LinkState = 'connecting' | 'up' | 'down' | 'blocked' | 'paused' | 'stopped';
+
+export interface LinkStatus {
+  readonly state: LinkState;
+  /** In plain words, with what to do; null when all is well. */
+  readonly reason: string | null;
+  readonly code: string | null;
+  /** Milliseconds since 1970. */
+  readonly since: number;
+  /** When the next attempt is due, or null. */
+  readonly retryAt: number | null;
+  readonly lastDeliveredAt: number | null;
+  /** Records per second, over the last ten seconds. */
+  readonly rate: number;
+}
+
+// ── store → everybody who asks ──────────────────────────────────────────────────────────────────────────────────
+
+export interface StreamStats {
+  readonly stream: Stream;
+  /** Records ever accepted into this log. */
+  readonly acceptedCount: number;
+  /** Records still in the log. */
+  readonly storedCount: number;
+  readonly lastSeq: Seq;
+  readonly oldestReceivedAt: number | null;
+}
+
+/** For each lane: accepted = delivered + rejected + dropped + pending, always and exactly. */
+export interface LaneStats {
+  readonly uplink: string;
+  readonly stream: Stream;
+  readonly cursor: Seq;
+  readonly acceptedCount: number;
+  readonly deliveredCount: number;
+  readonly rejectedCount: number;
+  readonly droppedCount: number;
+  readonly droppedByReason: Readonly<Record<string, number>>;
+  readonly pendingCount: number;
+  readonly oldestPendingAt: number | null;
+}
+
+export interface LogStats {
+  readonly epoch: string;
+  readonly streams: readonly StreamStats[];
+  readonly lanes: readonly LaneStats[];
+  /** Database, write-ahead log and reserve file. */
+  readonly bytes: number;
+  readonly maxBytes: number;
+  readonly freeBytes: number;
+  readonly keepFreeBytes: number;
+  readonly refusedCount: number;
+  readonly rejectsCount: number;
+  readonly writtenBytes: number;
+  /** Why nothing can be stored now, or null. */
+  readonly full: string | null;
+}
+
+// ── devices → store ─────────────────────────────────────────────────────────────────────────────────────────────
+
+/** A device as `state.db` keeps it. */
+export interface DeviceRow {
+  readonly id: string;
+  /** SHA-256 of the secret, hexadecimal; null when it cannot log in. */
+  readonly secretHash: string | null;
+  readonly firstSeenAt: number | null;
+  readonly lastSeenAt: number | null;
+  /** Latest values, as JSON that only `devices` reads. */
+  readonly latest: string | null;
+}
+
+/** The small, precious file: what is known apart from the records. Every write resolves when it is on disk. */
+export interface StateStore {
+  loadDevices(): Promise<readonly DeviceRow[]>;
+  putSecret(id: string, secretHash: string): Promise<void>;
+  /** False when there was no such device. */
+  removeDevice(id: string): Promise<boolean>;
+  /** False when the client id belongs to another owner. The empty owner is the anonymous one. */
+  claimClientId(clientId: string, owner: string, at: number): Promise<boolean>;
+  /** What derives from the log, with the seq it was derived up to; one transaction. Secrets stay as they are. */
+  saveSeen(rows: readonly DeviceRow[], upTo: Seq): Promise<void>;
+  /** The seq given to the last `saveSeen`; 0 when there was none. */
+  seenUpTo(): Promise<Seq>;
+  setPaused(uplink: string, paused: boolean): Promise<void>;
+  pausedUplinks(): Promise<readonly string[]>;
+}

@@ -1,0 +1,122 @@
+/**
+ * The bytes of one record, the same from the door to the uplink: packed once by `ingest`, stored as one blob,
+ * read again by every cursor. Little-endian.
+ *
+ * | offset | bytes | what |
+ * |---|---|---|
+ * | 0 | 4 | CRC-32 of everything behind it, seeded with the seq (so a body under a wrong seq is noticed) |
+ * | 4 | 1 | format version, 1 |
+ * | 5 | 1 | flags: bit 0 observedAt present · bit 1 event type present · bits 2–3 time quality · bits 4–5 content type |
+ * | 6 | 8 | receivedAt, float64 milliseconds |
+ * | 14 | 1 | length of the device id |
+ * | 15 | 2 | length of the channel |
+ * | 17 | 0 or 8 | observedAt, float64 milliseconds |
+ * | … | 0 or 1 | length of the event type |
+ * | … | … | device (ASCII), channel (UTF-8), event type (UTF-8), value (to the end) |
+ */
+
+import { Buffer } from 'node:buffer';
+import { crc32 } from 'node:zlib';
+import { SluiceError } from './errors.ts';
+import type { ContentType, NewRecord, Seq, StoredRecord, TimeQuality } from './record.ts';
+import type { Stream } from './stream.ts';
+
+const VERSION = 1;
+const FIXED_BYTES = 17;
+const HAS_OBSERVED = 1;
+const HAS_EVENT_TYPE = 2;
+const QUALITIES: readonly TimeQuality[] = ['synced', 'unsynced', 'corrected'];
+const CONTENT_TYPES: readonly ContentType[] = ['application/json', 'text/plain', 'application/octet-stream'];
+
+/** Bytes that `writeRecord` will need, or more: text counts with its longest UTF-8 form. */
+export function maxEncodedBytes(record: NewRecord): number {
+  const text = record.device.length + 3 * (record.channel.length + (record.eventType?.length ?? 0));
+  return FIXED_BYTES + 9 + text + record.value.byteLength;
+}
+
+/** Writes the record at `offset`, without its CRC; returns the offset behind it. */
+export function writeRecord(target: Buffer, offset: number, record: NewRecord): number {
+  const observed = record.observedAt !== null;
+  const typed = record.eventType !== null;
+  target[offset + 4] = VERSION;
+  target[offset + 5] =
+    (observed ? HAS_OBSERVED : 0) |
+    (typed ? HAS_EVENT_TYPE : 0) |
+    (QUALITIES.indexOf(record.timeQuality) << 2) |
+    (CONTENT_TYPES.indexOf(record.contentType) << 4);
+  target.writeDoubleLE(record.receivedAt, offset + 6);
+  let end = offset + FIXED_BYTES;
+  if (record.observedAt !== null) end = target.writeDoubleLE(record.observedAt, end);
+  const typeLengthAt = end;
+  if (typed) end += 1;
+  const deviceBytes = target.write(record.device, end, 'latin1');
+  end += deviceBytes;
+  const channelBytes = target.write(record.channel, end, 'utf8');
+  end += channelBytes;
+  target[offset + 14] = deviceBytes;
+  target.writeUInt16LE(channelBytes, offset + 15);
+  if (record.eventType !== null) {
+    const typeBytes = target.write(record.eventType, end, 'utf8');
+    target[typeLengthAt] = typeBytes;
+    end += typeBytes;
+  }
+  target.set(record.value, end);
+  return end + record.value.byteLength;
+}
+
+/** Puts the CRC in front, once the seq is known. */
+export function sealRecord(body: Buffer, seq: Seq): void {
+  body.writeUInt32LE(checksum(body, seq), 0);
+}
+
+export function isIntact(body: Buffer, seq: Seq): boolean {
+  return body.byteLength >= FIXED_BYTES && body[4] === VERSION && body.readUInt32LE(0) === checksum(body, seq);
+}
+
+function checksum(body: Buffer, seq: Seq): number {
+  return crc32(body.subarray(4), seq >>> 0);
+}
+
+/** The gateway's time of acceptance, without decoding the rest. */
+export function receivedAtOf(body: Buffer): number {
+  return body.readDoubleLE(6);
+}
+
+/**
+ * Reads a sealed record. The value is a view into `body`, not a copy.
+ * @throws SluiceError `record_damaged` when the CRC does not hold.
+ */
+export function readRecord(stream: Stream, seq: Seq, body: Buffer): StoredRecord {
+  if (!isIntact(body, seq)) {
+    throw new SluiceError(`record ${seq} of ${stream} is damaged`, { code: 'record_damaged' });
+  }
+  const flags = body.readUInt8(5);
+  let at = FIXED_BYTES;
+  const observedAt = flags & HAS_OBSERVED ? body.readDoubleLE(at) : null;
+  if (observedAt !== null) at += 8;
+  const typeLength = flags & HAS_EVENT_TYPE ? body.readUInt8(at) : -1;
+  if (typeLength >= 0) at += 1;
+  const channelAt = at + body.readUInt8(14);
+  const typeAt = channelAt + body.readUInt16LE(15);
+  const valueAt = typeAt + Math.max(typeLength, 0);
+  return {
+    seq,
+    stream,
+    device: body.toString('latin1', at, channelAt),
+    receivedAt: receivedAtOf(body),
+    observedAt,
+    timeQuality: QUALITIES[(flags >> 2) & 3] ?? 'unsynced',
+    contentType: CONTENT_TYPES[(flags >> 4) & 3] ?? 'application/octet-stream',
+    eventType: typeLength >= 0 ? body.toString('utf8', typeAt, valueAt) : null,
+    channel: body.toString('utf8', channelAt, typeAt),
+    value: body.subarray(valueAt),
+  };
+}
+
+/** A sealed body of its own, for tests and rare single records such as gaps. */
+export function encodeRecord(record: NewRecord, seq: Seq): Buffer {
+  const buffer = Buffer.allocUnsafe(maxEncodedBytes(record));
+  const body = buffer.subarray(0, writeRecord(buffer, 0, record));
+  sealRecord(body, seq);
+  return body;
+}

@@ -1,0 +1,54 @@
+import type { Stream } from './stream.ts';
+
+/** Place in the log. Only grows, never repeats, never restarts. A safe integer, first one 1. */
+export type Seq = number;
+
+/** How far `receivedAt` can be trusted. `corrected`: set right after the first synchronisation. */
+export type TimeQuality = 'synced' | 'unsynced' | 'corrected';
+
+export type ContentType = 'application/json' | 'text/plain' | 'application/octet-stream';
+
+/** A message that was found good, before it is stored. All times are UTC, in milliseconds since 1970. */
+export interface NewRecord {
+  readonly stream: Stream;
+  /** Device id; empty only in a gap that sums up many devices. */
+  readonly device: string;
+  /** The gateway's clock at acceptance. */
+  readonly receivedAt: number;
+  /** The device's own time of observation, or null when it gave none. */
+  readonly observedAt: number | null;
+  readonly timeQuality: TimeQuality;
+  readonly contentType: ContentType;
+  /** The last part of `devices/{id}/events/{type}`, else null. */
+  readonly eventType: string | null;
+  /** Where it came in: MQTT topic or serial port. For a gap: the uplink that it concerns. */
+  readonly channel: string;
+  readonly value: Uint8Array;
+}
+
+/** An accepted message: validated, durably stored. */
+export interface StoredRecord extends NewRecord {
+  readonly seq: Seq;
+}
+
+/**
+ * An inbound QoS 2 exchange [MQTT-4.3.3]: open from the first PUBLISH until PUBREL. Stored in the same
+ * transaction as the record, so that a repeated PUBLISH is recognised over a crash.
+ */
+export interface Handshake {
+  readonly clientId: string;
+  readonly packetId: number;
+}
+
+/** A message that cannot be what its topic says: kept aside and counted, never a record. */
+export interface RefusedMessage {
+  readonly source: Source;
+  /** Stable, `snake_case`. */
+  readonly reason: string;
+  readonly channel: string;
+  readonly receivedAt: number;
+  readonly payload: Uint8Array;
+}
+
+/** Adapters that bring data in. */
+export type Source = 'mqtt' | 'serial' | 'http';

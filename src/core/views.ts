@@ -1,0 +1,104 @@
+/** What the API, `sluice status` and the metrics read. Implemented by `devices` and by the composition root. */
+
+import type { LinkStatus, LogStats } from './ports.ts';
+import type { Seq } from './record.ts';
+
+export type MetricValue = number | string | boolean | null;
+
+/** The newest value of one metric. Times are UTC milliseconds. */
+export interface LatestMetric {
+  readonly metric: string;
+  readonly value: MetricValue;
+  readonly seq: Seq;
+  readonly receivedAt: number;
+  readonly observedAt: number | null;
+}
+
+export interface DeviceView {
+  readonly id: string;
+  readonly online: boolean;
+  /** True when it has a secret, so it can log in on listeners that ask for one. */
+  readonly provisioned: boolean;
+  readonly firstSeenAt: number | null;
+  readonly lastSeenAt: number | null;
+  readonly metricCount: number;
+}
+
+export interface DeviceDirectory {
+  /** In the order of their ids, those behind `after` (exclusive; '' for the beginning), at most `limit`. */
+  list(after: string, limit: number): readonly DeviceView[];
+  get(id: string): DeviceView | undefined;
+  latest(id: string): readonly LatestMetric[] | undefined;
+  count(): number;
+}
+
+/** Provisioning: who may log in. */
+export interface DeviceRegistry {
+  /**
+   * Gives the device a secret (256 random bits in base64url when none is given) and returns it; only its hash is kept.
+   * @throws SluiceError `device_exists`, `bad_device_id`, `too_many_devices`, `weak_secret`
+   */
+  add(id: string, secret?: string): Promise<string>;
+  /** Takes the secret and all that is known of the device away. False when there was none. */
+  remove(id: string): Promise<boolean>;
+}
+
+/** Who may speak, asked by `sources`. */
+export interface AccessControl {
+  /** Constant time in the secret. */
+  authenticate(device: string, secret: string): boolean;
+  /** A client id belongs to the first identity that uses it (null: anonymous). False when somebody else has it. */
+  claimClientId(clientId: string, identity: string | null): Promise<boolean>;
+}
+
+/** Told by `sources` when a session that speaks for a device comes and goes. */
+export interface Presence {
+  online(device: string): void;
+  offline(device: string): void;
+  /** Every device known at start, so that a retained `offline` can stand for it. */
+  known(): Iterable<string>;
+}
+
+export interface UplinkView {
+  readonly name: string;
+  readonly type: 'kafka' | 'file';
+  readonly link: LinkStatus;
+}
+
+export interface UplinkControl {
+  list(): readonly UplinkView[];
+  /** False when there is no uplink of that name. Survives a restart. */
+  pause(name: string): Promise<boolean>;
+  resume(name: string): Promise<boolean>;
+}
+
+export interface GatewayInfo {
+  readonly id: string;
+  readonly epoch: string;
+  readonly version: string;
+  readonly startedAt: number;
+  readonly clock: 'synced' | 'unsynced' | 'unknown';
+  readonly platform: { readonly node: string; readonly arch: string; readonly kernel: string };
+  readonly dataDir: string;
+}
+
+export interface HealthPart {
+  readonly name: string;
+  readonly status: 'ok' | 'degraded' | 'failed';
+  readonly reason: string | null;
+}
+
+/** Everything the API needs; `gateway.ts` hands it over. */
+export interface GatewayViews {
+  readonly devices: DeviceDirectory;
+  readonly registry: DeviceRegistry;
+  readonly uplinks: UplinkControl;
+  info(): GatewayInfo;
+  /** A moment old at most (one second); never waits for the disk. */
+  stats(): LogStats;
+  health(): readonly HealthPart[];
+  /** MQTT clients connected now. */
+  mqttClientCount(): number;
+  /** Messages since the process started, by what became of them. */
+  messages(): { readonly refused: Readonly<Record<string, number>>; readonly denied: number; readonly local: number };
+}
