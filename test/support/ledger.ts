@@ -1,0 +1,55 @@
+/**
+ * What one simulated device sent and what it was told, record by record. Numbers grow in the order of sending,
+ * so order upstream is right exactly when the first occurrences ascend.
+ */
+export class Ledger {
+  readonly device: string;
+  #acked = new Uint8Array(1024);
+  #sentCount = 0;
+  #ackedCount = 0;
+
+  constructor(device: string) {
+    this.device = device;
+  }
+
+  get sentCount(): number {
+    return this.#sentCount;
+  }
+
+  get ackedCount(): number {
+    return this.#ackedCount;
+  }
+
+  /** The number of the next record, from 1. */
+  issue(): number {
+    this.#sentCount += 1;
+    if (this.#sentCount >= this.#acked.length) {
+      const larger = new Uint8Array(this.#acked.length * 2);
+      larger.set(this.#acked);
+      this.#acked = larger;
+    }
+    return this.#sentCount;
+  }
+
+  acknowledge(number: number): void {
+    if (this.#acked[number] === 1) return;
+    this.#acked[number] = 1;
+    this.#ackedCount += 1;
+  }
+
+  isAcked(number: number): boolean {
+    return this.#acked[number] === 1;
+  }
+}
+
+/** `c3-000000123`: the device and the number in its ledger. */
+export function recordId(device: string, number: number): string {
+  return `${device}-${String(number).padStart(9, '0')}`;
+}
+
+/** The reverse of `recordId`; undefined when the text is none. */
+export function parseRecordId(id: string): { readonly device: string; readonly number: number } | undefined {
+  const dash = id.lastIndexOf('-');
+  const number = Number(id.slice(dash + 1));
+  return dash > 0 && Number.isInteger(number) ? { device: id.slice(0, dash), number } : undefined;
+}
