@@ -1,7 +1,7 @@
 /** What the API, `sluice status` and the metrics read. Implemented by `devices` and by the composition root. */
 
 import type { LinkStatus, LogStats } from './ports.ts';
-import type { Seq } from './record.ts';
+import type { Seq, Source } from './record.ts';
 
 export type MetricValue = number | string | boolean | null;
 
@@ -12,6 +12,16 @@ export interface LatestMetric {
   readonly seq: Seq;
   readonly receivedAt: number;
   readonly observedAt: number | null;
+}
+
+/** What one accepted record says about its device. Times are UTC milliseconds. */
+export interface Observation {
+  readonly device: string;
+  readonly seq: Seq;
+  readonly receivedAt: number;
+  readonly observedAt: number | null;
+  /** The metrics of a telemetry record; null for every other stream. */
+  readonly metrics: Readonly<Record<string, MetricValue>> | null;
 }
 
 export interface DeviceView {
@@ -88,6 +98,20 @@ export interface HealthPart {
   readonly reason: string | null;
 }
 
+export interface RefusedCount {
+  readonly source: Source;
+  readonly reason: string;
+  readonly count: number;
+}
+
+export interface MessageCounts {
+  readonly refused: readonly RefusedCount[];
+  /** Publishes that were not allowed. */
+  readonly denied: number;
+  /** Topics that no route knows: handed to local subscribers only. */
+  readonly local: number;
+}
+
 /** Everything the API needs; `gateway.ts` hands it over. */
 export interface GatewayViews {
   readonly devices: DeviceDirectory;
@@ -100,5 +124,5 @@ export interface GatewayViews {
   /** MQTT clients connected now. */
   mqttClientCount(): number;
   /** Messages since the process started, by what became of them. */
-  messages(): { readonly refused: Readonly<Record<string, number>>; readonly denied: number; readonly local: number };
+  messages(): MessageCounts;
 }
