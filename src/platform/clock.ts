@@ -1,0 +1,115 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+
+/** `unknown`: this system cannot tell; counts as synced. */
+export type ClockState = 'synced' | 'unsynced' | 'unknown';
+
+export interface Clock {
+  /** UTC milliseconds since 1970. */
+  now(): number;
+  /** How far a time taken now can be trusted. */
+  quality(): 'synced' | 'unsynced';
+  state(): ClockState;
+  /** Resolves with the state as soon as it is not `unsynced`, after `maxMs`, or when the signal is aborted. */
+  waitForSync(maxMs: number, signal: AbortSignal): Promise<ClockState>;
+}
+
+export interface SystemClockOptions {
+  /** Made by systemd-timesyncd after the first synchronisation (systemd-timesyncd.service(8), FILES). */
+  readonly synchronizedFile?: string;
+  /** Exists when systemd is the init system (sd_booted(3)). */
+  readonly systemdDir?: string;
+  readonly timedatectl?: string;
+  readonly pollMs?: number;
+}
+
+const PROBE_DEADLINE_MS = 2_000;
+
+/**
+ * The system's clock. Once synchronised it stays `synced`. Until systemd has answered for the first time the state is
+ * `unsynced`: at boot, a board without a battery is more often wrong than right.
+ */
+export class SystemClock implements Clock {
+  readonly #options: Required<SystemClockOptions>;
+  #state: ClockState = 'unknown';
+  #timer: NodeJS.Timeout | undefined;
+  #watching: boolean = false;
+  readonly #waiting = new Set<() => void>();
+
+  constructor(options: SystemClockOptions = {}) {
+    this.#options = {
+      synchronizedFile: '/run/systemd/timesync/synchronized',
+      systemdDir: '/run/systemd/system',
+      timedatectl: 'timedatectl',
+      pollMs: 1_000,
+      ...options,
+    };
+  }
+
+  /** Returns at once; asks again in the background until the clock is synchronised. */
+  start(): void {
+    this.#watching = true;
+    if (existsSync(this.#options.synchronizedFile)) this.#set('synced');
+    else if (!existsSync(this.#options.systemdDir)) this.#set('unknown');
+    else {
+      this.#set('unsynced');
+      void this.#probe();
+    }
+  }
+
+  stop(): void {
+    this.#watching = false;
+    clearTimeout(this.#timer);
+    for (const wake of this.#waiting) wake();
+  }
+
+  now(): number {
+    return Date.now();
+  }
+
+  quality(): 'synced' | 'unsynced' {
+    return this.#state === 'unsynced' ? 'unsynced' : 'synced';
+  }
+
+  state(): ClockState {
+    return this.#state;
+  }
+
+  async waitForSync(maxMs: number, signal: AbortSignal): Promise<ClockState> {
+    if (this.#state !== 'unsynced' || signal.aborted) return this.#state;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const wake = () => resolve();
+    const timer = setTimeout(wake, maxMs);
+    this.#waiting.add(wake);
+    signal.addEventListener('abort', wake);
+    await promise;
+    clearTimeout(timer);
+    this.#waiting.delete(wake);
+    signal.removeEventListener('abort', wake);
+    return this.#state;
+  }
+
+  async #probe(): Promise<void> {
+    const state = existsSync(this.#options.synchronizedFile) ? 'synced' : await this.#ask();
+    if (!this.#watching) return;
+    this.#set(state);
+    if (state === 'unsynced') this.#timer = setTimeout(() => void this.#probe(), this.#options.pollMs).unref();
+  }
+
+  /** `NTPSynchronized` is the kernel's own flag, so it holds for chrony and ntpd too (timedatectl(1)). */
+  #ask(): Promise<ClockState> {
+    const { promise, resolve } = Promise.withResolvers<ClockState>();
+    const options = { timeout: PROBE_DEADLINE_MS, killSignal: 'SIGKILL' } as const;
+    execFile(this.#options.timedatectl, ['show', '-p', 'NTPSynchronized', '--value'], options, (error, stdout) => {
+      const answer = stdout.trim();
+      if (error === null && (answer === 'yes' || answer === 'no')) resolve(answer === 'yes' ? 'synced' : 'unsynced');
+      else resolve('unknown');
+    });
+    return promise;
+  }
+
+  #set(state: ClockState): void {
+    this.#state = state;
+    if (state !== 'unsynced') for (const wake of this.#waiting) wake();
+  }
+}

@@ -1,0 +1,151 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { LaneStats } from '../core/ports.ts';
+import type { GatewayViews } from '../core/views.ts';
+import { EventLoopDelay } from './event-loop-delay.ts';
+
+export interface HttpRequestLabels {
+  /** The route's pattern, never the path that was asked for. */
+  readonly route: string;
+  readonly method: string;
+  readonly status: number;
+}
+
+const LOOP_QUANTILES = [0.5, 0.99, 1];
+const COMMIT_BUCKETS_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
+const HTTP_BUCKETS_SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+/** Prometheus metrics of the process. Counts that others keep are copied when somebody asks, so they cost nothing before. */
+export class Metrics {
+  readonly contentType = Registry.PROMETHEUS_CONTENT_TYPE;
+  readonly #registry = new Registry();
+  readonly #loopDelay = new EventLoopDelay();
+  readonly #commitDuration = new Histogram({
+    name: 'sluice_buffer_commit_duration_seconds',
+    help: 'Time from handing a group of entries to the disk until it is safe there.',
+    buckets: COMMIT_BUCKETS_SECONDS,
+    registers: [this.#registry],
+  });
+  readonly #httpDuration = new Histogram({
+    name: 'sluice_http_request_duration_seconds',
+    help: 'Time to answer a request.',
+    labelNames: ['route', 'method', 'status'],
+    buckets: HTTP_BUCKETS_SECONDS,
+    registers: [this.#registry],
+  });
+  readonly #counters = {
+    refused: this.#counter('sluice_messages_refused_total', 'Messages that cannot be what their topic says.', [
+      'source',
+      'reason',
+    ]),
+    accepted: this.#counter('sluice_records_accepted_total', 'Records stored durably.', ['stream']),
+    delivered: this.#counter('sluice_records_delivered_total', 'Records confirmed by the upstream.', [
+      'uplink',
+      'stream',
+    ]),
+    rejected: this.#counter('sluice_records_rejected_total', 'Records the upstream can never take.', [
+      'uplink',
+      'stream',
+    ]),
+    dropped: this.#counter('sluice_records_dropped_total', 'Records removed undelivered by a limit.', [
+      'uplink',
+      'stream',
+      'reason',
+    ]),
+    written: this.#counter('sluice_buffer_written_bytes_total', 'Bytes written to the store.', []),
+  };
+  readonly #gauges = {
+    pending: this.#gauge('sluice_records_pending', 'Records that wait for the upstream.', ['uplink', 'stream']),
+    bytes: this.#gauge('sluice_buffer_bytes', 'Bytes the store takes on disk.', []),
+    oldestPending: this.#gauge(
+      'sluice_buffer_oldest_pending_seconds',
+      'Age of the oldest pending record, 0 when none is.',
+      ['uplink'],
+    ),
+    up: this.#gauge('sluice_uplink_up', '1 while the upstream can be reached.', ['uplink']),
+    lag: this.#gauge('sluice_uplink_lag_seconds', 'How far delivery is behind acceptance, 0 when all is delivered.', [
+      'uplink',
+    ]),
+    mqttClients: this.#gauge('sluice_mqtt_clients', 'MQTT clients connected.', []),
+    loopDelay: this.#gauge(
+      'sluice_event_loop_delay_seconds',
+      'Lateness of the main event loop since the last scrape.',
+      ['quantile'],
+    ),
+    clockSynced: this.#gauge('sluice_clock_synced', '1 when the clock is synchronised, or nobody can tell.', []),
+    buildInfo: this.#gauge('sluice_build_info', 'Always 1.', ['version', 'node', 'arch']),
+  };
+
+  start(): void {
+    collectDefaultMetrics({ register: this.#registry });
+    this.#loopDelay.start();
+  }
+
+  stop(): void {
+    this.#loopDelay.stop();
+  }
+
+  observeCommit(seconds: number): void {
+    this.#commitDuration.observe(seconds);
+  }
+
+  observeHttpRequest(labels: HttpRequestLabels, seconds: number): void {
+    this.#httpDuration.observe({ ...labels }, seconds);
+  }
+
+  /** The text exposition format, of this moment. */
+  render(views: GatewayViews, now: number): Promise<string> {
+    for (const metric of [...Object.values(this.#counters), ...Object.values(this.#gauges)]) metric.reset();
+    this.#copyBuffer(views);
+    this.#copyUplinks(views, now);
+    this.#copyGateway(views);
+    return this.#registry.metrics();
+  }
+
+  #copyBuffer(views: GatewayViews): void {
+    const stats = views.stats();
+    this.#gauges.bytes.set(stats.bytes);
+    this.#counters.written.inc(stats.writtenBytes);
+    for (const { stream, acceptedCount } of stats.streams) this.#counters.accepted.inc({ stream }, acceptedCount);
+    for (const lane of stats.lanes) this.#copyLane(lane);
+  }
+
+  #copyLane(lane: LaneStats): void {
+    const labels = { uplink: lane.uplink, stream: lane.stream };
+    this.#counters.delivered.inc(labels, lane.deliveredCount);
+    this.#counters.rejected.inc(labels, lane.rejectedCount);
+    for (const [reason, count] of Object.entries(lane.droppedByReason))
+      this.#counters.dropped.inc({ ...labels, reason }, count);
+    this.#gauges.pending.set(labels, lane.pendingCount);
+  }
+
+  #copyUplinks(views: GatewayViews, now: number): void {
+    const { lanes } = views.stats();
+    for (const { name, link } of views.uplinks.list()) {
+      const waiting = lanes.filter((lane) => lane.uplink === name).map((lane) => lane.oldestPendingAt ?? now);
+      const ageSeconds = Math.max(0, now - Math.min(now, ...waiting)) / 1000;
+      this.#gauges.up.set({ uplink: name }, link.state === 'up' ? 1 : 0);
+      this.#gauges.oldestPending.set({ uplink: name }, ageSeconds);
+      this.#gauges.lag.set({ uplink: name }, ageSeconds);
+    }
+  }
+
+  #copyGateway(views: GatewayViews): void {
+    const info = views.info();
+    for (const { source, reason, count } of views.messages().refused)
+      this.#counters.refused.inc({ source, reason }, count);
+    this.#gauges.mqttClients.set(views.mqttClientCount());
+    this.#gauges.clockSynced.set(info.clock === 'unsynced' ? 0 : 1);
+    this.#gauges.buildInfo.set({ version: info.version, node: info.platform.node, arch: info.platform.arch }, 1);
+    const delays = this.#loopDelay.take(LOOP_QUANTILES);
+    for (const [index, seconds] of delays.entries())
+      this.#gauges.loopDelay.set({ quantile: String(LOOP_QUANTILES[index]) }, seconds);
+  }
+
+  #counter<Label extends string>(name: string, help: string, labelNames: Label[]): Counter<Label> {
+    return new Counter({ name, help, labelNames, registers: [this.#registry] });
+  }
+
+  #gauge<Label extends string>(name: string, help: string, labelNames: Label[]): Gauge<Label> {
+    return new Gauge({ name, help, labelNames, registers: [this.#registry] });
+  }
+}

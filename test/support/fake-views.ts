@@ -1,0 +1,191 @@
+import { SluiceError } from '../../src/core/errors.ts';
+import type { LaneStats, LinkStatus, LogStats } from '../../src/core/ports.ts';
+import type {
+  DeviceDirectory,
+  DeviceRegistry,
+  DeviceView,
+  GatewayInfo,
+  GatewayViews,
+  HealthPart,
+  LatestMetric,
+  MessageCounts,
+  UplinkControl,
+  UplinkView,
+} from '../../src/core/views.ts';
+
+/** 2026-05-01T12:00:00Z: what the fakes take for now. */
+export const FAKE_NOW = Date.UTC(2026, 4, 1, 12);
+
+export function laneStats(changes: Partial<LaneStats> = {}): LaneStats {
+  return {
+    uplink: 'plant',
+    stream: 'telemetry',
+    cursor: 70,
+    acceptedCount: 100,
+    deliveredCount: 70,
+    rejectedCount: 2,
+    droppedCount: 8,
+    droppedByReason: { max_bytes: 5, max_age: 3 },
+    pendingCount: 20,
+    oldestPendingAt: FAKE_NOW - 90_000,
+    ...changes,
+  };
+}
+
+export function linkStatus(changes: Partial<LinkStatus> = {}): LinkStatus {
+  return {
+    state: 'up',
+    reason: null,
+    code: null,
+    since: FAKE_NOW - 3_600_000,
+    retryAt: null,
+    lastDeliveredAt: FAKE_NOW - 1_000,
+    rate: 10,
+    ...changes,
+  };
+}
+
+export function logStats(changes: Partial<LogStats> = {}): LogStats {
+  return {
+    epoch: 'a1b2c3',
+    streams: [
+      { stream: 'telemetry', acceptedCount: 100, storedCount: 90, lastSeq: 110, oldestReceivedAt: FAKE_NOW - 90_000 },
+      { stream: 'events', acceptedCount: 10, storedCount: 0, lastSeq: 12, oldestReceivedAt: null },
+    ],
+    lanes: [
+      laneStats(),
+      laneStats({
+        stream: 'events',
+        acceptedCount: 10,
+        deliveredCount: 10,
+        rejectedCount: 0,
+        droppedCount: 0,
+        droppedByReason: {},
+        pendingCount: 0,
+        oldestPendingAt: null,
+      }),
+    ],
+    bytes: 4_096,
+    maxBytes: 1_000_000,
+    freeBytes: 5_000_000,
+    keepFreeBytes: 500_000,
+    refusedCount: 3,
+    rejectsCount: 2,
+    writtenBytes: 123_456,
+    full: null,
+    ...changes,
+  };
+}
+
+/** Some devices in memory. */
+export class FakeDevices implements DeviceDirectory, DeviceRegistry {
+  readonly views = new Map<string, DeviceView>();
+  readonly latestOf = new Map<string, readonly LatestMetric[]>();
+
+  put(id: string, changes: Partial<DeviceView> = {}, latest: readonly LatestMetric[] = []): void {
+    const view = {
+      id,
+      online: false,
+      provisioned: false,
+      firstSeenAt: FAKE_NOW,
+      lastSeenAt: FAKE_NOW,
+      metricCount: latest.length,
+    };
+    this.views.set(id, { ...view, ...changes });
+    this.latestOf.set(id, latest);
+  }
+
+  list(after: string, limit: number): readonly DeviceView[] {
+    const ids = [...this.views.keys()].filter((id) => id > after).sort((a, b) => (a < b ? -1 : 1));
+    return ids.slice(0, limit).flatMap((id) => this.views.get(id) ?? []);
+  }
+
+  get(id: string): DeviceView | undefined {
+    return this.views.get(id);
+  }
+
+  latest(id: string): readonly LatestMetric[] | undefined {
+    return this.latestOf.get(id);
+  }
+
+  count(): number {
+    return this.views.size;
+  }
+
+  async add(id: string, secret = 'generated-secret-of-the-fake'): Promise<string> {
+    if (this.views.get(id)?.provisioned) throw new SluiceError(`device ${id} exists`, { code: 'device_exists' });
+    if (secret.length < 16) throw new SluiceError('too short', { code: 'weak_secret' });
+    this.put(id, { provisioned: true });
+    return secret;
+  }
+
+  async remove(id: string): Promise<boolean> {
+    return this.views.delete(id);
+  }
+}
+
+/** One uplink unless told otherwise. */
+export class FakeUplinks implements UplinkControl {
+  views: UplinkView[] = [{ name: 'plant', type: 'kafka', link: linkStatus() }];
+
+  list(): readonly UplinkView[] {
+    return this.views;
+  }
+
+  async pause(name: string): Promise<boolean> {
+    return this.#set(name, { state: 'paused', reason: 'paused by hand', code: 'paused' });
+  }
+
+  async resume(name: string): Promise<boolean> {
+    return this.#set(name, { state: 'connecting', reason: null, code: null });
+  }
+
+  #set(name: string, changes: Partial<LinkStatus>): boolean {
+    const known = this.views.some((view) => view.name === name);
+    this.views = this.views.map((view) => (view.name === name ? { ...view, link: linkStatus(changes) } : view));
+    return known;
+  }
+}
+
+/** A gateway that is well; a test changes what it needs. */
+export class FakeViews implements GatewayViews {
+  readonly devices = new FakeDevices();
+  readonly registry = this.devices;
+  readonly uplinks = new FakeUplinks();
+  currentStats: LogStats = logStats();
+  currentHealth: HealthPart[] = [{ name: 'store', status: 'ok', reason: null }];
+  currentInfo: GatewayInfo = {
+    id: 'greenhouse-pi',
+    epoch: 'a1b2c3',
+    version: '1.2.3',
+    startedAt: FAKE_NOW - 60_000,
+    clock: 'synced',
+    platform: { node: '24.0.0', arch: 'arm64', kernel: '6.12' },
+    dataDir: '/var/lib/sluice',
+  };
+  currentMessages: MessageCounts = {
+    refused: [{ source: 'mqtt', reason: 'not_json', count: 3 }],
+    denied: 4,
+    local: 5,
+  };
+
+  info(): GatewayInfo {
+    return this.currentInfo;
+  }
+
+  stats(): LogStats {
+    return this.currentStats;
+  }
+
+  health(): readonly HealthPart[] {
+    return this.currentHealth;
+  }
+
+  mqttClientCount(): number {
+    return 7;
+  }
+
+  messages(): MessageCounts {
+    return this.currentMessages;
+  }
+}

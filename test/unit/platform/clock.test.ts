@@ -1,0 +1,73 @@
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { SystemClock } from '../../../src/platform/clock.ts';
+
+let directory: string;
+let synchronizedFile: string;
+let clock: SystemClock;
+const never = new AbortController().signal;
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'sluice-clock-'));
+  synchronizedFile = join(directory, 'synchronized');
+});
+
+afterEach(() => {
+  clock.stop();
+  rmSync(directory, { recursive: true });
+});
+
+function startClock(answer: string | undefined): SystemClock {
+  const timedatectl = join(directory, 'timedatectl');
+  writeFileSync(timedatectl, answer === undefined ? '#!/bin/sh\nexit 1\n' : `#!/bin/sh\necho ${answer}\n`);
+  chmodSync(timedatectl, 0o755);
+  clock = new SystemClock({ synchronizedFile, systemdDir: directory, timedatectl, pollMs: 5 });
+  clock.start();
+  return clock;
+}
+
+describe('the clock', () => {
+  it('is synced when systemd says so by its file', () => {
+    writeFileSync(synchronizedFile, '');
+    startClock('no');
+    expect([clock.state(), clock.quality()]).toEqual(['synced', 'synced']);
+  });
+
+  it('is unsynced until the time service has answered', async () => {
+    startClock('yes');
+    expect([clock.state(), clock.quality()]).toEqual(['unsynced', 'unsynced']);
+    await vi.waitFor(() => expect(clock.state()).toBe('synced'));
+  });
+
+  it('asks again until the clock is synchronised', async () => {
+    startClock('no');
+    const waiting = clock.waitForSync(20_000, never);
+    writeFileSync(synchronizedFile, '');
+    expect(await waiting).toBe('synced');
+    expect(clock.quality()).toBe('synced');
+  });
+
+  it('counts as synced without waiting where nobody can tell', async () => {
+    clock = new SystemClock({ synchronizedFile, systemdDir: join(directory, 'none') });
+    clock.start();
+    expect(await clock.waitForSync(3_600_000, never)).toBe('unknown');
+    expect(clock.quality()).toBe('synced');
+  });
+
+  it('is unknown when the time service cannot answer', async () => {
+    startClock(undefined);
+    await vi.waitFor(() => expect(clock.state()).toBe('unknown'));
+  });
+
+  it('stops waiting at its deadline and when it is told to', async () => {
+    startClock('no');
+    expect(await clock.waitForSync(1, never)).toBe('unsynced');
+    const controller = new AbortController();
+    const waiting = clock.waitForSync(3_600_000, controller.signal);
+    controller.abort();
+    expect(await waiting).toBe('unsynced');
+    expect(await clock.waitForSync(3_600_000, controller.signal)).toBe('unsynced');
+  });
+});
