@@ -15,7 +15,7 @@ export class EventLoopDelay {
     this.#histogram.disable();
   }
 
-  /** Seconds of the given quantiles (0–1) since the last call. */
+  /** Seconds of the given quantiles (0–1) since the last call. The turn of the call itself is not counted. */
   take(quantiles: readonly number[]): readonly number[] {
     const seconds = quantiles.map((quantile) => this.#lateSeconds(this.#histogram.percentile(quantile * 100)));
     this.#histogram.reset();
