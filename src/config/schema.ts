@@ -1,0 +1,117 @@
+import { z } from 'zod';
+import { printable } from '../core/printable.ts';
+import { api } from './schema/api.ts';
+import { fileUplink } from './schema/file.ts';
+import { kafkaUplink } from './schema/kafka.ts';
+import { mqtt } from './schema/mqtt.ts';
+import { ALWAYS, choice, count, duration, path, section, size, text } from './schema/options.ts';
+
+const GATEWAY_ID = { pattern: /^[A-Za-z0-9._-]{1,128}$/, rule: '1 to 128 characters of A-Z a-z 0-9 . _ -' };
+
+const gateway = section({
+  id: text(GATEWAY_ID).optional().meta({
+    description:
+      'Name of this gateway in keys, headers and topics. When left out: host name and 6 digits of the machine-id, fixed at the first start.',
+    'x-type': GATEWAY_ID.rule,
+    'x-sample': 'greenhouse-pi',
+  }),
+  dataDir: path().prefault('/var/lib/sluice').meta({
+    description: 'Directory of everything that survives a restart. One gateway per directory.',
+    'x-type': 'path',
+  }),
+});
+
+const clock = section({
+  waitForSync: duration(
+    '30s',
+    'Forwarding waits so long for the first time synchronisation after a start. 0s: not at all.',
+    {
+      min: '0s',
+      max: '1d',
+    },
+  ),
+});
+
+const log = section({
+  level: choice(['debug', 'info', 'warn', 'error'], 'info', 'Least important kind of log line that is written.'),
+  format: choice(
+    ['auto', 'json', 'pretty'],
+    'auto',
+    'JSON lines or lines for people. `auto`: for people on a terminal.',
+  ),
+});
+
+const devices = section({
+  max: count(10_000, 'Devices known; messages of further ones are refused.', {
+    min: 1,
+    max: 1_000_000,
+    unit: 'devices',
+  }),
+  maxMetrics: count(256, 'Metrics of one device whose newest value is kept.', { min: 1, max: 10_000, unit: 'metrics' }),
+  staleAfter: duration('10m', 'Age from which a newest value is shown as stale.', { min: '1s', max: '365d' }),
+});
+
+const buffer = section({
+  maxBytes: size('2GiB', 'Limit of the buffer on disk.', { min: '1MiB', max: '16TiB' }),
+  maxAge: duration('30d', 'Age at which records are removed, delivered or not.', { min: '1s', max: '3650d' }),
+  keepFree: size('512MiB', 'Space of the file system that is left to others.', { min: '0B', max: '16TiB' }),
+  whenFull: choice(
+    ['drop_oldest', 'block'],
+    'drop_oldest',
+    'When a limit is met and nothing delivered is left to remove: drop the oldest records, counted and reported, or take nothing new.',
+  ),
+  durability: choice(
+    ['full', 'relaxed'],
+    'full',
+    '`full`: on disk before it is acknowledged. `relaxed`: faster, but a power cut may cost the last moments.',
+  ),
+  commitInterval: duration(
+    '0ms',
+    'Least time between two commits; spares a memory card, delays acknowledgements. 0ms: at once.',
+    {
+      min: '0ms',
+      max: '10s',
+    },
+  ),
+});
+
+/** One uplink, told apart by `type`. */
+export const uplinkSchema = z.discriminatedUnion('type', [kafkaUplink, fileUplink]);
+
+const uplinks = z
+  .array(uplinkSchema)
+  .max(32)
+  .superRefine((list: readonly unknown[], context) => {
+    const names = list.map(nameOf);
+    for (const [index, name] of names.entries()) {
+      if (name === undefined || names.indexOf(name) === index) continue;
+      context.addIssue({
+        code: 'custom',
+        path: [index, 'name'],
+        message: `"${printable(name)}" is the name of another uplink`,
+      });
+    }
+  }, ALWAYS)
+  .prefault([])
+  .meta({ description: 'Where records are forwarded to: none, one or several.' });
+
+/** The list may hold anything: the check runs beside all others. */
+function nameOf(uplink: unknown): string | undefined {
+  if (typeof uplink !== 'object' || uplink === null || !('name' in uplink)) return undefined;
+  return typeof uplink.name === 'string' ? uplink.name : undefined;
+}
+
+/** Every option there is. Input is what the YAML says; output has durations in milliseconds and sizes in bytes. */
+export const configSchema = section({
+  gateway: gateway.prefault({}).meta({ description: 'Who this gateway is, and where it keeps its data.' }),
+  clock: clock.prefault({}).meta({ description: 'Time.' }),
+  log: log.prefault({}).meta({ description: "The gateway's own log, on standard output." }),
+  mqtt: mqtt.prefault({}).meta({ description: 'The MQTT broker that devices connect to.' }),
+  devices: devices.prefault({}).meta({ description: 'What is remembered of the devices.' }),
+  buffer: buffer.prefault({}).meta({ description: 'The durable log on disk, and its limits.' }),
+  uplinks,
+  api: api.prefault({}).meta({ description: 'The REST API.' }),
+});
+
+export type Options = z.output<typeof configSchema>;
+export type UplinkOptions = z.output<typeof uplinkSchema>;

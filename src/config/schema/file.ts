@@ -1,0 +1,22 @@
+import { z } from 'zod';
+import { path, section, size } from './options.ts';
+import { commonOptions } from './uplink.ts';
+
+const { name, streams, from, typePrefix, batch, backoff } = commonOptions('file');
+
+/** Newline-delimited CloudEvents JSON in rotated files. */
+export const fileUplink = section({
+  name,
+  type: z.literal('file').meta({ description: 'The kind of uplink.', 'x-type': '`file`', examples: ['file'] }),
+  directory: path().optional().meta({
+    description: 'Where the files are written. When left out: `uplinks/{name}` in `gateway.dataDir`.',
+    'x-type': 'path',
+    'x-sample': '/media/usb',
+  }),
+  rotateBytes: size('64MiB', 'Size at which the next file is begun.', { min: '1KiB', max: '1TiB' }),
+  streams,
+  from,
+  typePrefix,
+  batch,
+  backoff,
+}).meta({ title: 'file', description: 'An uplink that writes newline-delimited CloudEvents JSON into files.' });

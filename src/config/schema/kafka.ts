@@ -1,0 +1,120 @@
+import { z } from 'zod';
+import { STREAMS, type Stream } from '../../core/stream.ts';
+import { isHost } from './listener.ts';
+import { choice, count, duration, flag, flagAbout, section, text } from './options.ts';
+import { template } from './template.ts';
+import { commonOptions } from './uplink.ts';
+
+const CLIENT_ID = { pattern: /^[\x20-\x7e]{1,255}$/, rule: '1 to 255 printable ASCII characters' };
+const BROKER = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/;
+
+function isBroker(address: string): boolean {
+  const [, bracketed, plain, port] = BROKER.exec(address) ?? [];
+  return isHost(bracketed ?? plain ?? '') && Number(port) >= 1 && Number(port) <= 65_535;
+}
+
+const TOPIC = {
+  known: ['gateway', 'stream'],
+  literal: /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/,
+  rule: 'a Kafka topic: 1 to 249 characters of A-Z a-z 0-9 . _ - and placeholders',
+};
+const KEY = {
+  known: ['gateway', 'device', 'stream'],
+  literal: /^[^\p{Cc}]{1,249}$/u,
+  rule: '1 to 249 characters and placeholders',
+};
+
+function topic(stream: Stream) {
+  return template(TOPIC)
+    .prefault('sluice.{stream}')
+    .meta({ description: `Kafka topic of the stream \`${stream}\`.`, 'x-type': 'template of `{gateway}` `{stream}`' });
+}
+
+const topics = section(
+  Object.fromEntries(STREAMS.map((stream) => [stream, topic(stream)])) as Record<Stream, ReturnType<typeof topic>>,
+)
+  .prefault({})
+  .meta({ description: 'Kafka topic of each stream. Several may share one.' });
+
+const brokers = z
+  .array(
+    z.string({ error: 'must be text: host:port' }).refine(isBroker, 'must be host:port such as kafka.example.net:9092'),
+  )
+  .min(1)
+  .max(64)
+  .meta({
+    description: 'Kafka brokers to begin with, `host:port`. The only option without a default.',
+    'x-type': 'list of `host:port`',
+    'x-sample': ['kafka.example.net:9092'],
+  });
+
+const newTopic = section({
+  partitions: count(-1, 'Partitions of a topic that is made; -1: what the broker has set.', {
+    min: -1,
+    max: 10_000,
+    unit: 'partitions',
+  }),
+  replicationFactor: count(-1, 'Copies of a topic that is made; -1: what the broker has set.', {
+    min: -1,
+    max: 100,
+    unit: 'copies',
+  }),
+});
+
+const createTopics = z
+  .union([flag(), newTopic], { error: 'must be true, false or a mapping of partitions and replicationFactor' })
+  .prefault(false)
+  .meta({
+    description: 'Whether missing topics are made: `false`, `true`, or a mapping that says how.',
+    'x-type': '`true`, `false` or a mapping',
+  });
+
+const { name, streams, from, typePrefix, batch, backoff } = commonOptions('kafka');
+
+export const kafkaUplink = section({
+  name,
+  type: z
+    .literal('kafka')
+    .optional()
+    .prefault('kafka')
+    .pipe(z.literal('kafka'))
+    .meta({ description: 'The kind of uplink.', 'x-type': '`kafka`' }),
+  brokers,
+  clientId: text(CLIENT_ID)
+    .prefault('sluice')
+    .meta({ description: "Client id, as it stands in the brokers' logs and quotas.", 'x-type': CLIENT_ID.rule }),
+  streams,
+  from,
+  delivery: choice(
+    ['at_least_once'],
+    'at_least_once',
+    'Every record arrives; one that is sent again carries the same `ce_id`.',
+  ),
+  order: choice(['strict'], 'strict', 'Records of a device arrive in the order of their acceptance, within a stream.'),
+  compression: choice(['none', 'gzip'], 'none', 'Compression of what is sent.'),
+  topics,
+  key: template(KEY).prefault('{gateway}/{device}').meta({
+    description: 'Key of each Kafka record. It decides the partition, and so whose order is kept.',
+    'x-type': 'template of `{gateway}` `{device}` `{stream}`',
+  }),
+  typePrefix,
+  timestamp: choice(
+    ['sent', 'observed'],
+    'sent',
+    "The Kafka record's own timestamp. `observed` is the device's time: old records may meet the topic's retention at once.",
+  ),
+  envelope: choice(
+    ['binary', 'structured'],
+    'binary',
+    'CloudEvents in headers, or the whole record as one CloudEvents JSON document.',
+  ),
+  channelHeader: flag().prefault(false).meta(flagAbout('Whether the header `ce_channel` names the MQTT topic.')),
+  createTopics,
+  batch,
+  backoff,
+  connectionTimeout: duration('10s', 'Time for a connection to a broker.', { min: '100ms', max: '10m' }),
+  requestTimeout: duration('30s', 'Time for an answer; after it the connection is thought dead.', {
+    min: '100ms',
+    max: '10m',
+  }),
+}).meta({ title: 'kafka', description: 'An uplink to Apache Kafka.' });

@@ -1,0 +1,59 @@
+import { z } from 'zod';
+import { isLoopback } from '../loopback.ts';
+import { checkDistinct, host, port } from './listener.ts';
+import { ALWAYS, count, duration, flag, flagAbout, section, size } from './options.ts';
+
+const listener = section({
+  host: host(),
+  port: port(1883),
+  anonymous: flag()
+    .optional()
+    .meta({
+      ...flagAbout(
+        'Whether clients may come without name and password. When left out: on a loopback address yes, elsewhere no. `true` elsewhere lets everybody on the network publish.',
+      ),
+      'x-sample': true,
+    }),
+}).transform(({ anonymous, ...rest }) => ({ ...rest, anonymous: anonymous ?? isLoopback(rest.host) }));
+
+export const mqtt = section({
+  listeners: z
+    .array(listener)
+    .max(16)
+    .superRefine(checkDistinct, ALWAYS)
+    .prefault([{}])
+    .meta({ description: 'Addresses where MQTT clients connect, over TCP. An empty list switches MQTT off.' }),
+  maxPacketSize: size('256KiB', 'Largest MQTT packet taken; a client that sends a larger one is disconnected.', {
+    min: '1KiB',
+    max: '64MiB',
+  }),
+  maxPacketSizeBeforeConnect: size('16KiB', 'The same, as long as a client has not been let in.', {
+    min: '128B',
+    max: '1MiB',
+  }),
+  maxClients: count(500, 'Clients connected at once; more are turned away.', { min: 1, max: 100_000, unit: 'clients' }),
+  maxPublishRate: count(5000, 'Messages per second of one client; over it the client is slowed down. 0: no limit.', {
+    min: 0,
+    max: 1_000_000,
+    unit: 'messages/s',
+  }),
+  maxQueuedMessages: count(1000, 'Messages kept for one client that is away and has a session; the oldest go first.', {
+    min: 0,
+    max: 1_000_000,
+    unit: 'messages',
+  }),
+  maxTopicLevels: count(16, 'Levels of a topic; a publish or subscription with more is refused.', {
+    min: 4,
+    max: 128,
+    unit: 'levels',
+  }),
+  drainTimeout: duration(
+    '10s',
+    'A subscriber that reads nothing for so long is disconnected, so that it stalls nobody.',
+    {
+      min: '100ms',
+      max: '1h',
+    },
+  ),
+  connectTimeout: duration('10s', 'Time for a new connection to send its CONNECT.', { min: '100ms', max: '10m' }),
+});

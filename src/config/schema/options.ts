@@ -1,0 +1,115 @@
+/**
+ * The kinds of options. Each call is the whole truth about one option: its check, its default as a person writes it,
+ * what it means. Validation, the JSON Schema, the example file and the documentation are made from these.
+ */
+
+import { z } from 'zod';
+import { DURATION_PATTERN, parseDuration, parseSize, SIZE_PATTERN } from '../units.ts';
+
+/** What the documentation shows beside the description. `x-type` is ready to print. */
+type About = {
+  readonly description: string;
+  readonly 'x-type': string;
+  readonly 'x-sample'?: unknown;
+};
+
+interface Span<T> {
+  readonly min: T;
+  readonly max: T;
+}
+
+/** Milliseconds, written `30s`. */
+export function duration(byDefault: string, description: string, span: Span<string>) {
+  const example = '500ms, 30s, 5m, 2h or 7d';
+  return quantity({ parse: parseDuration, pattern: DURATION_PATTERN, kind: 'a duration', example }, span)
+    .prefault(byDefault)
+    .meta({ description, 'x-type': `duration, ${span.min} to ${span.max}` } satisfies About);
+}
+
+/** Bytes, written `64KiB`. */
+export function size(byDefault: string, description: string, span: Span<string>) {
+  const example = '512B, 64KiB, 8MiB or 2GiB';
+  return quantity({ parse: parseSize, pattern: SIZE_PATTERN, kind: 'a size', example }, span)
+    .prefault(byDefault)
+    .meta({ description, 'x-type': `size, ${span.min} to ${span.max}` } satisfies About);
+}
+
+interface Quantity {
+  readonly parse: (text: string) => number | undefined;
+  readonly pattern: RegExp;
+  readonly kind: string;
+  readonly example: string;
+}
+
+function quantity({ parse, pattern, kind, example }: Quantity, span: Span<string>) {
+  const message = `must be ${kind} such as ${example}`;
+  const min = parse(span.min) ?? 0;
+  const max = parse(span.max) ?? Number.MAX_SAFE_INTEGER;
+  return z
+    .string({ error: message })
+    .regex(pattern, message)
+    .transform((text, context) => {
+      const value = parse(text);
+      if (value !== undefined && value >= min && value <= max) return value;
+      context.addIssue({ code: 'custom', message: `must be from ${span.min} to ${span.max}` });
+      return z.NEVER;
+    });
+}
+
+/** A whole number. Text that is one counts, so that a variable can hold it. */
+export function count(byDefault: number, description: string, options: Span<number> & { readonly unit: string }) {
+  const { min, max, unit } = options;
+  return z
+    .preprocess(
+      (value) => (typeof value === 'string' && /^-?\d+$/.test(value) ? Number(value) : value),
+      z.int().min(min).max(max),
+    )
+    .prefault(byDefault)
+    .meta({ description, 'x-type': `whole number (${unit}), ${min} to ${max}` } satisfies About);
+}
+
+/** `true` or `false`. Text that says so counts, so that a variable can hold it. */
+export function flag() {
+  return z.preprocess((value) => (value === 'true' ? true : value === 'false' ? false : value), z.boolean());
+}
+
+/** What the documentation says of a flag. */
+export function flagAbout(description: string): About {
+  return { description, 'x-type': '`true` or `false`' };
+}
+
+export function choice<const T extends string>(
+  values: readonly [T, ...T[]],
+  byDefault: NoInfer<T>,
+  description: string,
+) {
+  return z
+    .enum(values)
+    .prefault(byDefault)
+    .meta({ description, 'x-type': values.map((value) => `\`${value}\``).join(' or ') } satisfies About);
+}
+
+export interface TextRule {
+  readonly pattern: RegExp;
+  /** Completes "must be …". */
+  readonly rule: string;
+}
+
+export function text({ pattern, rule }: TextRule) {
+  return z.string({ error: `must be text: ${rule}` }).regex(pattern, `must be ${rule}`);
+}
+
+/** A path of the file system. Relative ones count from the configuration file's directory. */
+export function path() {
+  return text({ pattern: /^[^\0~][^\0]{0,1023}$/, rule: 'a path of 1 to 1,024 characters (~ is not replaced)' });
+}
+
+/** A mapping with exactly these options. */
+export function section<Shape extends z.core.$ZodShape>(shape: Shape) {
+  // For unknown keys the message is the known ones, from which problems.ts picks the nearest.
+  const known = Object.keys(shape).join(' ');
+  return z.strictObject(shape, { error: (issue) => (issue.code === 'unrecognized_keys' ? known : undefined) });
+}
+
+/** Runs a check although other options of the section are wrong too: everything is said at once. */
+export const ALWAYS = { when: () => true } as const;

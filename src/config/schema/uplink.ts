@@ -1,0 +1,63 @@
+/** What every kind of uplink has. */
+
+import { z } from 'zod';
+import { STREAMS } from '../../core/stream.ts';
+import { ALWAYS, choice, count, duration, section, size, text } from './options.ts';
+
+const NAME = { pattern: /^[a-z0-9_-]{1,64}$/, rule: '1 to 64 characters of a-z 0-9 _ -' };
+const TYPE_PREFIX = {
+  pattern: /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/,
+  rule: '1 to 100 characters of A-Z a-z 0-9 . _ -, the first a letter or digit',
+};
+
+const streams = z
+  .array(z.enum(STREAMS))
+  .min(1)
+  .refine((list) => new Set(list).size === list.length, { ...ALWAYS, message: 'names a stream twice' })
+  .prefault([...STREAMS])
+  .meta({
+    description: 'Streams that this uplink carries.',
+    'x-type': `list of ${STREAMS.map((stream) => `\`${stream}\``).join(', ')}`,
+  });
+
+const batch = section({
+  maxRecords: count(1000, 'Records sent at once.', { min: 1, max: 100_000, unit: 'records' }),
+  maxBytes: size('1MiB', 'Bytes sent at once; a single larger record goes alone.', { min: '1KiB', max: '64MiB' }),
+  maxWait: duration('0ms', 'How long a batch that is not full waits for more. 0ms: never.', { min: '0ms', max: '1m' }),
+})
+  .prefault({})
+  .meta({ description: 'How much is sent at once.' });
+
+const backoff = section({
+  initial: duration('250ms', 'Pause after the first failure; doubled after each further one, with jitter.', {
+    min: '1ms',
+    max: '1h',
+  }),
+  max: duration('30s', 'Longest pause. It is tried for ever.', { min: '1ms', max: '1d' }),
+})
+  .refine(({ initial, max }) => initial <= max, { path: ['max'], message: 'must not be less than backoff.initial' })
+  .prefault({})
+  .meta({ description: 'Pauses between attempts while the upstream cannot be reached.' });
+
+/** The options every uplink has; `type` names the kind, which is the default name too. */
+export function commonOptions(type: string) {
+  return {
+    name: text(NAME).prefault(type).meta({
+      description:
+        'Name of the uplink, unique. Its position in the log is kept under this name: another name begins anew.',
+      'x-type': NAME.rule,
+    }),
+    streams,
+    from: choice(
+      ['oldest', 'now'],
+      'oldest',
+      'Where a new uplink begins: with the oldest record kept, or with the next one.',
+    ),
+    typePrefix: text(TYPE_PREFIX).prefault('sluice').meta({
+      description: 'First part of the CloudEvents type: `{typePrefix}.{stream}`.',
+      'x-type': TYPE_PREFIX.rule,
+    }),
+    batch,
+    backoff,
+  };
+}
