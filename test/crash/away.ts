@@ -1,0 +1,167 @@
+/**
+ * Kafka away in every way that was met: the gateway goes on accepting, loses nothing, keeps the order, and delivers
+ * again soon after Kafka is back, without anybody's help.
+ */
+
+import { setTimeout as delay } from 'node:timers/promises';
+import { freePort } from '../support/free-port.ts';
+import { GatewayProcess } from '../support/gateway-process.ts';
+import { type Kafka, prepareKafka } from '../support/kafka.ts';
+import { startTcpRelay, type TcpRelay } from '../support/tcp-relay.ts';
+import { progress } from '../support/verify.ts';
+import { waitFor } from '../support/wait-for.ts';
+import { Fleet } from './fleet.ts';
+import { judgeRun } from './promises.ts';
+import { kafkaUplink, readTopics } from './sink.ts';
+
+export interface AwayOptions {
+  readonly seed: number;
+  readonly say: (line: string) => void;
+}
+
+export interface AwayResult {
+  readonly name: string;
+  readonly awayMs: number;
+  /** From the moment Kafka can be reached until the first record is delivered. */
+  readonly deliveringAfterMs: number;
+  /** The same until everything that had piled up is delivered. */
+  readonly drainedAfterMs: number;
+  readonly ackedCount: number;
+  readonly repeatedCount: number;
+  readonly problems: readonly string[];
+}
+
+interface Scene {
+  readonly kafka: Kafka;
+  readonly relay: TcpRelay;
+}
+
+interface Scenario {
+  readonly name: string;
+  readonly awayMs: number;
+  /** Kafka is not there yet when the gateway starts. */
+  readonly absentAtStart?: boolean;
+  leave(scene: Scene): Promise<void> | void;
+  comeBack(scene: Scene): Promise<void> | void;
+}
+
+const BACK_WITHIN_MS = 10_000;
+const WAIT_MS = 90_000;
+
+const SCENARIOS: readonly Scenario[] = [
+  {
+    name: 'absent at start',
+    awayMs: 5000,
+    absentAtStart: true,
+    leave: () => {},
+    comeBack: ({ kafka }) => kafka.start(),
+  },
+  {
+    name: 'killed and restarted',
+    awayMs: 2000,
+    leave: ({ kafka }) => kafka.kill(),
+    comeBack: ({ kafka }) => kafka.start(),
+  },
+  {
+    name: 'frozen without FIN',
+    awayMs: 6000,
+    leave: ({ relay }) => relay.freeze(),
+    comeBack: ({ relay }) => relay.thaw(),
+  },
+  { name: 'connections forgotten without FIN', awayMs: 0, leave: ({ relay }) => relay.blackhole(), comeBack: () => {} },
+  { name: 'refused', awayMs: 4000, leave: ({ relay }) => relay.refuse(), comeBack: ({ relay }) => relay.accept() },
+  { name: 'reset again and again', awayMs: 3000, leave: resetOften, comeBack: () => {} },
+  {
+    name: 'away until back-off is at its cap',
+    awayMs: 20_000,
+    leave: ({ relay }) => relay.refuse(),
+    comeBack: ({ relay }) => relay.accept(),
+  },
+];
+
+async function resetOften({ relay }: Scene): Promise<void> {
+  for (let count = 0; count < 20; count += 1) {
+    relay.reset();
+    await delay(100);
+  }
+}
+
+export async function runAway({ seed, say }: AwayOptions): Promise<AwayResult[]> {
+  const results: AwayResult[] = [];
+  for (const scenario of SCENARIOS) {
+    const result = await play(scenario, seed);
+    results.push(result);
+    say(
+      `${result.problems.length === 0 ? 'ok  ' : 'FAIL'} ${scenario.name}: delivering after ${result.deliveringAfterMs} ms, ` +
+        `drained after ${result.drainedAfterMs} ms, ${result.ackedCount} acknowledged, ${result.repeatedCount} repeated`,
+    );
+  }
+  return results;
+}
+
+async function play(scenario: Scenario, seed: number): Promise<AwayResult> {
+  const relayPort = await freePort();
+  const kafka = await prepareKafka({ advertisedPort: relayPort });
+  const relay = await startTcpRelay(kafka.relayTarget, relayPort);
+  const uplink = { ...kafkaUplink(`127.0.0.1:${relayPort}`), connectionTimeout: '2s', requestTimeout: '3s' };
+  const gateway = await GatewayProcess.create({
+    config: { uplinks: [{ ...uplink, backoff: { initial: '100ms', max: '2s' } }] },
+  });
+  const fleet = new Fleet({ port: gateway.mqttPort, seed, messagesPerS: 100 });
+  try {
+    if (scenario.absentAtStart !== true) await kafka.start();
+    await gateway.start();
+    fleet.start();
+    if (scenario.absentAtStart !== true) await deliveredBeyond(gateway, 1000);
+    const times = await goAndComeBack(scenario, { kafka, relay }, gateway);
+    await fleet.finish();
+    await drained(gateway);
+    await gateway.stop('SIGTERM');
+    const { verdict, problems } = await judgeRun(gateway, fleet, readTopics(kafka.bootstrap));
+    return {
+      name: scenario.name,
+      awayMs: scenario.awayMs,
+      ...times,
+      ackedCount: verdict.ackedCount,
+      repeatedCount: verdict.repeatedCount,
+      problems:
+        times.deliveringAfterMs > BACK_WITHIN_MS
+          ? [...problems, `delivering only ${times.deliveringAfterMs} ms after Kafka was back`]
+          : problems,
+    };
+  } catch (cause) {
+    throw new Error(`"${scenario.name}" broke off; the gateway's last lines:\n${gateway.logTail()}`, { cause });
+  } finally {
+    fleet.close();
+    await gateway.dispose();
+    await relay.close();
+    await kafka.stop();
+  }
+}
+
+interface Times {
+  readonly deliveringAfterMs: number;
+  readonly drainedAfterMs: number;
+}
+
+async function goAndComeBack(scenario: Scenario, scene: Scene, gateway: GatewayProcess): Promise<Times> {
+  await scenario.leave(scene);
+  await delay(scenario.awayMs);
+  await scenario.comeBack(scene);
+  const backAt = performance.now();
+  await deliveredBeyond(gateway, progress(gateway.dataDir).delivered);
+  const deliveringAfterMs = Math.round(performance.now() - backAt);
+  // Under load there is always something pending; a twentieth of a second's worth is none.
+  await waitFor(() => progress(gateway.dataDir).pending < 100, { what: 'the backlog to go', timeoutMs: WAIT_MS });
+  return { deliveringAfterMs, drainedAfterMs: Math.round(performance.now() - backAt) };
+}
+
+async function deliveredBeyond(gateway: GatewayProcess, count: number): Promise<void> {
+  const moved = (): boolean => progress(gateway.dataDir).delivered > count;
+  await waitFor(moved, { what: 'records to be delivered', timeoutMs: WAIT_MS, everyMs: 10 });
+}
+
+async function drained(gateway: GatewayProcess): Promise<void> {
+  const empty = (): boolean => progress(gateway.dataDir).pending === 0;
+  await waitFor(empty, { what: 'everything pending to be delivered', timeoutMs: WAIT_MS, everyMs: 50 });
+}

@@ -1,0 +1,105 @@
+/** Compares what the senders were told with what arrived upstream. */
+
+import type { Stream } from '../../src/core/stream.ts';
+import { type Ledger, parseRecordId, recordId } from '../support/ledger.ts';
+import type { Arrival } from '../support/verify.ts';
+
+export interface Verdict {
+  readonly sentCount: number;
+  readonly ackedCount: number;
+  /** Arrivals, repeats included. */
+  readonly arrivedCount: number;
+  /** Different seqs per stream: what `delivered` must say. */
+  readonly distinctByStream: Readonly<Partial<Record<Stream, number>>>;
+  /** Acknowledged, but not upstream. */
+  readonly lostCount: number;
+  readonly lostExamples: readonly string[];
+  /** The same seq more than once: a repeat of the uplink. */
+  readonly repeatedCount: number;
+  /** The same sender's record under two seqs: stored twice. */
+  readonly storedTwiceCount: Readonly<Record<string, number>>;
+  /** First occurrences that do not ascend, per device and stream. */
+  readonly disorderedCount: number;
+  /** Records that nobody sent. */
+  readonly strangeCount: number;
+}
+
+interface DeviceTrace {
+  readonly ledger: Ledger;
+  /** Seq under which each number was first seen; 0: not yet. */
+  readonly seqs: Float64Array;
+  readonly last: Map<Stream, number>;
+  storedTwice: number;
+}
+
+const MAX_EXAMPLES = 5;
+
+export class Judge {
+  readonly #traces: ReadonlyMap<string, DeviceTrace>;
+  readonly #seqs = new Map<Stream, Set<number>>();
+  readonly #epochs = new Set<string>();
+  #arrived = 0;
+  #disordered = 0;
+  #strange = 0;
+
+  constructor(ledgers: readonly Ledger[]) {
+    this.#traces = new Map(
+      ledgers.map((ledger) => [
+        ledger.device,
+        { ledger, seqs: new Float64Array(ledger.sentCount + 1), last: new Map(), storedTwice: 0 },
+      ]),
+    );
+  }
+
+  async readAll(arrivals: AsyncIterable<Arrival>): Promise<void> {
+    for await (const arrival of arrivals) this.#see(arrival);
+  }
+
+  #see({ stream, epoch, seq, recordId: id }: Arrival): void {
+    this.#arrived += 1;
+    this.#epochs.add(epoch);
+    const seqs = this.#seqs.get(stream) ?? new Set();
+    this.#seqs.set(stream, seqs.add(seq));
+    if (stream === 'gaps') return;
+    const { device = '', number = 0 } = parseRecordId(id ?? '') ?? {};
+    const trace = this.#traces.get(device);
+    if (trace === undefined || number < 1 || number > trace.ledger.sentCount) {
+      this.#strange += 1;
+      return;
+    }
+    const firstSeq = trace.seqs[number] ?? 0;
+    if (firstSeq !== 0) {
+      if (firstSeq !== seq) trace.storedTwice += 1;
+      return;
+    }
+    trace.seqs[number] = seq;
+    if (number < (trace.last.get(stream) ?? 0)) this.#disordered += 1;
+    trace.last.set(stream, number);
+  }
+
+  verdict(): Verdict {
+    const traces = [...this.#traces.values()];
+    const lost = traces.flatMap(({ ledger, seqs }) => missing(ledger, seqs));
+    const distinct = [...this.#seqs].map(([stream, seqs]) => [stream, seqs.size] as const);
+    return {
+      sentCount: traces.reduce((sum, { ledger }) => sum + ledger.sentCount, 0),
+      ackedCount: traces.reduce((sum, { ledger }) => sum + ledger.ackedCount, 0),
+      arrivedCount: this.#arrived,
+      distinctByStream: Object.fromEntries(distinct),
+      lostCount: lost.length,
+      lostExamples: lost.slice(0, MAX_EXAMPLES),
+      repeatedCount: this.#arrived - distinct.reduce((sum, [, count]) => sum + count, 0),
+      storedTwiceCount: Object.fromEntries(traces.map(({ ledger, storedTwice }) => [ledger.device, storedTwice])),
+      disorderedCount: this.#disordered,
+      strangeCount: this.#strange + Math.max(0, this.#epochs.size - 1),
+    };
+  }
+}
+
+function missing(ledger: Ledger, seqs: Float64Array): string[] {
+  const lost: string[] = [];
+  for (let number = 1; number <= ledger.sentCount; number += 1) {
+    if (ledger.isAcked(number) && seqs[number] === 0) lost.push(recordId(ledger.device, number));
+  }
+  return lost;
+}

@@ -1,0 +1,88 @@
+/**
+ * SIGKILL at random moments under load, and start again, many times; then everything is drained and counted.
+ * After every kill the stopped files are counted independently.
+ */
+
+import { setTimeout as delay } from 'node:timers/promises';
+import { GatewayProcess } from '../support/gateway-process.ts';
+import { SeededRandom } from '../support/random.ts';
+import { countStore, progress } from '../support/verify.ts';
+import { waitFor } from '../support/wait-for.ts';
+import { Fleet } from './fleet.ts';
+import type { Verdict } from './judge.ts';
+import { judgeRun } from './promises.ts';
+import { openSink, type SinkType } from './sink.ts';
+
+export interface KillOptions {
+  readonly cycles: number;
+  readonly uplink: SinkType;
+  readonly seed: number;
+  /** Runs the gateway with an intake that acknowledges before the commit: it must lose records. */
+  readonly control: boolean;
+  readonly say: (line: string) => void;
+}
+
+export interface KillResult {
+  readonly verdict: Verdict;
+  readonly kills: number;
+  readonly killsDuringStart: number;
+  /** Empty when every promise was kept. */
+  readonly problems: readonly string[];
+}
+
+const DRAIN_TIMEOUT_MS = 120_000;
+const EARLY_ACK = new URL('./acknowledge-too-early.ts', import.meta.url).href;
+
+export async function runKills(options: KillOptions): Promise<KillResult> {
+  const sink = await openSink(options.uplink);
+  const gateway = await GatewayProcess.create({
+    config: { uplinks: sink.uplinks },
+    ...(options.control && { nodeOptions: ['--import', EARLY_ACK] }),
+  });
+  const fleet = new Fleet({ port: gateway.mqttPort, seed: options.seed, messagesPerS: 300 });
+  try {
+    await gateway.start();
+    fleet.start();
+    const kills = await killAgainAndAgain(gateway, options);
+    await fleet.finish();
+    await waitFor(() => progress(gateway.dataDir).pending === 0, {
+      what: 'everything pending to be delivered',
+      timeoutMs: DRAIN_TIMEOUT_MS,
+      everyMs: 100,
+    });
+    await gateway.stop('SIGTERM');
+    const { verdict, problems } = await judgeRun(gateway, fleet, sink.arrivals(gateway));
+    const doubled = sink.exactlyOnce && verdict.repeatedCount > 0 ? [`${verdict.repeatedCount} lines doubled`] : [];
+    return { ...kills, verdict, problems: [...kills.problems, ...problems, ...doubled] };
+  } catch (cause) {
+    throw new Error(`the run broke off; the gateway's last lines:\n${gateway.logTail()}`, { cause });
+  } finally {
+    fleet.close();
+    await gateway.dispose();
+    await sink.close();
+  }
+}
+
+interface Kills {
+  readonly kills: number;
+  readonly killsDuringStart: number;
+  readonly problems: readonly string[];
+}
+
+/** Ends with a gateway that is ready. */
+async function killAgainAndAgain(gateway: GatewayProcess, { cycles, seed, say }: KillOptions): Promise<Kills> {
+  const random = new SeededRandom(seed);
+  const problems: string[] = [];
+  let killsDuringStart = 0;
+  for (let cycle = 1; cycle <= cycles; cycle += 1) {
+    await delay(random.between(10, 600));
+    await gateway.stop('SIGKILL');
+    problems.push(...countStore(gateway.dataDir).problems.map((problem) => `after kill ${cycle}: ${problem}`));
+    gateway.launch();
+    const duringStart = cycle < cycles && random.chance(0.15);
+    if (duringStart) killsDuringStart += 1;
+    else await gateway.ready();
+    if (cycle % 20 === 0) say(`${cycle} of ${cycles} kills, ${problems.length} problems`);
+  }
+  return { kills: cycles, killsDuringStart, problems };
+}

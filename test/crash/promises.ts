@@ -1,0 +1,46 @@
+import type { GatewayProcess } from '../support/gateway-process.ts';
+import { type Arrival, countStore } from '../support/verify.ts';
+import type { Fleet } from './fleet.ts';
+import { Judge, type Verdict } from './judge.ts';
+
+export interface Judgement {
+  readonly verdict: Verdict;
+  /** Every promise that was broken, in words; empty when all were kept. */
+  readonly problems: readonly string[];
+}
+
+/** Judges a run whose gateway has drained and stopped: ledgers, files of the store and upstream against each other. */
+export async function judgeRun(
+  gateway: GatewayProcess,
+  fleet: Fleet,
+  arrivals: AsyncIterable<Arrival>,
+): Promise<Judgement> {
+  const judge = new Judge(fleet.senders.map(({ ledger }) => ledger));
+  await judge.readAll(arrivals);
+  const verdict = judge.verdict();
+  return { verdict, problems: [...countProblems(gateway, verdict), ...senderProblems(fleet, verdict)] };
+}
+
+function countProblems(gateway: GatewayProcess, verdict: Verdict): string[] {
+  const { lanes, problems } = countStore(gateway.dataDir, { deep: true });
+  const found = [...problems];
+  for (const { stream, deliveredCount, pendingCount } of lanes) {
+    const arrived = verdict.distinctByStream[stream] ?? 0;
+    if (pendingCount !== 0) found.push(`${stream}: ${pendingCount} pending at the end`);
+    if (arrived !== deliveredCount) found.push(`${stream}: ${deliveredCount} delivered, but ${arrived} arrived`);
+  }
+  return found;
+}
+
+function senderProblems(fleet: Fleet, verdict: Verdict): string[] {
+  const { ackedCount, lostCount, lostExamples, disorderedCount, strangeCount, storedTwiceCount } = verdict;
+  const found: string[] = [];
+  const twice = fleet.exactlyOnceDevices.filter((device) => storedTwiceCount[device] !== 0);
+  if (ackedCount === 0) found.push('nothing was acknowledged: the run says nothing');
+  if (lostCount > 0) found.push(`${lostCount} acknowledged records lost: ${lostExamples.join(' ')}`);
+  if (disorderedCount > 0) found.push(`${disorderedCount} records out of order`);
+  if (strangeCount > 0) found.push(`${strangeCount} records that nobody sent`);
+  if (twice.length > 0) found.push(`QoS 2 records stored twice: ${twice.join(' ')}`);
+  if (fleet.strayCount > 0) found.push(`${fleet.strayCount} acknowledgements of nothing in flight`);
+  return found;
+}

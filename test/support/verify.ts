@@ -1,0 +1,189 @@
+/**
+ * An independent look at what a gateway left behind: counts the rows of `log.db` itself instead of believing the
+ * counters beside them, and reads what arrived upstream from the files or from Kafka.
+ */
+
+import type { Buffer } from 'node:buffer';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createReadStream, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import Database from 'better-sqlite3';
+import { isIntact, readRecord } from '../../src/core/record-codec.ts';
+import { STREAMS, type Stream } from '../../src/core/stream.ts';
+
+export interface LaneCount {
+  readonly uplink: string;
+  readonly stream: Stream;
+  readonly acceptedCount: number;
+  readonly deliveredCount: number;
+  readonly rejectedCount: number;
+  readonly droppedCount: number;
+  /** Rows behind the cursor, counted one by one; for `gaps` only those that concern the uplink. */
+  readonly pendingCount: number;
+}
+
+export interface StoreCount {
+  readonly lanes: readonly LaneCount[];
+  /** What does not add up, in words; empty when all is well. */
+  readonly problems: readonly string[];
+}
+
+interface LaneRow {
+  readonly uplink: string;
+  readonly stream: Stream;
+  readonly cursor: number;
+  readonly base: number;
+  readonly delivered: number;
+  readonly rejected: number;
+  readonly dropped: number;
+}
+
+interface StreamRow {
+  readonly stream: Stream;
+  readonly accepted: number;
+  readonly removed: number;
+}
+
+/** Counts a store whose gateway does not run. `deep` also checks the CRC of every record. */
+export function countStore(dataDir: string, { deep = false } = {}): StoreCount {
+  const db = new Database(join(dataDir, 'log.db'), { readonly: true, fileMustExist: true });
+  try {
+    const problems: string[] = [];
+    const streams = db.prepare<[], StreamRow>('SELECT stream, accepted, removed FROM streams').all();
+    for (const { stream, accepted, removed } of streams) {
+      const stored = countRows(db, stream, 0);
+      if (stored !== accepted - removed) {
+        problems.push(`${stream}: ${stored} rows stored, but accepted ${accepted} - removed ${removed}`);
+      }
+      if (deep) problems.push(...damagedRows(db, stream));
+    }
+    const lanes = db.prepare<[], LaneRow>('SELECT * FROM lanes').all();
+    const counts = lanes.map((lane) => countLane(db, lane, streams));
+    return { lanes: counts, problems: [...problems, ...counts.flatMap(imbalance)] };
+  } finally {
+    db.close();
+  }
+}
+
+/** The lanes' own counters together, read beside a running gateway; for waiting, not for judging. */
+export function progress(dataDir: string): { readonly delivered: number; readonly pending: number } {
+  const db = new Database(join(dataDir, 'log.db'), { readonly: true, fileMustExist: true });
+  try {
+    const sums = db
+      .prepare<[], { delivered: number | null; pending: number | null }>(
+        `SELECT sum(delivered) AS delivered, sum(accepted - base - delivered - rejected - dropped) AS pending
+         FROM lanes JOIN streams USING (stream)`,
+      )
+      .get();
+    return { delivered: sums?.delivered ?? 0, pending: sums?.pending ?? 0 };
+  } finally {
+    db.close();
+  }
+}
+
+function countLane(db: Database.Database, lane: LaneRow, streams: readonly StreamRow[]): LaneCount {
+  const accepted = streams.find(({ stream }) => stream === lane.stream)?.accepted ?? 0;
+  return {
+    uplink: lane.uplink,
+    stream: lane.stream,
+    acceptedCount: accepted - lane.base,
+    deliveredCount: lane.delivered,
+    rejectedCount: lane.rejected,
+    droppedCount: lane.dropped,
+    pendingCount: lane.stream === 'gaps' ? countGaps(db, lane) : countRows(db, lane.stream, lane.cursor),
+  };
+}
+
+function imbalance(lane: LaneCount): string[] {
+  const { uplink, stream, acceptedCount, deliveredCount, rejectedCount, droppedCount, pendingCount } = lane;
+  if (acceptedCount === deliveredCount + rejectedCount + droppedCount + pendingCount) return [];
+  return [
+    `${uplink}/${stream}: accepted ${acceptedCount} ≠ delivered ${deliveredCount} + rejected ${rejectedCount}` +
+      ` + dropped ${droppedCount} + pending ${pendingCount}`,
+  ];
+}
+
+function countRows(db: Database.Database, stream: Stream, after: number): number {
+  return db.prepare<[number], number>(`SELECT count(*) FROM ${stream} WHERE seq > ?`).pluck().get(after) ?? 0;
+}
+
+function rows(db: Database.Database, stream: Stream, after: number): IterableIterator<{ seq: number; body: Buffer }> {
+  return db
+    .prepare<[number], { seq: number; body: Buffer }>(`SELECT seq, body FROM ${stream} WHERE seq > ?`)
+    .iterate(after);
+}
+
+function countGaps(db: Database.Database, { uplink, cursor }: LaneRow): number {
+  let count = 0;
+  for (const { seq, body } of rows(db, 'gaps', cursor)) {
+    if (readRecord('gaps', seq, body).channel === uplink) count += 1;
+  }
+  return count;
+}
+
+function damagedRows(db: Database.Database, stream: Stream): string[] {
+  const damaged: string[] = [];
+  for (const { seq, body } of rows(db, stream, 0)) {
+    if (!isIntact(body, seq)) damaged.push(`${stream}: record ${seq} is damaged`);
+  }
+  return damaged;
+}
+
+/** One record as it arrived upstream. */
+export interface Arrival {
+  readonly stream: Stream;
+  readonly epoch: string;
+  readonly seq: number;
+  /** The value's `id`, as the senders of the tests give one; null in what the gateway itself says. */
+  readonly recordId: string | null;
+}
+
+const CE_ID = /^(.*):([^:]+):(\d{20})$/;
+const RECORD_ID = /"id":"([^"]+)"/;
+
+function arrival(ceId: string, ceType: string, value: string): Arrival {
+  const [, , epoch = '', seq = ''] = CE_ID.exec(ceId) ?? [];
+  const stream = STREAMS.find((name) => name === ceType.split('.')[1]);
+  if (stream === undefined || epoch === '') throw new Error(`no CloudEvent of ours: ${ceId} ${ceType}`);
+  return { stream, epoch, seq: Number(seq), recordId: RECORD_ID.exec(value)?.[1] ?? null };
+}
+
+/** Every line of a file uplink's files, oldest first. @throws Error on a line that is torn. */
+export async function* readFiles(directory: string): AsyncGenerator<Arrival> {
+  const names = readdirSync(directory).filter((name) => name.endsWith('.ndjson'));
+  for (const name of names.sort()) {
+    const lines = createInterface({
+      input: createReadStream(join(directory, name)),
+      crlfDelay: Number.POSITIVE_INFINITY,
+    });
+    for await (const line of lines) {
+      const event = parseLine(name, line);
+      yield arrival(event.id, event.type, JSON.stringify(event.data));
+    }
+  }
+}
+
+function parseLine(file: string, line: string): { id: string; type: string; data: unknown } {
+  try {
+    return JSON.parse(line) as { id: string; type: string; data: unknown };
+  } catch (cause) {
+    throw new Error(`${file} has a torn line: ${line.slice(0, 200)}`, { cause });
+  }
+}
+
+/** Every record of the topic by partition and offset, read by kcat; for values that hold no line feed. */
+export async function* readKafka(bootstrap: string, topic: string): AsyncGenerator<Arrival> {
+  const args = ['-C', '-b', bootstrap, '-t', topic, '-o', 'beginning', '-e', '-q', '-f', '%h\\t%s\\n'];
+  const kcat = spawn('kcat', args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const closed = once(kcat, 'close');
+  for await (const line of createInterface({ input: kcat.stdout })) {
+    const tab = line.indexOf('\t');
+    const headers = line.slice(0, tab);
+    const header = (name: string): string => new RegExp(`(?:^|,)${name}=([^,]*)`).exec(headers)?.[1] ?? '';
+    yield arrival(header('ce_id'), header('ce_type'), line.slice(tab + 1));
+  }
+  const [code] = (await closed) as [number];
+  if (code !== 0) throw new Error(`kcat could not read ${topic}`);
+}
