@@ -127,12 +127,15 @@ export interface LaneLog {
   /** Resolves when the stream has a record after `after`, or when the signal is aborted. */
   wait(stream: Stream, after: Seq, signal: AbortSignal): Promise<void>;
   /**
-   * Takes (cursor, upTo] in flight: no limit removes them until settled or released.
+   * Takes (cursor, upTo] in flight: no limit removes them until settled or released. A later claim only adds.
    * Resolves with the lane's cursor, which has moved past `from` when a limit dropped records before the claim.
    */
   claim(lane: LaneId, upTo: Seq): Promise<Seq>;
   release(lane: LaneId): Promise<void>;
-  /** Moves the cursor, counts, and stores the rejects, in one transaction. Resolves when that is on disk. */
+  /**
+   * Moves the cursor, counts, and stores the rejects, in one transaction. Resolves when that is on disk.
+   * Frees what it settles; what is claimed beyond stays in flight.
+   */
   settle(settlement: Settlement): Promise<void>;
 }
 
@@ -153,11 +156,14 @@ export interface SendOptions {
 }
 
 export interface Upstream {
-  /** May fail; the forwarder tries again with back-off and jitter, for ever. */
+  /**
+   * May fail; the forwarder tries again with back-off and jitter, for ever. Called again after a failed send: mends
+   * what is broken, and resolves at once when nothing is. Always settles by a deadline of its own.
+   */
   open(signal: AbortSignal): Promise<void>;
   /** Records of one lane, in seq order, at least one. Always settles by its deadline; never rejects. */
   send(lane: LaneId, after: Seq, records: readonly StoredRecord[], options: SendOptions): Promise<Outcome>;
-  /** Last seq of the lane that the upstream itself holds, when it can tell (same epoch only). */
+  /** Last seq of the lane that the upstream itself durably holds, when it can tell (same epoch only). May fail, like `open`. */
   position?(lane: LaneId): Promise<Seq | undefined>;
   /** Never hangs, never rejects. */
   close(options: { readonly deadlineMs: number }): Promise<void>;
