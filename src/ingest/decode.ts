@@ -1,0 +1,72 @@
+import { isUtf8 } from 'node:buffer';
+import type { ContentType } from '../core/record.ts';
+import type { Stream } from '../core/stream.ts';
+import type { MetricValue } from '../core/views.ts';
+import { decodeMetric, decodeTelemetry, parseJson, type Reading } from './telemetry.ts';
+import type { Route } from './topic.ts';
+
+/** What a good message becomes, but for what only the gateway knows of it (time, channel). */
+export interface Draft {
+  readonly stream: Stream;
+  readonly contentType: ContentType;
+  readonly eventType: string | null;
+  readonly observedAt: number | null;
+  readonly value: Uint8Array;
+  /** What the parsed telemetry says, else null. May hold the reserved key `ts`. */
+  readonly metrics: Readonly<Record<string, MetricValue>> | null;
+}
+
+export type DecodedMessage = { readonly drafts: readonly Draft[] } | { readonly refused: string };
+
+/** Decides if a payload is what its topic says. */
+export function decodeMessage(route: Route, payload: Buffer): DecodedMessage {
+  if (!isUtf8(payload)) return { refused: 'not_utf8' };
+  const text = payload.toString('utf8');
+  switch (route.kind) {
+    case 'telemetry':
+      return draftsOf(decodeTelemetry(payload, text));
+    case 'metric':
+      return draftsOf(decodeMetric(route.metric, text));
+    case 'event':
+      return decodeEvent(payload, text, route.eventType);
+    case 'state':
+      return decodeState(payload, text);
+    case 'response':
+      return decodeResponse(payload, text);
+  }
+}
+
+function draftsOf(decoded: { readings: readonly Reading[] } | { refused: string }): DecodedMessage {
+  if ('refused' in decoded) return decoded;
+  return { drafts: decoded.readings.map((reading) => ({ ...JSON_DRAFT, ...reading, stream: 'telemetry' })) };
+}
+
+const JSON_DRAFT = { contentType: 'application/json', eventType: null, observedAt: null, metrics: null } as const;
+
+/** Any JSON, or text. */
+function decodeEvent(payload: Buffer, text: string, eventType: string): DecodedMessage {
+  const contentType = parseJson(text) === undefined ? 'text/plain' : 'application/json';
+  return { drafts: [{ ...JSON_DRAFT, contentType, eventType, stream: 'events', value: payload }] };
+}
+
+/** A merge patch of the reported state (RFC 7396); a patch that is no object would replace the state as a whole. */
+function decodeState(payload: Buffer, text: string): DecodedMessage {
+  const patch = parseJson(text);
+  if (patch === undefined) return { refused: 'invalid_json' };
+  if (!isObject(patch)) return { refused: 'not_an_object' };
+  return { drafts: [{ ...JSON_DRAFT, stream: 'state', value: payload }] };
+}
+
+function decodeResponse(payload: Buffer, text: string): DecodedMessage {
+  const response = parseJson(text);
+  if (response === undefined) return { refused: 'invalid_json' };
+  if (!isObject(response)) return { refused: 'not_an_object' };
+  const { status } = response;
+  const valid = typeof status === 'number' && Number.isInteger(status) && status >= 100 && status <= 599;
+  if (!valid) return { refused: 'bad_status' };
+  return { drafts: [{ ...JSON_DRAFT, stream: 'responses', value: payload }] };
+}
+
+function isObject(value: unknown): value is { readonly status?: unknown } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

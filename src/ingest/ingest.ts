@@ -1,0 +1,84 @@
+import { Buffer } from 'node:buffer';
+import type { Acceptance, Appended, Intake, LogWriter, Message } from '../core/ports.ts';
+import type { NewRecord, TimeQuality } from '../core/record.ts';
+import type { Observation } from '../core/views.ts';
+import { type Draft, decodeMessage } from './decode.ts';
+import { routeTopic } from './topic.ts';
+
+export interface IngestOptions {
+  readonly log: LogWriter;
+  readonly clock: { now(): number; quality(): TimeQuality };
+  /** Called for every record once it is on disk, in the order of the log. Must not throw. */
+  readonly onAccepted: (observation: Observation) => void;
+  /** Called for every refused message once it is kept aside. */
+  readonly onRefused: (message: Message, reason: string) => void;
+}
+
+const LOCAL: Acceptance = { kind: 'local' };
+
+/** The door: message → record. Route, decode, validate, store; the answer is what may be acknowledged. */
+export class Ingest implements Intake {
+  readonly #options: IngestOptions;
+
+  constructor(options: IngestOptions) {
+    this.#options = options;
+  }
+
+  accept(message: Message): Promise<Acceptance> {
+    const routed = routeTopic(message.channel);
+    if ('local' in routed) return this.settled().then(() => LOCAL);
+    if ('refused' in routed) return this.#refuse(message, routed.refused);
+    const decoded = decodeMessage(routed.route, asBuffer(message.payload));
+    if ('refused' in decoded) return this.#refuse(message, decoded.refused);
+    return this.#store(message, routed.route.device, decoded.drafts);
+  }
+
+  async settled(): Promise<void> {
+    await this.#options.log.append({ kind: 'barrier' });
+  }
+
+  async release(clientId: string, packetId: number | null): Promise<void> {
+    await this.#options.log.append({ kind: 'release', clientId, packetId });
+  }
+
+  async #store(message: Message, device: string, drafts: readonly Draft[]): Promise<Acceptance> {
+    const receivedAt = this.#options.clock.now();
+    const timeQuality = this.#options.clock.quality();
+    const records: NewRecord[] = drafts.map(({ stream, observedAt, contentType, eventType, value }) => ({
+      stream,
+      device,
+      receivedAt,
+      observedAt,
+      timeQuality,
+      contentType,
+      eventType,
+      channel: message.channel,
+      value,
+    }));
+    const { handshake } = message;
+    const appended = await this.#options.log.append({ kind: 'records', records, handshake });
+    if (appended.duplicate) return { kind: 'duplicate', device };
+    this.#tell(appended, { device, receivedAt }, drafts);
+    return { kind: 'accepted', device, firstSeq: appended.firstSeq, count: records.length };
+  }
+
+  #tell({ firstSeq }: Appended, about: { device: string; receivedAt: number }, drafts: readonly Draft[]): void {
+    let seq = firstSeq;
+    for (const { observedAt, metrics } of drafts) {
+      this.#options.onAccepted({ ...about, observedAt, seq, metrics });
+      seq += 1;
+    }
+  }
+
+  async #refuse(message: Message, reason: string): Promise<Acceptance> {
+    const { source, channel, payload } = message;
+    const receivedAt = this.#options.clock.now();
+    await this.#options.log.append({ kind: 'refused', message: { source, reason, channel, receivedAt, payload } });
+    this.#options.onRefused(message, reason);
+    return { kind: 'refused', reason };
+  }
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

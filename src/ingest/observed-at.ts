@@ -1,0 +1,31 @@
+/** Numbers below this are seconds since 1970, others milliseconds: as seconds it is the year 5138, as milliseconds 1973. */
+const SECONDS_BELOW = 1e11;
+const LATEST_MS = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
+/** A calendar date, and optionally a time with or without an offset (ISO 8601 extended format, RFC 3339). */
+const ISO_8601 = /^\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(Z|[+-]\d\d(?::?\d\d)?)?)?$/i;
+
+/**
+ * The time of observation that a device gave as `ts`: ISO 8601 text (UTC when it names no offset), or a number.
+ * Returns UTC milliseconds, or undefined when it is neither.
+ */
+export function parseObservedAt(ts: unknown): number | undefined {
+  const time = typeof ts === 'number' ? fromNumber(ts) : typeof ts === 'string' ? fromText(ts.trim()) : Number.NaN;
+  return time >= 0 && time <= LATEST_MS ? time : undefined;
+}
+
+function fromNumber(ts: number): number {
+  return Math.round(ts < SECONDS_BELOW ? ts * 1000 : ts);
+}
+
+function fromText(text: string): number {
+  const match = ISO_8601.exec(text);
+  if (match === null) return Number.NaN;
+  const offset = match[1];
+  const standard = text
+    .replace(' ', 'T')
+    .replace(',', '.')
+    .replace(/([+-]\d\d)$/, '$1:00')
+    .replace(/([+-]\d\d)(\d\d)$/, '$1:$2');
+  // Without an offset JavaScript would take the gateway's own zone.
+  return Date.parse(offset === undefined && text.length > 10 ? `${standard}Z` : offset === undefined ? text : standard);
+}

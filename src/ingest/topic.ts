@@ -1,0 +1,51 @@
+import { isDeviceId } from '../core/device-id.ts';
+
+/** What a topic of the contract asks for. */
+export type Route =
+  | { readonly kind: 'telemetry'; readonly device: string }
+  | { readonly kind: 'metric'; readonly device: string; readonly metric: string }
+  | { readonly kind: 'event'; readonly device: string; readonly eventType: string }
+  | { readonly kind: 'state'; readonly device: string }
+  | { readonly kind: 'response'; readonly device: string };
+
+/** `refused`: the topic means a device's data, but cannot be that. `local`: no route knows it. */
+export type Routed =
+  | { readonly route: Route }
+  | { readonly refused: 'bad_device_id' | 'bad_metric_name' | 'bad_event_type' }
+  | { readonly local: true };
+
+const NAMESPACE = 'devices';
+const MAX_NAME_LENGTH = 128;
+const LOCAL: Routed = { local: true };
+
+/** Judges a topic of the default namespace. */
+export function routeTopic(topic: string): Routed {
+  const [namespace, device = '', kind, name, ...rest] = topic.split('/');
+  if (namespace !== NAMESPACE || rest.length > 0) return LOCAL;
+  const route = routeOf(device, kind, name);
+  if (route === undefined) return LOCAL;
+  if (!isDeviceId(device)) return { refused: 'bad_device_id' };
+  if (route.kind === 'metric' && !isName(route.metric)) return { refused: 'bad_metric_name' };
+  if (route.kind === 'event' && !isName(route.eventType)) return { refused: 'bad_event_type' };
+  return { route };
+}
+
+function routeOf(device: string, kind: string | undefined, name: string | undefined): Route | undefined {
+  switch (kind) {
+    case 'telemetry':
+      return name === undefined ? { kind: 'telemetry', device } : { kind: 'metric', device, metric: name };
+    case 'events':
+      return name === undefined ? undefined : { kind: 'event', device, eventType: name };
+    case 'state':
+      return name === 'reported' ? { kind: 'state', device } : undefined;
+    case 'responses':
+      return name === undefined || name === '' ? undefined : { kind: 'response', device };
+    default:
+      return undefined;
+  }
+}
+
+/** Metric names and event types: 1–128 characters, none of them a control character. */
+export function isName(text: string): boolean {
+  return text.length > 0 && text.length <= MAX_NAME_LENGTH && !/\p{Cc}/u.test(text);
+}

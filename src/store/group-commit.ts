@@ -1,0 +1,138 @@
+import { codeOf, SluiceError } from '../core/errors.ts';
+import type { Limits } from './limits.ts';
+import type { Log } from './log/log.ts';
+
+/** One piece of work for the next transaction. */
+export interface Work {
+  /** True for what grows the log: it waits, in its order, while nothing can be stored. */
+  readonly grows: boolean;
+  /** Runs inside the transaction. A SluiceError thrown before the first write concerns this piece alone. */
+  apply(): void;
+  /** Called when what `apply` did is on disk. */
+  done(): void;
+  failed(error: SluiceError): void;
+}
+
+export interface GroupCommitOptions {
+  /** Waits so long for more work before each commit; 0 commits what is there at once. */
+  readonly commitIntervalMs: number;
+  readonly now: () => number;
+  readonly clockSynced: () => boolean;
+  /** After every commit, with its duration. */
+  readonly onCommit: (durationMs: number) => void;
+}
+
+const LIMITS_CHECK_MS = 100;
+const RETRY_WHEN_FULL_MS = 500;
+
+/**
+ * Everything that waits is committed together: one fsync serves all. No linger unless one is configured, because a
+ * lone stop-and-wait sender would pay for it with every message.
+ */
+export class GroupCommit {
+  readonly #log: Log;
+  readonly #limits: Limits;
+  readonly #options: GroupCommitOptions;
+  #queue: Work[] = [];
+  #scheduled = false;
+  #closed = false;
+  #limitsDueAt = 0;
+  #checkedBytes = 0;
+  #diskFull: string | null = null;
+
+  constructor(log: Log, limits: Limits, options: GroupCommitOptions) {
+    this.#log = log;
+    this.#limits = limits;
+    this.#options = options;
+  }
+
+  /** Why nothing can be stored now, or null. */
+  get full(): string | null {
+    return this.#diskFull ?? this.#limits.full;
+  }
+
+  submit(work: Work): void {
+    this.#queue.push(work);
+    this.#schedule(this.#options.commitIntervalMs);
+  }
+
+  /** Commits what waits and can be stored, and then nothing more. */
+  close(): void {
+    this.#commit();
+    this.#closed = true;
+  }
+
+  /** To be called now and then, also when nothing is submitted: time and other programs fill the disk too. */
+  tick(): void {
+    this.#limitsDueAt = 0;
+    this.#schedule(0);
+  }
+
+  #schedule(delayMs: number): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    const run = () => {
+      this.#scheduled = false;
+      if (this.#closed) return;
+      this.#commit();
+      this.#keepLimits();
+    };
+    if (delayMs > 0) setTimeout(run, delayMs);
+    else setImmediate(run);
+  }
+
+  #commit(): void {
+    const holds = this.#limits.holds || this.#diskFull !== null;
+    const batch = holds ? this.#queue.filter(({ grows }) => !grows) : this.#queue;
+    if (batch.length === 0) return;
+    this.#queue = holds ? this.#queue.filter(({ grows }) => grows) : [];
+    const failures = new Map<Work, SluiceError>();
+    const startedAt = performance.now();
+    try {
+      this.#log.transaction(() => {
+        for (const work of batch) applyAlone(work, failures);
+      });
+    } catch (error) {
+      this.#putBack(batch, error);
+      return;
+    }
+    this.#diskFull = null;
+    for (const work of batch) {
+      const failure = failures.get(work);
+      if (failure === undefined) work.done();
+      else work.failed(failure);
+    }
+    this.#options.onCommit(performance.now() - startedAt);
+  }
+
+  /** Nothing of the batch is on disk. A full disk is waited out; anything else must not be survived by guessing. */
+  #putBack(batch: readonly Work[], error: unknown): void {
+    if (codeOf(error) !== 'SQLITE_FULL') throw error;
+    this.#queue = [...batch, ...this.#queue];
+    this.#diskFull = 'the disk is full';
+    setTimeout(() => {
+      this.#diskFull = null;
+      this.tick();
+    }, RETRY_WHEN_FULL_MS);
+  }
+
+  #keepLimits(): void {
+    const { appendedBytes } = this.#log.records;
+    const grown = appendedBytes - this.#checkedBytes >= this.#limits.strideBytes;
+    if (this.#diskFull !== null || (!grown && performance.now() < this.#limitsDueAt)) return;
+    this.#checkedBytes = appendedBytes;
+    const held = this.#limits.holds;
+    const more = this.#limits.step(this.#options.now(), this.#options.clockSynced());
+    this.#limitsDueAt = more ? 0 : performance.now() + LIMITS_CHECK_MS;
+    if (more || (held && !this.#limits.holds && this.#queue.length > 0)) this.#schedule(0);
+  }
+}
+
+function applyAlone(work: Work, failures: Map<Work, SluiceError>): void {
+  try {
+    work.apply();
+  } catch (error) {
+    if (!(error instanceof SluiceError)) throw error;
+    failures.set(work, error);
+  }
+}

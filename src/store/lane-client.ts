@@ -1,0 +1,47 @@
+import type { SluiceError } from '../core/errors.ts';
+import type { LaneId, LaneLog, Settlement } from '../core/ports.ts';
+import type { Seq } from '../core/record.ts';
+import type { Stream } from '../core/stream.ts';
+import type { LaneOperations } from './protocol.ts';
+import { type Port, RpcClient } from './rpc.ts';
+
+/** The store's lanes as the uplink worker sees them. */
+export class LaneClient implements LaneLog {
+  readonly #rpc: RpcClient<LaneOperations>;
+
+  constructor(port: Port) {
+    this.#rpc = new RpcClient(port);
+  }
+
+  open(lane: LaneId, from: 'oldest' | 'now'): Promise<Seq> {
+    return this.#rpc.call('open', { lane, from });
+  }
+
+  async wait(stream: Stream, after: Seq, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return;
+    const { promise: aborted, resolve } = Promise.withResolvers<void>();
+    const onAbort = () => resolve();
+    signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      await Promise.race([this.#rpc.call('wait', { stream, after }), aborted]);
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  claim(lane: LaneId, upTo: Seq): Promise<Seq> {
+    return this.#rpc.call('claim', { lane, upTo });
+  }
+
+  async release(lane: LaneId): Promise<void> {
+    await this.#rpc.call('release', lane);
+  }
+
+  async settle(settlement: Settlement): Promise<void> {
+    await this.#rpc.call('settle', settlement);
+  }
+
+  fail(error: SluiceError): void {
+    this.#rpc.fail(error);
+  }
+}

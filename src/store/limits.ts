@@ -1,0 +1,143 @@
+import { statfsSync } from 'node:fs';
+import type { GapReason } from '../core/gap.ts';
+import type { ReadLimit } from '../core/ports.ts';
+import type { Log } from './log/log.ts';
+
+export interface LimitOptions {
+  readonly dataDir: string;
+  /** Bytes of database and write-ahead log. */
+  readonly maxBytes: number;
+  readonly maxAgeMs: number;
+  /** Bytes that stay free on the file system, whoever fills it. */
+  readonly keepFreeBytes: number;
+  readonly whenFull: 'drop_oldest' | 'block';
+}
+
+/** What `Limits` works with: the options, and what the write-ahead log takes of `maxBytes`. */
+export interface LimitSettings extends LimitOptions {
+  readonly walBytes: number;
+}
+
+/** Reclaim goes on until so much of `maxBytes` is used: large steps, not one record at a time. */
+const RECLAIM_TO = 0.95;
+/** Beyond `maxBytes` by so much, nothing more is stored, even while a batch in flight holds up reclaim. */
+const OVERSHOOT = 1.05;
+/** An empty store cannot give anything back; below this the disk is somebody else's. */
+const MIN_USED_BYTES = 1024 * 1024;
+const GIVE_BACK_STEP_BYTES = 4 * 1024 * 1024;
+/** Taken in one transaction: large enough to be cheap, small enough not to hold up acknowledgements. */
+const CHUNK_RECORDS = 5_000;
+const CHUNK_BYTES = 4 * 1024 * 1024;
+/** Acknowledgements wait for so long at most, but for the chunk that is being taken. */
+const STEP_MS = 10;
+const AGE_CHECK_MS = 60_000;
+
+/** Keeps the log within its limits, one bounded piece of work at a time. */
+export class Limits {
+  readonly #log: Log;
+  readonly #options: LimitSettings;
+  readonly #chunk: ReadLimit;
+  #full: string | null = null;
+  #holds = false;
+  #reclaiming = false;
+  #ageDueAt = 0;
+
+  constructor(log: Log, options: LimitSettings) {
+    this.#log = log;
+    this.#chunk = { maxRecords: CHUNK_RECORDS, maxBytes: Math.min(CHUNK_BYTES, options.maxBytes / 64) };
+    this.#options = options;
+  }
+
+  /** True while nothing more may be stored: until reclaim has caught up, or for as long as the log is `full`. */
+  get holds(): boolean {
+    return this.#holds || this.#full !== null;
+  }
+
+  /** Why nothing can be stored and nothing can be reclaimed either, or null. */
+  get full(): string | null {
+    return this.#full;
+  }
+
+  /** So much new may be stored before `step` must look again. */
+  get strideBytes(): number {
+    return this.#chunk.maxBytes;
+  }
+
+  freeBytes(): number {
+    const { bavail, bsize } = statfsSync(this.#options.dataDir);
+    return bavail * bsize;
+  }
+
+  /** Must run outside a transaction. Returns true when it should be called again soon. */
+  step(now: number, clockSynced: boolean): boolean {
+    const until = performance.now() + STEP_MS;
+    let freed = this.#enforceBytes();
+    while (freed && performance.now() < until) freed = this.#enforceBytes();
+    freed ||= this.#enforceFreeDisk();
+    const aged = clockSynced && this.#enforceAge(now);
+    return freed || aged || this.#giveBack();
+  }
+
+  #enforceBytes(): boolean {
+    const used = this.#log.usedBytes();
+    const maxBytes = this.#options.maxBytes - this.#options.walBytes;
+    if (used > maxBytes) this.#reclaiming = true;
+    if (used <= maxBytes * RECLAIM_TO) this.#reclaiming = false;
+    const freed = this.#reclaiming && this.#free('max_bytes');
+    const limit = this.#options.whenFull === 'block' ? maxBytes : maxBytes * OVERSHOOT;
+    this.#holds = used > limit;
+    this.#full =
+      used > limit && !freed
+        ? `the buffer holds ${used + this.#options.walBytes} bytes, its limit is ${this.#options.maxBytes}`
+        : null;
+    return freed;
+  }
+
+  #enforceFreeDisk(): boolean {
+    const free = this.freeBytes();
+    if (free >= this.#options.keepFreeBytes) return false;
+    const freed = this.#log.usedBytes() > MIN_USED_BYTES && this.#free('disk_reserve');
+    if (freed) {
+      this.#log.giveBack(GIVE_BACK_STEP_BYTES);
+      this.#log.checkpoint('TRUNCATE');
+    } else if (this.#log.freePageBytes() === 0) {
+      this.#full = `the disk has ${free} bytes free, ${this.#options.keepFreeBytes} are to be kept free`;
+    }
+    return freed;
+  }
+
+  #enforceAge(now: number): boolean {
+    const elapsed = this.#ageDueAt - AGE_CHECK_MS > now;
+    if (now < this.#ageDueAt && !elapsed) return false;
+    const olderThan = now - this.#options.maxAgeMs;
+    let removed = 0;
+    this.#log.transaction(() => {
+      removed =
+        this.#log.reclaim.removeDelivered(this.#chunk, olderThan) ||
+        this.#log.reclaim.dropPending('max_age', this.#chunk, olderThan);
+    });
+    if (removed === 0) this.#ageDueAt = now + AGE_CHECK_MS;
+    return removed > 0;
+  }
+
+  #free(reason: GapReason): boolean {
+    let removed = 0;
+    this.#log.transaction(() => {
+      removed = this.#log.reclaim.removeDelivered(this.#chunk);
+      if (removed === 0 && this.#options.whenFull === 'drop_oldest') {
+        removed = this.#log.reclaim.dropPending(reason, this.#chunk);
+      }
+    });
+    return removed > 0;
+  }
+
+  /** Free pages are used again by new records; what is far more than they need goes back to the file system. */
+  #giveBack(): boolean {
+    const spare = this.#log.freePageBytes();
+    const scarce = this.freeBytes() < this.#options.keepFreeBytes;
+    if (spare === 0 || (!scarce && spare < this.#options.maxBytes / 8)) return false;
+    this.#log.giveBack(GIVE_BACK_STEP_BYTES);
+    if (scarce) this.#log.checkpoint('TRUNCATE');
+    return true;
+  }
+}

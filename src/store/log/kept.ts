@@ -1,0 +1,83 @@
+import { Buffer } from 'node:buffer';
+import type Database from 'better-sqlite3';
+import type { Rejection } from '../../core/ports.ts';
+import type { RefusedMessage } from '../../core/record.ts';
+import type { Stream } from '../../core/stream.ts';
+
+/** What each of the two tables may hold; the oldest make room. */
+const MAX_ROWS = 10_000;
+const MAX_BYTES = 16 * 1024 * 1024;
+/** Of a refused message so many bytes are kept: enough to see what is wrong with it. */
+const MAX_PAYLOAD_BYTES = 4_096;
+const MAX_DETAIL_CHARACTERS = 500;
+
+/** What is kept aside for people: rejected records and refused messages. Belongs into the store's transaction. */
+export class Kept {
+  readonly #rejects: BoundedTable;
+  readonly #refused: BoundedTable;
+  readonly #insertReject: Database.Statement;
+  readonly #insertRefused: Database.Statement;
+
+  constructor(db: Database.Database) {
+    this.#rejects = new BoundedTable(db, { table: 'rejects', blob: 'body' });
+    this.#refused = new BoundedTable(db, { table: 'refused', blob: 'payload' });
+    this.#insertReject = db.prepare(
+      'INSERT INTO rejects (uplink, stream, seq, at, reason, detail, body) VALUES (?, ?, ?, ?, ?, ?, ?)',
+    );
+    this.#insertRefused = db.prepare(
+      'INSERT INTO refused (source, at, reason, channel, payload) VALUES (?, ?, ?, ?, ?)',
+    );
+  }
+
+  reject(lane: { uplink: string; stream: Stream }, rejection: Rejection, kept: { at: number; body: Buffer }): void {
+    const detail = rejection.detail.slice(0, MAX_DETAIL_CHARACTERS);
+    this.#rejects.makeRoomFor(kept.body.byteLength);
+    this.#insertReject.run(lane.uplink, lane.stream, rejection.seq, kept.at, rejection.reason, detail, kept.body);
+  }
+
+  refuse(message: RefusedMessage): void {
+    const payload = Buffer.from(message.payload.subarray(0, MAX_PAYLOAD_BYTES));
+    this.#refused.makeRoomFor(payload.byteLength);
+    this.#insertRefused.run(message.source, message.receivedAt, message.reason, message.channel, payload);
+  }
+
+  reload(): void {
+    this.#rejects.reload();
+    this.#refused.reload();
+  }
+
+  counts(): { rejects: number; refused: number } {
+    return { rejects: this.#rejects.rows, refused: this.#refused.rows };
+  }
+}
+
+class BoundedTable {
+  readonly #measure: Database.Statement<[], { rows: number; bytes: number }>;
+  readonly #removeOldest: Database.Statement<[], number>;
+  rows = 0;
+  #bytes = 0;
+
+  constructor(db: Database.Database, { table, blob }: { table: string; blob: string }) {
+    this.#measure = db.prepare(`SELECT count(*) AS rows, coalesce(sum(length(${blob})), 0) AS bytes FROM ${table}`);
+    this.#removeOldest = db
+      .prepare<[], number>(`DELETE FROM ${table} WHERE id = (SELECT min(id) FROM ${table}) RETURNING length(${blob})`)
+      .pluck();
+    this.reload();
+  }
+
+  reload(): void {
+    const { rows, bytes } = this.#measure.get() ?? { rows: 0, bytes: 0 };
+    this.rows = rows;
+    this.#bytes = bytes;
+  }
+
+  /** To be called right before an insert of so many bytes. */
+  makeRoomFor(bytes: number): void {
+    this.rows += 1;
+    this.#bytes += bytes;
+    while (this.rows > MAX_ROWS || (this.#bytes > MAX_BYTES && this.rows > 1)) {
+      this.#bytes -= this.#removeOldest.get() ?? 0;
+      this.rows -= 1;
+    }
+  }
+}

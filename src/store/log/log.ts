@@ -1,0 +1,182 @@
+import { randomUUID } from 'node:crypto';
+import { statSync } from 'node:fs';
+import type Database from 'better-sqlite3';
+import type { Appended, LogStats, Settlement } from '../../core/ports.ts';
+import type { Handshake, Seq } from '../../core/record.ts';
+import { STREAMS, type Stream } from '../../core/stream.ts';
+import type { PackedEntry } from '../pack.ts';
+import { type Durability, openForWriting } from '../sqlite.ts';
+import { Kept } from './kept.ts';
+import { Lanes } from './lanes.ts';
+import { Reclaim, type ReclaimClock } from './reclaim.ts';
+import { Records, type SeqReservation } from './records.ts';
+import { LOG_MIGRATIONS } from './schema.ts';
+
+export interface LogOptions {
+  readonly file: string;
+  readonly durability: Durability;
+  readonly walBytes: number;
+  readonly seqs: SeqReservation;
+  readonly clock: ReclaimClock;
+  /** Names the machine; a log that wakes up on another one (a cloned card) gets a new epoch. */
+  readonly machineId: string;
+}
+
+const NOTHING: Appended = { firstSeq: 0, duplicate: false };
+
+/** `log.db`, synchronous: the only writer, on the store worker. All writing happens inside `transaction`. */
+export class Log {
+  readonly epoch: string;
+  readonly lanes: Lanes;
+  readonly records: Records;
+  readonly reclaim: Reclaim;
+  readonly #file: string;
+  readonly #db: Database.Database;
+  readonly #kept: Kept;
+  readonly #clock: ReclaimClock;
+  readonly #openHandshake: Database.Statement;
+  readonly #pageBytes: number;
+
+  constructor(options: LogOptions) {
+    this.#file = options.file;
+    this.#clock = options.clock;
+    this.#db = openForWriting({ ...options, migrations: LOG_MIGRATIONS });
+    this.#pageBytes = Number(this.#db.pragma('page_size', { simple: true }));
+    this.epoch = this.#epochOn(options.machineId);
+    this.records = new Records(this.#db, options.seqs);
+    this.lanes = new Lanes(this.#db, this.records);
+    this.reclaim = new Reclaim({ records: this.records, lanes: this.lanes, epoch: this.epoch, clock: options.clock });
+    this.#kept = new Kept(this.#db);
+    this.#openHandshake = this.#db.prepare('INSERT OR IGNORE INTO handshakes VALUES (?, ?)');
+  }
+
+  /** Everything that `work` changes is on disk when this returns, or nothing is and it throws. */
+  transaction(work: () => void): void {
+    this.#db.exec('BEGIN IMMEDIATE');
+    try {
+      work();
+      this.records.flush();
+      this.lanes.flush();
+      this.#db.exec('COMMIT');
+    } catch (error) {
+      if (this.#db.inTransaction) this.#db.exec('ROLLBACK');
+      this.records.reload();
+      this.lanes.reload();
+      this.#kept.reload();
+      throw error;
+    }
+  }
+
+  append(entry: PackedEntry): Appended {
+    switch (entry.kind) {
+      case 'records':
+        return this.#appendRecords(entry);
+      case 'refused':
+        this.#kept.refuse(entry.message);
+        return NOTHING;
+      case 'release':
+        this.#closeHandshake(entry.clientId, entry.packetId);
+        return NOTHING;
+      case 'barrier':
+        return NOTHING;
+    }
+  }
+
+  settle({ lane, from, upTo, deliveredCount, rejected }: Settlement): void {
+    this.lanes.advance(lane, { from, upTo, deliveredCount, rejectedCount: rejected.length });
+    const at = this.#clock.now();
+    for (const rejection of rejected) {
+      const body = this.records.body(lane.stream, rejection.seq);
+      if (body !== undefined) this.#kept.reject(lane, rejection, { at, body });
+    }
+  }
+
+  /** Exchanges that were open when the store was opened. */
+  openHandshakes(): Handshake[] {
+    return this.#db.prepare<[], Handshake>('SELECT client_id AS clientId, packet_id AS packetId FROM handshakes').all();
+  }
+
+  lastSeq(stream: Stream): Seq {
+    return this.records.count(stream).lastSeq;
+  }
+
+  /** Bytes of the pages that hold something. */
+  usedBytes(): number {
+    return (this.#pragma('page_count') - this.#pragma('freelist_count')) * this.#pageBytes;
+  }
+
+  /** Bytes of the write-ahead log as it is now. */
+  walBytes(): number {
+    return statSync(`${this.#file}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+  }
+
+  freePageBytes(): number {
+    return this.#pragma('freelist_count') * this.#pageBytes;
+  }
+
+  /** Gives so many bytes of free pages back to the file system. */
+  giveBack(bytes: number): void {
+    this.#db.pragma(`incremental_vacuum(${Math.ceil(bytes / this.#pageBytes)})`);
+  }
+
+  /** Carries the write-ahead log over into the database file and makes it durable. */
+  checkpoint(mode: 'PASSIVE' | 'TRUNCATE'): void {
+    this.#db.pragma(`wal_checkpoint(${mode})`);
+  }
+
+  stats(): Pick<LogStats, 'epoch' | 'streams' | 'lanes' | 'refusedCount' | 'rejectsCount'> {
+    const kept = this.#kept.counts();
+    return {
+      epoch: this.epoch,
+      streams: STREAMS.map((stream) => {
+        const { acceptedCount, removedCount, lastSeq } = this.records.count(stream);
+        const oldestReceivedAt = this.records.oldestReceivedAt(stream, 0);
+        return { stream, acceptedCount, storedCount: acceptedCount - removedCount, lastSeq, oldestReceivedAt };
+      }),
+      lanes: this.lanes.stats(),
+      refusedCount: kept.refused,
+      rejectsCount: kept.rejects,
+    };
+  }
+
+  close(): void {
+    this.checkpoint('TRUNCATE');
+    this.#db.close();
+  }
+
+  #appendRecords({ handshake, records }: Extract<PackedEntry, { kind: 'records' }>): Appended {
+    if (handshake !== null && this.#openHandshake.run(handshake.clientId, handshake.packetId).changes === 0) {
+      return { firstSeq: 0, duplicate: true };
+    }
+    let firstSeq = 0;
+    for (const { stream, body } of records) {
+      const seq = this.records.append(stream, body);
+      if (firstSeq === 0) firstSeq = seq;
+    }
+    return { firstSeq, duplicate: false };
+  }
+
+  #closeHandshake(clientId: string, packetId: number | null): void {
+    if (packetId === null) this.#db.prepare('DELETE FROM handshakes WHERE client_id = ?').run(clientId);
+    else this.#db.prepare('DELETE FROM handshakes WHERE client_id = ? AND packet_id = ?').run(clientId, packetId);
+  }
+
+  #epochOn(machineId: string): string {
+    const read = this.#db.prepare<[string], string>('SELECT value FROM meta WHERE name = ?').pluck();
+    const known = read.get('epoch');
+    if (known !== undefined && read.get('machine_id') === machineId) return known;
+    const epoch = randomUUID().replaceAll('-', '').slice(0, 16);
+    const write = this.#db.prepare(
+      'INSERT INTO meta VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value',
+    );
+    this.#db.transaction(() => {
+      write.run('epoch', epoch);
+      write.run('machine_id', machineId);
+    })();
+    return epoch;
+  }
+
+  #pragma(name: string): number {
+    return Number(this.#db.pragma(name, { simple: true }));
+  }
+}

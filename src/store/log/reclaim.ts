@@ -1,0 +1,149 @@
+import { Buffer } from 'node:buffer';
+import type { Gap, GapReason } from '../../core/gap.ts';
+import type { ReadLimit } from '../../core/ports.ts';
+import type { Seq, StoredRecord, TimeQuality } from '../../core/record.ts';
+import { encodeRecord, isTimeTrusted, readRecord, receivedAtOf } from '../../core/record-codec.ts';
+import { STREAMS, type Stream } from '../../core/stream.ts';
+import type { Lane, Lanes } from './lanes.ts';
+import type { Records, StoredBody } from './records.ts';
+
+/** One chunk that concerns more devices than this is reported in one gap with `device: null`. */
+const MAX_GAPS_PER_CHUNK = 16;
+
+export interface ReclaimClock {
+  now(): number;
+  quality(): TimeQuality;
+}
+
+interface Loss {
+  device: string | null;
+  firstSeq: Seq;
+  lastSeq: Seq;
+  count: number;
+  bytes: number;
+  firstTime: number;
+  lastTime: number;
+}
+
+/**
+ * Takes records away at the oldest end of one stream, one chunk a call. What every lane has done with goes first,
+ * in the order of STREAMS; what a lane still had to deliver is its drop, counted and reported in `gaps`.
+ * Belongs into the store's transaction.
+ */
+export class Reclaim {
+  readonly #records: Records;
+  readonly #lanes: Lanes;
+  readonly #epoch: string;
+  readonly #clock: ReclaimClock;
+
+  constructor(parts: { records: Records; lanes: Lanes; epoch: string; clock: ReclaimClock }) {
+    this.#records = parts.records;
+    this.#lanes = parts.lanes;
+    this.#epoch = parts.epoch;
+    this.#clock = parts.clock;
+  }
+
+  /** Removes a chunk of records that no lane waits for; returns how many. */
+  removeDelivered(limit: ReadLimit, olderThan = Number.POSITIVE_INFINITY): number {
+    for (const stream of STREAMS) {
+      const done = Math.min(...this.#lanes.ofStream(stream).map(({ cursor }) => cursor));
+      const chunk = this.#chunk(stream, { upTo: done, olderThan, limit });
+      const last = chunk.at(-1);
+      if (last !== undefined) return this.#records.removeUpTo(stream, last.seq);
+    }
+    return 0;
+  }
+
+  /** Drops a chunk of the oldest pending records; returns how many records went. Never touches a batch in flight. */
+  dropPending(reason: GapReason, limit: ReadLimit, olderThan = Number.POSITIVE_INFINITY): number {
+    for (const stream of STREAMS) {
+      const inFlight = this.#lanes.ofStream(stream).filter(({ claimedUpTo, cursor }) => claimedUpTo > cursor);
+      const free = Math.min(...inFlight.map(({ cursor }) => cursor));
+      const chunk = this.#chunk(stream, { upTo: free, olderThan, limit });
+      const last = chunk.at(-1);
+      if (last === undefined) continue;
+      const removed = this.#records.removeUpTo(stream, last.seq);
+      // Behind the removal: a gap that is reported now must not fall under it, even when `gaps` itself is short.
+      for (const lane of this.#lanes.ofStream(stream)) {
+        if (lane.cursor < last.seq) this.#dropFrom(lane, { chunk, upTo: last.seq, reason });
+      }
+      return removed;
+    }
+    return 0;
+  }
+
+  #chunk(stream: Stream, what: { upTo: Seq; olderThan: number; limit: ReadLimit }): StoredBody[] {
+    const range = { after: 0, upTo: Math.min(what.upTo, Number.MAX_SAFE_INTEGER) };
+    const rows = this.#records.oldest(stream, range, what.limit);
+    const end = rows.findIndex(({ body }) => !isOlder(body, what.olderThan));
+    return end === -1 ? rows : rows.slice(0, end);
+  }
+
+  #dropFrom(lane: Lane, drop: { chunk: readonly StoredBody[]; upTo: Seq; reason: GapReason }): void {
+    const lost = drop.chunk
+      .filter(({ seq }) => seq > lane.cursor)
+      .map(({ seq, body }) => readRecord(lane.stream, seq, body))
+      .filter((record) => lane.stream !== 'gaps' || record.channel === lane.uplink);
+    const bytes = lost.reduce((sum, { value }) => sum + value.byteLength, 0);
+    this.#lanes.drop(lane, drop.upTo, { reason: drop.reason, count: lost.length, bytes });
+    for (const loss of lossesOf(lost)) this.#report(lane, loss, drop.reason);
+  }
+
+  #report(lane: Lane, loss: Loss, reason: GapReason): void {
+    const gap: Gap = {
+      uplink: lane.uplink,
+      epoch: this.#epoch,
+      device: loss.device,
+      stream: lane.stream,
+      first_seq: loss.firstSeq,
+      last_seq: loss.lastSeq,
+      count: loss.count,
+      bytes: loss.bytes,
+      first_time: new Date(loss.firstTime).toISOString(),
+      last_time: new Date(loss.lastTime).toISOString(),
+      reason,
+    };
+    const body = encodeRecord(
+      {
+        stream: 'gaps',
+        device: loss.device ?? '',
+        receivedAt: this.#clock.now(),
+        observedAt: null,
+        timeQuality: this.#clock.quality(),
+        contentType: 'application/json',
+        eventType: null,
+        channel: lane.uplink,
+        value: Buffer.from(JSON.stringify(gap)),
+      },
+      0,
+    );
+    this.#records.append('gaps', body);
+    this.#lanes.excludeGapFromOthers(lane.uplink);
+  }
+}
+
+/** A time that was never synchronised (1970 …) must not make a record look old. */
+function isOlder(body: Buffer, than: number): boolean {
+  return than === Number.POSITIVE_INFINITY || (isTimeTrusted(body) && receivedAtOf(body) < than);
+}
+
+/** One loss per device, or one for all when there are too many devices. */
+function lossesOf(records: readonly StoredRecord[]): Loss[] {
+  const byDevice = Map.groupBy(records, ({ device }) => device);
+  if (byDevice.size > MAX_GAPS_PER_CHUNK) return [lossOf(null, records)];
+  return [...byDevice].map(([device, theirs]) => lossOf(device === '' ? null : device, theirs));
+}
+
+function lossOf(device: string | null, records: readonly StoredRecord[]): Loss {
+  const seqs = records.map(({ seq }) => seq);
+  const times = records.map(({ receivedAt }) => receivedAt);
+  return {
+    device,
+    firstSeq: Math.min(...seqs),
+    lastSeq: Math.max(...seqs),
+    count: records.length,
+    bytes: records.reduce((sum, { value }) => sum + value.byteLength, 0),
+    firstTime: Math.min(...times),
+    lastTime: Math.max(...times),
+  };
+}

@@ -1,0 +1,159 @@
+import type { Buffer } from 'node:buffer';
+import type Database from 'better-sqlite3';
+import type { ReadLimit } from '../../core/ports.ts';
+import type { Seq } from '../../core/record.ts';
+import { receivedAtOf, sealRecord } from '../../core/record-codec.ts';
+import { STREAMS, type Stream } from '../../core/stream.ts';
+
+export interface StoredBody {
+  readonly seq: Seq;
+  readonly body: Buffer;
+}
+
+export interface StreamCount {
+  acceptedCount: number;
+  removedCount: number;
+  lastSeq: Seq;
+}
+
+/** Gives out seqs, one block at a time; implemented by `state.db`. */
+export interface SeqReservation {
+  reservedSeq(): Seq;
+  reserveSeq(needed: Seq): Seq;
+}
+
+interface StreamTable {
+  readonly insert: Database.Statement<[number, Buffer]>;
+  readonly removeUpTo: Database.Statement<[number]>;
+  readonly oldest: Database.Statement<[number, number], [number, Buffer]>;
+  readonly body: Database.Statement<[number], Buffer>;
+  count: StreamCount;
+  dirty: boolean;
+}
+
+/**
+ * The tables of records, one per stream, and their counts. Every method that writes belongs into a transaction that
+ * ends with `flush`; after a rollback, `reload`.
+ */
+export class Records {
+  readonly #db: Database.Database;
+  readonly #seqs: SeqReservation;
+  readonly #tables: Readonly<Record<Stream, StreamTable>>;
+  #nextSeq: Seq = 1;
+  #reservedSeq: Seq = 0;
+  #appendedBytes = 0;
+
+  constructor(db: Database.Database, seqs: SeqReservation) {
+    this.#db = db;
+    this.#seqs = seqs;
+    this.#tables = Object.fromEntries(STREAMS.map((stream) => [stream, prepareTable(db, stream)])) as Record<
+      Stream,
+      StreamTable
+    >;
+    // Every start begins a block of its own: a log that lost its end (relaxed durability, damage, an old copy put
+    // back) can then never give out a seq a second time.
+    this.#reservedSeq = seqs.reservedSeq();
+    this.#nextSeq = this.#reservedSeq + 1;
+    this.reload();
+  }
+
+  /** Reads the counts again, as they are on disk. */
+  reload(): void {
+    const rows = this.#db
+      .prepare<[], { stream: Stream; accepted: number; removed: number; last_seq: number }>('SELECT * FROM streams')
+      .all();
+    let last = 0;
+    for (const row of rows) {
+      this.#tables[row.stream].count = {
+        acceptedCount: row.accepted,
+        removedCount: row.removed,
+        lastSeq: row.last_seq,
+      };
+      this.#tables[row.stream].dirty = false;
+      last = Math.max(last, row.last_seq);
+    }
+    this.#nextSeq = Math.max(last + 1, this.#nextSeq);
+  }
+
+  /** Seals the body under the next seq and stores it. */
+  append(stream: Stream, body: Buffer): Seq {
+    const seq = this.#nextSeq;
+    if (seq > this.#reservedSeq) this.#reservedSeq = this.#seqs.reserveSeq(seq);
+    const table = this.#tables[stream];
+    sealRecord(body, seq);
+    table.insert.run(seq, body);
+    table.count.acceptedCount += 1;
+    table.count.lastSeq = seq;
+    table.dirty = true;
+    this.#nextSeq = seq + 1;
+    this.#appendedBytes += body.byteLength;
+    return seq;
+  }
+
+  /** Bytes of bodies appended since the start; a measure of how much came, not of what is on disk. */
+  get appendedBytes(): number {
+    return this.#appendedBytes;
+  }
+
+  count(stream: Stream): Readonly<StreamCount> {
+    return this.#tables[stream].count;
+  }
+
+  /** The oldest records with after < seq <= upTo, until one of the limits is reached; bodies are copies. */
+  oldest(stream: Stream, range: { after: Seq; upTo: Seq }, limit: ReadLimit): StoredBody[] {
+    const found: StoredBody[] = [];
+    let bytes = 0;
+    for (const [seq, body] of this.#tables[stream].oldest.iterate(range.after, range.upTo)) {
+      found.push({ seq, body });
+      bytes += body.byteLength;
+      if (found.length >= limit.maxRecords || bytes >= limit.maxBytes) break;
+    }
+    return found;
+  }
+
+  oldestReceivedAt(stream: Stream, after: Seq): number | null {
+    const range = { after, upTo: Number.MAX_SAFE_INTEGER };
+    const [row] = this.oldest(stream, range, { maxRecords: 1, maxBytes: 1 });
+    return row === undefined ? null : receivedAtOf(row.body);
+  }
+
+  body(stream: Stream, seq: Seq): Buffer | undefined {
+    return this.#tables[stream].body.get(seq);
+  }
+
+  /** Takes the oldest end away, up to and including `upTo`; returns how many records that were. */
+  removeUpTo(stream: Stream, upTo: Seq): number {
+    const table = this.#tables[stream];
+    const removed = table.removeUpTo.run(upTo).changes;
+    table.count.removedCount += removed;
+    table.dirty = true;
+    return removed;
+  }
+
+  flush(): void {
+    for (const stream of STREAMS) {
+      const table = this.#tables[stream];
+      if (!table.dirty) continue;
+      const { acceptedCount, removedCount, lastSeq } = table.count;
+      this.#db
+        .prepare('UPDATE streams SET accepted = ?, removed = ?, last_seq = ? WHERE stream = ?')
+        .run(acceptedCount, removedCount, lastSeq, stream);
+      table.dirty = false;
+    }
+  }
+}
+
+function prepareTable(db: Database.Database, stream: Stream): StreamTable {
+  return {
+    insert: db.prepare(`INSERT INTO ${stream} VALUES (?, ?)`),
+    removeUpTo: db.prepare(`DELETE FROM ${stream} WHERE seq <= ?`),
+    oldest: db
+      .prepare<[number, number], [number, Buffer]>(
+        `SELECT seq, body FROM ${stream} WHERE seq > ? AND seq <= ? ORDER BY seq`,
+      )
+      .raw(),
+    body: db.prepare<[number], Buffer>(`SELECT body FROM ${stream} WHERE seq = ?`).pluck(),
+    count: { acceptedCount: 0, removedCount: 0, lastSeq: 0 },
+    dirty: false,
+  };
+}

@@ -1,0 +1,77 @@
+/**
+ * `log.db`, the spine. docs/store-format.md says the same for people.
+ *
+ * Constraints: records are appended at the newest end and removed only as a range at the oldest end of one stream,
+ * so pages become free as a whole; no secondary index, because it would dirty one page per device and commit;
+ * counts change in the transaction that changes what they count.
+ */
+export const LOG_MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+
+  -- One table per stream; body: see record-codec.
+  CREATE TABLE telemetry (seq INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT;
+  CREATE TABLE events    (seq INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT;
+  CREATE TABLE state     (seq INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT;
+  CREATE TABLE responses (seq INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT;
+  CREATE TABLE gaps      (seq INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT;
+
+  -- accepted: ever; removed: taken out again by reclaim; stored = accepted - removed.
+  CREATE TABLE streams (
+    stream   TEXT PRIMARY KEY,
+    accepted INTEGER NOT NULL DEFAULT 0,
+    removed  INTEGER NOT NULL DEFAULT 0,
+    last_seq INTEGER NOT NULL DEFAULT 0
+  ) STRICT, WITHOUT ROWID;
+  INSERT INTO streams (stream) VALUES ('telemetry'), ('events'), ('state'), ('responses'), ('gaps');
+
+  -- base: records of the stream that are not this lane's (before it began; gaps of other uplinks), so that
+  -- accepted(lane) = accepted(stream) - base, and pending = accepted - delivered - rejected - dropped.
+  CREATE TABLE lanes (
+    uplink    TEXT NOT NULL,
+    stream    TEXT NOT NULL,
+    cursor    INTEGER NOT NULL,
+    base      INTEGER NOT NULL,
+    delivered INTEGER NOT NULL DEFAULT 0,
+    rejected  INTEGER NOT NULL DEFAULT 0,
+    dropped   INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (uplink, stream)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE drops (
+    uplink TEXT NOT NULL,
+    stream TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    count  INTEGER NOT NULL,
+    bytes  INTEGER NOT NULL,
+    PRIMARY KEY (uplink, stream, reason)
+  ) STRICT, WITHOUT ROWID;
+
+  -- Records that an upstream can never take, and messages that never became records: kept for people, bounded.
+  CREATE TABLE rejects (
+    id     INTEGER PRIMARY KEY,
+    uplink TEXT NOT NULL,
+    stream TEXT NOT NULL,
+    seq    INTEGER NOT NULL,
+    at     INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    body   BLOB NOT NULL
+  ) STRICT;
+  CREATE TABLE refused (
+    id      INTEGER PRIMARY KEY,
+    source  TEXT NOT NULL,
+    at      INTEGER NOT NULL,
+    reason  TEXT NOT NULL,
+    channel TEXT NOT NULL,
+    payload BLOB NOT NULL
+  ) STRICT;
+
+  -- Inbound QoS 2 exchanges between the first PUBLISH and PUBREL.
+  CREATE TABLE handshakes (
+    client_id TEXT NOT NULL,
+    packet_id INTEGER NOT NULL,
+    PRIMARY KEY (client_id, packet_id)
+  ) STRICT, WITHOUT ROWID;
+  `,
+];

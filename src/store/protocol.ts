@@ -1,0 +1,55 @@
+import type { Batch, DeviceRow, LaneId, LogStats, ReadLimit, Settlement } from '../core/ports.ts';
+import type { Handshake, Seq } from '../core/record.ts';
+import type { Stream } from '../core/stream.ts';
+import type { LimitOptions } from './limits.ts';
+import type { Durability } from './sqlite.ts';
+
+export interface StoreOptions extends LimitOptions {
+  readonly durability: Durability;
+  readonly commitIntervalMs: number;
+  /** undefined where the system has none: then one is made up at the first start, and kept. */
+  readonly machineId: string | undefined;
+  /** From the configuration; undefined keeps the one made from host name and machine id at the first start. */
+  readonly gatewayId: string | undefined;
+  readonly hostName: string;
+}
+
+/** What the store found when it opened. */
+export interface StoreOpened {
+  readonly gatewayId: string;
+  readonly epoch: string;
+  readonly openHandshakes: readonly Handshake[];
+  readonly logFile: string;
+}
+
+/**
+ * Results of an append: one number per entry. Positive: the first seq of its records. 0: nothing to store.
+ * -1: a repeated QoS 2 message.
+ */
+export type AppendResult = Float64Array<ArrayBuffer>;
+
+/** What the main thread asks of the store worker. */
+export type MainOperations = {
+  open: { args: StoreOptions; result: StoreOpened };
+  append: { args: { buffer: ArrayBuffer; byteLength: number; count: number }; result: AppendResult };
+  stats: { args: null; result: LogStats };
+  read: { args: { stream: Stream; after: Seq; limit: ReadLimit }; result: Batch };
+  loadDevices: { args: null; result: DeviceRow[] };
+  putSecret: { args: { id: string; secretHash: string }; result: null };
+  removeDevice: { args: string; result: boolean };
+  claimClientId: { args: { clientId: string; owner: string; at: number }; result: boolean };
+  saveSeen: { args: { rows: readonly DeviceRow[]; upTo: Seq }; result: null };
+  seenUpTo: { args: null; result: Seq };
+  setPaused: { args: { uplink: string; paused: boolean }; result: null };
+  pausedUplinks: { args: null; result: string[] };
+  close: { args: null; result: null };
+};
+
+/** What the uplink worker asks of the store worker. */
+export type LaneOperations = {
+  open: { args: { lane: LaneId; from: 'oldest' | 'now' }; result: Seq };
+  wait: { args: { stream: Stream; after: Seq }; result: null };
+  claim: { args: { lane: LaneId; upTo: Seq }; result: Seq };
+  release: { args: LaneId; result: null };
+  settle: { args: Settlement; result: null };
+};

@@ -1,0 +1,69 @@
+import Database from 'better-sqlite3';
+import { SluiceError } from '../core/errors.ts';
+
+export type Durability = 'full' | 'relaxed';
+
+export interface OpenOptions {
+  readonly file: string;
+  /** Steps from an empty file to the newest format; `user_version` says how many were taken. */
+  readonly migrations: readonly string[];
+  readonly durability: Durability;
+  /** The write-ahead log is carried over into the database when it is longer than this. */
+  readonly walBytes: number;
+}
+
+const PAGE_BYTES = 4096;
+
+/**
+ * Opens (or makes) one of the store's files for writing, brings it to the newest format, and checks what the
+ * promise rests on: `synchronous` falls back to NORMAL when an existing WAL file is opened, so it is set and read back.
+ * @throws SluiceError `store_too_new`, `store_unusable`
+ */
+export function openForWriting({ file, migrations, durability, walBytes }: OpenOptions): Database.Database {
+  const db = new Database(file);
+  // Only before the first table does this take effect; afterwards the file remembers it.
+  db.pragma('auto_vacuum = INCREMENTAL');
+  db.pragma('journal_mode = WAL');
+  const wanted = durability === 'full' ? 2 : 1;
+  db.pragma(`synchronous = ${wanted}`);
+  db.pragma('busy_timeout = 5000');
+  db.pragma('temp_store = MEMORY');
+  // A bad card then gives an error, not a SIGBUS.
+  db.pragma('mmap_size = 0');
+  db.pragma('cache_size = -4096');
+  db.pragma(`wal_autocheckpoint = ${Math.ceil(walBytes / PAGE_BYTES)}`);
+  db.pragma(`journal_size_limit = ${walBytes}`);
+  if (db.pragma('synchronous', { simple: true }) !== wanted || db.pragma('journal_mode', { simple: true }) !== 'wal') {
+    throw new SluiceError(`${file}: SQLite did not take the settings that durability rests on`, {
+      code: 'store_unusable',
+      hint: 'use a local file system; network file systems cannot hold the store',
+    });
+  }
+  migrate(db, file, migrations);
+  return db;
+}
+
+function migrate(db: Database.Database, file: string, migrations: readonly string[]): void {
+  const version = Number(db.pragma('user_version', { simple: true }));
+  if (version > migrations.length) {
+    throw new SluiceError(`${file} was written by a newer version of Sluice (format ${version})`, {
+      code: 'store_too_new',
+      hint: `install that version again; this one reads formats up to ${migrations.length}`,
+    });
+  }
+  for (let next = version; next < migrations.length; next++) {
+    db.transaction(() => {
+      db.exec(migrations[next] ?? '');
+      db.pragma(`user_version = ${next + 1}`);
+    }).immediate();
+  }
+}
+
+/** A connection of its own that can never write. Short reads only: an open statement keeps the WAL from shrinking. */
+export function openForReading(file: string): Database.Database {
+  const db = new Database(file, { readonly: true, fileMustExist: true });
+  db.pragma('busy_timeout = 5000');
+  db.pragma('mmap_size = 0');
+  db.pragma('cache_size = -2048');
+  return db;
+}

@@ -1,0 +1,25 @@
+/** `state.db`: small and precious. docs/store-format.md says the same for people. */
+export const STATE_MIGRATIONS: readonly string[] = [
+  `
+  -- seq_reserved: no seq above it was ever given out. seen_up_to: devices are derived from the log up to here.
+  CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE devices (
+    id            TEXT PRIMARY KEY,
+    secret_hash   TEXT,
+    first_seen_at INTEGER,
+    last_seen_at  INTEGER,
+    latest        TEXT
+  ) STRICT, WITHOUT ROWID;
+
+  -- An MQTT client id belongs to the first identity that used it; owner '' is the anonymous one.
+  CREATE TABLE client_ids (
+    client_id TEXT PRIMARY KEY,
+    owner     TEXT NOT NULL,
+    claimed_at   INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX client_ids_by_owner ON client_ids (owner, claimed_at);
+
+  CREATE TABLE paused_uplinks (name TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+  `,
+];

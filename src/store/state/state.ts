@@ -1,0 +1,132 @@
+import type Database from 'better-sqlite3';
+import type { DeviceRow } from '../../core/ports.ts';
+import type { Seq } from '../../core/record.ts';
+import { openForWriting } from '../sqlite.ts';
+import { STATE_MIGRATIONS } from './schema.ts';
+
+/** One write to `state.db` per so many seqs. */
+const SEQ_BLOCK = 1_000_000;
+const WAL_BYTES = 512 * 1024;
+/** Firmware that makes up a new client id at each start must not fill the file: the oldest goes first. */
+const MAX_CLIENT_IDS_PER_OWNER = 1_000;
+
+interface DeviceColumns {
+  id: string;
+  secret_hash: string | null;
+  first_seen_at: number | null;
+  last_seen_at: number | null;
+  latest: string | null;
+}
+
+/** `state.db`, synchronous: lives on the store worker, or in a command while no daemon runs. */
+export class State {
+  readonly #db: Database.Database;
+
+  constructor(file: string) {
+    this.#db = openForWriting({ file, migrations: STATE_MIGRATIONS, durability: 'full', walBytes: WAL_BYTES });
+  }
+
+  /** The stored value, or the given one, which is stored then. */
+  remember(name: string, value: string): string {
+    const stored = this.#meta(name);
+    if (stored !== undefined) return stored;
+    this.#setMeta(name, value);
+    return value;
+  }
+
+  /** The highest seq that may have been given out; 0 in a new file. */
+  reservedSeq(): Seq {
+    return Number(this.#meta('seq_reserved') ?? 0);
+  }
+
+  /** On disk when it returns: seqs up to the returned one, at least `needed`, may be given out. */
+  reserveSeq(needed: Seq): Seq {
+    const upTo = Math.ceil(needed / SEQ_BLOCK) * SEQ_BLOCK;
+    this.#setMeta('seq_reserved', String(upTo));
+    return upTo;
+  }
+
+  loadDevices(): DeviceRow[] {
+    const rows = this.#db.prepare<[], DeviceColumns>('SELECT * FROM devices ORDER BY id').all();
+    return rows.map((row) => ({
+      id: row.id,
+      secretHash: row.secret_hash,
+      firstSeenAt: row.first_seen_at,
+      lastSeenAt: row.last_seen_at,
+      latest: row.latest,
+    }));
+  }
+
+  putSecret(id: string, secretHash: string): void {
+    this.#db
+      .prepare(
+        'INSERT INTO devices (id, secret_hash) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET secret_hash = excluded.secret_hash',
+      )
+      .run(id, secretHash);
+  }
+
+  removeDevice(id: string): boolean {
+    return this.#db.transaction(() => {
+      this.#db.prepare('DELETE FROM client_ids WHERE owner = ?').run(id);
+      return this.#db.prepare('DELETE FROM devices WHERE id = ?').run(id).changes > 0;
+    })();
+  }
+
+  claimClientId(clientId: string, owner: string, at: number): boolean {
+    const known = this.#db
+      .prepare<[string], { owner: string }>('SELECT owner FROM client_ids WHERE client_id = ?')
+      .get(clientId);
+    if (known !== undefined) return known.owner === owner;
+    this.#db.transaction(() => {
+      this.#db.prepare('INSERT INTO client_ids VALUES (?, ?, ?)').run(clientId, owner, at);
+      this.#db
+        .prepare(
+          `DELETE FROM client_ids WHERE client_id IN (
+             SELECT client_id FROM client_ids WHERE owner = ? ORDER BY claimed_at DESC LIMIT -1 OFFSET ?)`,
+        )
+        .run(owner, MAX_CLIENT_IDS_PER_OWNER);
+    })();
+    return true;
+  }
+
+  saveSeen(rows: readonly DeviceRow[], upTo: Seq): void {
+    const save = this.#db.prepare(
+      `INSERT INTO devices (id, first_seen_at, last_seen_at, latest) VALUES (?, ?, ?, ?)
+       ON CONFLICT (id) DO UPDATE SET first_seen_at = excluded.first_seen_at,
+         last_seen_at = excluded.last_seen_at, latest = excluded.latest`,
+    );
+    this.#db.transaction(() => {
+      for (const row of rows) save.run(row.id, row.firstSeenAt, row.lastSeenAt, row.latest);
+      this.#setMeta('seen_up_to', String(upTo));
+    })();
+  }
+
+  seenUpTo(): Seq {
+    return Number(this.#meta('seen_up_to') ?? 0);
+  }
+
+  setPaused(uplink: string, paused: boolean): void {
+    const sql = paused
+      ? 'INSERT OR IGNORE INTO paused_uplinks VALUES (?)'
+      : 'DELETE FROM paused_uplinks WHERE name = ?';
+    this.#db.prepare(sql).run(uplink);
+  }
+
+  pausedUplinks(): string[] {
+    return this.#db.prepare<[], string>('SELECT name FROM paused_uplinks').pluck().all();
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+
+  #meta(name: string): string | undefined {
+    return this.#db.prepare<[string], string>('SELECT value FROM meta WHERE name = ?').pluck().get(name);
+  }
+
+  #setMeta(name: string, value: string): void {
+    this.#db
+      .prepare('INSERT INTO meta VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value')
+      .run(name, value);
+  }
+}

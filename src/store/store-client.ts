@@ -1,0 +1,175 @@
+import type { SluiceError } from '../core/errors.ts';
+import type {
+  Appended,
+  Batch,
+  DeviceRow,
+  LogEntry,
+  LogStats,
+  LogWriter,
+  ReadLimit,
+  StateStore,
+} from '../core/ports.ts';
+import type { Seq } from '../core/record.ts';
+import type { Stream } from '../core/stream.ts';
+import { PackWriter } from './pack.ts';
+import type { AppendResult, MainOperations, StoreOpened, StoreOptions } from './protocol.ts';
+import { type Port, RpcClient } from './rpc.ts';
+
+/** Packs on their way at once: one is being committed while the next one is already there. */
+const MAX_PACKS_IN_FLIGHT = 2;
+const MAX_PACK_BYTES = 4 * 1024 * 1024;
+const NOTHING: Appended = { firstSeq: 0, duplicate: false };
+const DUPLICATE: Appended = { firstSeq: 0, duplicate: true };
+
+interface Waiting {
+  resolve(appended: Appended): void;
+  reject(error: unknown): void;
+}
+
+interface QueuedEntry extends Waiting {
+  readonly entry: LogEntry;
+}
+
+/**
+ * The store as the main thread sees it. What is appended during one turn of the loop, or while the worker is busy,
+ * goes over in one pack. Memory: two packs, and what the sources hold back while their messages wait.
+ */
+export class StoreClient implements LogWriter, StateStore {
+  readonly #rpc: RpcClient<MainOperations>;
+  readonly #pack = new PackWriter();
+  #packed: Waiting[] = [];
+  /** Entries that found the pack full, in order. */
+  #overflow: QueuedEntry[] = [];
+  #inFlight = 0;
+  #scheduled = false;
+
+  constructor(port: Port) {
+    this.#rpc = new RpcClient(port);
+  }
+
+  open(options: StoreOptions): Promise<StoreOpened> {
+    return this.#rpc.call('open', options);
+  }
+
+  append(entry: LogEntry): Promise<Appended> {
+    if (entry.kind === 'barrier' && this.#idle()) return Promise.resolve(NOTHING);
+    return new Promise((resolve, reject) => {
+      const waiting = { entry, resolve, reject };
+      if (this.#overflow.length > 0 || this.#pack.byteLength >= MAX_PACK_BYTES) this.#overflow.push(waiting);
+      else this.#add(waiting);
+      this.#schedule();
+    });
+  }
+
+  stats(): Promise<LogStats> {
+    return this.#rpc.call('stats', null);
+  }
+
+  read(stream: Stream, after: Seq, limit: ReadLimit): Promise<Batch> {
+    return this.#rpc.call('read', { stream, after, limit });
+  }
+
+  loadDevices(): Promise<readonly DeviceRow[]> {
+    return this.#rpc.call('loadDevices', null);
+  }
+
+  async putSecret(id: string, secretHash: string): Promise<void> {
+    await this.#rpc.call('putSecret', { id, secretHash });
+  }
+
+  removeDevice(id: string): Promise<boolean> {
+    return this.#rpc.call('removeDevice', id);
+  }
+
+  claimClientId(clientId: string, owner: string, at: number): Promise<boolean> {
+    return this.#rpc.call('claimClientId', { clientId, owner, at });
+  }
+
+  async saveSeen(rows: readonly DeviceRow[], upTo: Seq): Promise<void> {
+    await this.#rpc.call('saveSeen', { rows, upTo });
+  }
+
+  seenUpTo(): Promise<Seq> {
+    return this.#rpc.call('seenUpTo', null);
+  }
+
+  async setPaused(uplink: string, paused: boolean): Promise<void> {
+    await this.#rpc.call('setPaused', { uplink, paused });
+  }
+
+  pausedUplinks(): Promise<readonly string[]> {
+    return this.#rpc.call('pausedUplinks', null);
+  }
+
+  /** Commits what waits, truncates the write-ahead logs, closes both files. */
+  async close(): Promise<void> {
+    await this.#rpc.call('close', null);
+  }
+
+  /** The worker is gone: everything that waits is rejected. */
+  fail(error: SluiceError): void {
+    this.#rpc.fail(error);
+    for (const { reject } of [...this.#packed, ...this.#overflow]) reject(error);
+    this.#packed = [];
+    this.#overflow = [];
+  }
+
+  #idle(): boolean {
+    return this.#inFlight === 0 && this.#packed.length === 0 && this.#overflow.length === 0;
+  }
+
+  #add(waiting: QueuedEntry): void {
+    this.#pack.add(waiting.entry);
+    this.#packed.push(waiting);
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#inFlight >= MAX_PACKS_IN_FLIGHT) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.#send();
+    });
+  }
+
+  #send(): void {
+    if (this.#packed.length === 0) return;
+    const waiting = this.#packed;
+    const pack = this.#pack.take();
+    this.#packed = [];
+    this.#inFlight += 1;
+    const landed = () => {
+      this.#inFlight -= 1;
+      this.#refill();
+    };
+    this.#rpc.call('append', pack, [pack.buffer]).then(
+      (result) => {
+        landed();
+        resolveAll(waiting, result);
+      },
+      (error: unknown) => {
+        landed();
+        for (const { reject } of waiting) reject(error);
+      },
+    );
+    this.#refill();
+  }
+
+  #refill(): void {
+    let taken = 0;
+    while (taken < this.#overflow.length && this.#pack.byteLength < MAX_PACK_BYTES) {
+      const next = this.#overflow[taken];
+      if (next !== undefined) this.#add(next);
+      taken += 1;
+    }
+    if (taken > 0) this.#overflow.splice(0, taken);
+    if (this.#packed.length > 0) this.#schedule();
+  }
+}
+
+function resolveAll(waiting: readonly Waiting[], result: AppendResult): void {
+  for (let i = 0; i < waiting.length; i++) {
+    const code = result[i] ?? 0;
+    waiting[i]?.resolve(code > 0 ? { firstSeq: code, duplicate: false } : code < 0 ? DUPLICATE : NOTHING);
+  }
+}

@@ -1,0 +1,143 @@
+import type { Appended, LogStats, Settlement } from '../core/ports.ts';
+import type { ReclaimClock } from './log/reclaim.ts';
+import { unpack } from './pack.ts';
+import type { AppendResult, LaneOperations, MainOperations, StoreOptions } from './protocol.ts';
+import { type Port, type Reply, serve } from './rpc.ts';
+import { Store } from './store.ts';
+
+interface Waiter {
+  readonly stream: LaneOperations['wait']['args']['stream'];
+  readonly after: number;
+  readonly reply: Reply;
+}
+
+export interface StoreServerOptions {
+  readonly main: Port;
+  readonly lanes: Port;
+  readonly clock: ReclaimClock;
+  readonly onCommit: (durationMs: number) => void;
+}
+
+type MainHandlers = { [Op in keyof MainOperations]: (args: MainOperations[Op]['args'], reply: Reply) => void };
+type LaneHandlers = { [Op in keyof LaneOperations]: (args: LaneOperations[Op]['args'], reply: Reply) => void };
+
+/** The store worker's side of both channels. Nothing is answered before what it promises is on disk. */
+export class StoreServer {
+  readonly #options: StoreServerOptions;
+  #store: Store | undefined;
+  #waiters: Waiter[] = [];
+
+  constructor(options: StoreServerOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    const main = this.#mainHandlers();
+    const lanes = this.#laneHandlers();
+    serve(this.#options.main, (op, args, reply) => main[op as keyof MainHandlers](args, reply));
+    serve(this.#options.lanes, (op, args, reply) => lanes[op as keyof LaneHandlers](args, reply));
+  }
+
+  #opened(): Store {
+    if (this.#store === undefined) throw new Error('the store is not open');
+    return this.#store;
+  }
+
+  #mainHandlers(): MainHandlers {
+    return {
+      open: (options, reply) => reply.ok(this.#open(options)),
+      append: (pack, reply) => this.#append(pack, reply),
+      stats: (_, reply) => reply.ok(this.#opened().stats() satisfies LogStats),
+      read: ({ stream, after, limit }, reply) => reply.ok(this.#opened().reader.read(stream, after, limit)),
+      loadDevices: (_, reply) => reply.ok(this.#opened().state.loadDevices()),
+      putSecret: ({ id, secretHash }, reply) => reply.ok(this.#opened().state.putSecret(id, secretHash)),
+      removeDevice: (id, reply) => reply.ok(this.#opened().state.removeDevice(id)),
+      claimClientId: ({ clientId, owner, at }, reply) =>
+        reply.ok(this.#opened().state.claimClientId(clientId, owner, at)),
+      saveSeen: ({ rows, upTo }, reply) => reply.ok(this.#opened().state.saveSeen(rows, upTo)),
+      seenUpTo: (_, reply) => reply.ok(this.#opened().state.seenUpTo()),
+      setPaused: ({ uplink, paused }, reply) => reply.ok(this.#opened().state.setPaused(uplink, paused)),
+      pausedUplinks: (_, reply) => reply.ok(this.#opened().state.pausedUplinks()),
+      close: (_, reply) => reply.ok(this.#close()),
+    };
+  }
+
+  #laneHandlers(): LaneHandlers {
+    return {
+      open: ({ lane, from }, reply) => {
+        let cursor = 0;
+        this.#change(reply, () => {
+          cursor = this.#opened().log.lanes.open(lane, from);
+          return () => cursor;
+        });
+      },
+      wait: ({ stream, after }, reply) => this.#wait({ stream, after, reply }),
+      claim: ({ lane, upTo }, reply) => reply.ok(this.#opened().log.lanes.claim(lane, upTo)),
+      release: (lane, reply) => reply.ok(this.#opened().log.lanes.release(lane)),
+      settle: (settlement: Settlement, reply) =>
+        this.#change(reply, () => {
+          this.#opened().log.settle(settlement);
+          return () => null;
+        }),
+    };
+  }
+
+  #open(options: StoreOptions): Store['opened'] {
+    this.#store = new Store(options, this.#options.clock, (durationMs) => {
+      this.#options.onCommit(durationMs);
+      this.#wake();
+    });
+    return this.#store.opened;
+  }
+
+  #append({ buffer, byteLength, count }: MainOperations['append']['args'], reply: Reply): void {
+    const entries = unpack(buffer, byteLength);
+    const result: AppendResult = new Float64Array(count);
+    const { log, commits } = this.#opened();
+    commits.submit({
+      grows: true,
+      apply: () => {
+        for (const [i, entry] of entries.entries()) result[i] = appendCode(log.append(entry));
+      },
+      done: () => reply.ok(result, [result.buffer]),
+      failed: (error) => reply.fail(error),
+    });
+  }
+
+  /** Work that shrinks or keeps the log; `apply` returns what yields the answer once it is on disk. */
+  #change(reply: Reply, apply: () => () => unknown): void {
+    let answer: () => unknown = () => null;
+    this.#opened().commits.submit({
+      grows: false,
+      apply: () => {
+        answer = apply();
+      },
+      done: () => reply.ok(answer()),
+      failed: (error) => reply.fail(error),
+    });
+  }
+
+  #wait(waiter: Waiter): void {
+    this.#waiters.push(waiter);
+    this.#wake();
+  }
+
+  #wake(): void {
+    const { log } = this.#opened();
+    const ready = this.#waiters.filter(({ stream, after }) => log.lastSeq(stream) > after);
+    if (ready.length === 0) return;
+    this.#waiters = this.#waiters.filter((waiter) => !ready.includes(waiter));
+    for (const { reply } of ready) reply.ok(null);
+  }
+
+  #close(): null {
+    this.#store?.close();
+    this.#store = undefined;
+    return null;
+  }
+}
+
+/** The number per entry that crosses the thread border; see AppendResult. */
+function appendCode({ firstSeq, duplicate }: Appended): number {
+  return duplicate ? -1 : firstSeq;
+}

@@ -1,0 +1,115 @@
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { SluiceError } from '../core/errors.ts';
+import type { Appended, LogStats } from '../core/ports.ts';
+import { defaultGatewayId, randomMachineId } from '../platform/machine-id.ts';
+import { GroupCommit } from './group-commit.ts';
+import { Limits } from './limits.ts';
+import { DataDirLock } from './lock.ts';
+import { Log } from './log/log.ts';
+import { SqliteLogReader } from './log/reader.ts';
+import type { ReclaimClock } from './log/reclaim.ts';
+import type { StoreOpened, StoreOptions } from './protocol.ts';
+import { State } from './state/state.ts';
+
+const TICK_MS = 1_000;
+const MIN_WAL_BYTES = 256 * 1024;
+const MAX_WAL_BYTES = 4 * 1024 * 1024;
+
+/** Both files with everything that works on them; lives on the store worker. */
+export class Store {
+  readonly #options: StoreOptions;
+  readonly #lock: DataDirLock;
+  readonly #limits: Limits;
+  readonly #ticker: NodeJS.Timeout;
+  readonly #reader: SqliteLogReader;
+  readonly opened: StoreOpened;
+  readonly state: State;
+  readonly log: Log;
+  readonly commits: GroupCommit;
+
+  /** @throws SluiceError `locked`, `data_dir_unusable`, `store_too_new`, `store_unusable` */
+  constructor(options: StoreOptions, clock: ReclaimClock, onCommit: (durationMs: number) => void) {
+    this.#options = options;
+    makeDirectory(options.dataDir);
+    this.#lock = new DataDirLock(options.dataDir);
+    this.state = new State(join(options.dataDir, 'state.db'));
+    const file = join(options.dataDir, 'log.db');
+    const walBytes = Math.min(MAX_WAL_BYTES, Math.max(MIN_WAL_BYTES, options.maxBytes / 16));
+    const machineId = options.machineId ?? this.state.remember('machine_id', randomMachineId());
+    this.log = new Log({ ...options, machineId, file, walBytes, clock, seqs: this.state });
+    this.#reader = new SqliteLogReader(file);
+    this.#limits = new Limits(this.log, { ...options, walBytes });
+    this.commits = new GroupCommit(this.log, this.#limits, {
+      commitIntervalMs: options.commitIntervalMs,
+      now: () => clock.now(),
+      clockSynced: () => clock.quality() === 'synced',
+      onCommit,
+    });
+    this.opened = {
+      gatewayId: options.gatewayId ?? this.state.remember('gateway_id', defaultGatewayId(options.hostName, machineId)),
+      epoch: this.log.epoch,
+      openHandshakes: this.log.openHandshakes(),
+      logFile: file,
+    };
+    this.#ticker = setInterval(() => this.#tick(), TICK_MS);
+  }
+
+  get reader(): SqliteLogReader {
+    return this.#reader;
+  }
+
+  stats(): LogStats {
+    return {
+      ...this.log.stats(),
+      bytes: this.log.usedBytes() + this.log.walBytes(),
+      maxBytes: this.#options.maxBytes,
+      freeBytes: this.#limits.freeBytes(),
+      keepFreeBytes: this.#options.keepFreeBytes,
+      writtenBytes: writtenBytes(),
+      full: this.commits.full,
+    };
+  }
+
+  close(): void {
+    clearInterval(this.#ticker);
+    this.commits.close();
+    this.#reader.close();
+    this.log.close();
+    this.state.close();
+    this.#lock.release();
+  }
+
+  #tick(): void {
+    this.commits.tick();
+    // With `relaxed` a commit reaches the disk at the next checkpoint: at most this much later.
+    if (this.#options.durability === 'relaxed') this.log.checkpoint('PASSIVE');
+  }
+}
+
+/** The number per entry that crosses the thread border; see AppendResult. */
+export function appendCode({ firstSeq, duplicate }: Appended): number {
+  return duplicate ? -1 : firstSeq;
+}
+
+/** Bytes this thread caused to be written to the disk; 0 where the kernel does not say. */
+function writtenBytes(): number {
+  try {
+    const line = /^write_bytes: (\d+)$/m.exec(readFileSync('/proc/thread-self/io', 'utf8'));
+    return Number(line?.[1] ?? 0);
+  } catch {
+    return 0;
+  }
+}
+
+function makeDirectory(directory: string): void {
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o750 });
+  } catch (cause) {
+    throw new SluiceError(`cannot make the data directory ${directory}`, {
+      code: 'data_dir_unusable',
+      hint: 'set gateway.dataDir to a directory that this user may write to',
+      cause,
+    });
+  }
+}
