@@ -1,0 +1,80 @@
+import { isDeviceId } from '../core/device-id.ts';
+import { SluiceError } from '../core/errors.ts';
+import type { StateStore } from '../core/ports.ts';
+import type { AccessControl, DeviceRegistry } from '../core/views.ts';
+import type { DeviceMap } from './device-map.ts';
+import { checkSecret, generateSecret, hashSecret, secretMatches } from './secrets.ts';
+
+const ANONYMOUS_OWNER = '';
+
+/** Who may log in. A secret holds from the moment it is on disk until its removal is asked for. */
+export class Provisioning implements DeviceRegistry, AccessControl {
+  readonly #devices: DeviceMap;
+  readonly #state: StateStore;
+  readonly #now: () => number;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(devices: DeviceMap, state: StateStore, now: () => number) {
+    this.#devices = devices;
+    this.#state = state;
+    this.#now = now;
+  }
+
+  add(id: string, secret: string = generateSecret()): Promise<string> {
+    return this.#inTurn(async () => {
+      checkSecret(secret);
+      this.#checkNew(id);
+      const hash = hashSecret(secret);
+      await this.#state.putSecret(id, hash.toString('hex'));
+      this.#devices.provide(id).secretHash = hash;
+      return secret;
+    });
+  }
+
+  remove(id: string): Promise<boolean> {
+    return this.#inTurn(async () => {
+      const known = this.#devices.get(id) !== undefined;
+      this.#devices.delete(id);
+      return (await this.#state.removeDevice(id)) || known;
+    });
+  }
+
+  authenticate(device: string, secret: string): boolean {
+    return secretMatches(secret, this.#devices.get(device)?.secretHash ?? null);
+  }
+
+  claimClientId(clientId: string, identity: string | null): Promise<boolean> {
+    return this.#state.claimClientId(clientId, identity ?? ANONYMOUS_OWNER, this.#now());
+  }
+
+  /** One change at a time, so that memory and disk change in the same order. */
+  #inTurn<T>(change: () => Promise<T>): Promise<T> {
+    const result = this.#last.then(change);
+    this.#last = result.catch(() => undefined);
+    return result;
+  }
+
+  #checkNew(id: string): void {
+    if (!isDeviceId(id)) {
+      throw new SluiceError('this is no device id', {
+        code: 'bad_device_id',
+        hint: 'Use 1 to 128 characters of A-Z a-z 0-9 . _ -',
+      });
+    }
+    const known = this.#devices.get(id);
+    if (known !== undefined && known.secretHash !== null) {
+      throw new SluiceError(`device ${id} has a secret already`, {
+        code: 'device_exists',
+        hint: 'Remove the device first to give it a new secret.',
+      });
+    }
+    if (known === undefined && this.#devices.isFull) throw tooMany();
+  }
+}
+
+function tooMany(): SluiceError {
+  return new SluiceError('there are as many devices as devices.max allows', {
+    code: 'too_many_devices',
+    hint: 'Remove devices that are gone, or raise devices.max.',
+  });
+}
