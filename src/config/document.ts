@@ -1,4 +1,5 @@
 import {
+  type Alias,
   type Document,
   isAlias,
   isMap,
@@ -11,6 +12,7 @@ import {
 } from 'yaml';
 import { printable } from '../core/printable.ts';
 import type { Problem } from './problem.ts';
+import { syntaxProblems } from './syntax.ts';
 import { type Environment, replaceVariables } from './variables.ts';
 
 export type Path = readonly PropertyKey[];
@@ -34,13 +36,13 @@ export class ConfigDocument {
   readonly #env: Environment;
   #nodeCount = 0;
 
-  /** Reads YAML 1.2 and puts the environment into its strings. An empty file is an empty mapping, a value left out is absent. */
+  /** Reads YAML 1.2, and puts the environment into its strings. Of nothing it makes an empty mapping, or an absent value. */
   constructor(source: string, env: Environment) {
     this.#source = source;
     this.#env = env;
     this.#document = parseDocument(source, { lineCounter: this.#lines, prettyErrors: false, stringKeys: true });
     const sound = this.#reportSyntax();
-    const value = this.#readAll() ?? {};
+    const value = this.#readAll();
     this.value = sound ? value : undefined;
   }
 
@@ -76,20 +78,19 @@ export class ConfigDocument {
 
   /** False when the tree cannot be trusted. Keys that stand there twice are found, with their path, while reading. */
   #reportSyntax(): boolean {
-    const exhausted = this.#document.errors.find(({ code }) => code === 'RESOURCE_EXHAUSTION');
-    const found = exhausted ? [exhausted] : [...this.#document.errors, ...this.#document.warnings];
-    const errors = found.filter(({ code }) => code !== 'DUPLICATE_KEY');
-    for (const error of errors)
-      this.problems.push(this.#problem(error.pos[0], [], `YAML: ${printable(error.message, 200)}`));
-    return errors.length === 0;
+    const found = syntaxProblems(this.#document, this.#source);
+    for (const { offset, message } of found) this.problems.push(this.#problem(offset, [], message));
+    return found.length === 0;
   }
 
   #readAll(): unknown {
     try {
-      return this.#read(this.#document.contents, []);
+      return this.#read(this.#document.contents, []) ?? {};
     } catch (error) {
       if (!(error instanceof TooLarge)) throw error;
-      this.problems.push(this.#problem(0, [], 'is nested too deeply, or too large with its aliases'));
+      if (this.problems.length === 0) {
+        this.problems.push(this.#problem(0, [], 'is nested too deeply, or too large with its aliases'));
+      }
       return undefined;
     }
   }
@@ -98,12 +99,20 @@ export class ConfigDocument {
     this.#nodeCount += 1;
     if (path.length > MAX_DEPTH || this.#nodeCount > MAX_NODES) throw new TooLarge();
     if (node === null) return undefined;
-    if (isAlias(node)) return this.#read(node.resolve(this.#document) ?? null, path);
+    if (isAlias(node)) return this.#readAlias(node, path);
     this.#nodes.set(JSON.stringify(path), node);
     if (isMap(node)) return this.#readMap(node, path);
     if (isSeq(node)) return node.items.map((item, index) => this.#read(item as Node | null, [...path, index]) ?? null);
     if (!isScalar(node)) return undefined;
     return typeof node.value === 'string' ? this.#replace(node.value, path) : (node.value ?? undefined);
+  }
+
+  #readAlias(alias: Alias, path: Path): unknown {
+    const target = alias.resolve(this.#document);
+    if (target !== undefined) return this.#read(target, path);
+    const message = `no anchor &${printable(alias.source, 40)} stands before this alias`;
+    this.problems.push(this.#problem(alias.range?.[0] ?? 0, path, message));
+    return undefined;
   }
 
   #readMap(map: YAMLMap, path: Path): unknown {

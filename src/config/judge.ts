@@ -46,7 +46,11 @@ function unknownOption(key: string, known: readonly string[]): string {
 /** The words of the file, never what a variable put there: that may be a secret. */
 function found(issue: Issue, written: string | undefined): string {
   if (written === undefined || !issue.message.startsWith('must be')) return '';
-  const values = issue.code === 'invalid_value' ? issue.values.map(String) : [];
-  const meant = nearest(written, values);
+  const meant = nearest(written, choicesOf(issue));
   return `, found ${printable(written, 60) || 'nothing'}${meant === undefined ? '' : `, probably ${meant}`}`;
+}
+
+function choicesOf(issue: Issue): readonly string[] {
+  if (issue.code === 'invalid_value') return issue.values.map(String);
+  return issue.code === 'invalid_union' && 'options' in issue ? (issue.options ?? []).map(String) : [];
 }

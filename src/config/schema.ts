@@ -4,7 +4,7 @@ import { api } from './schema/api.ts';
 import { fileUplink } from './schema/file.ts';
 import { kafkaUplink } from './schema/kafka.ts';
 import { mqtt } from './schema/mqtt.ts';
-import { ALWAYS, choice, count, duration, path, section, size, text } from './schema/options.ts';
+import { ANY_LIST, choice, count, duration, path, section, size, text } from './schema/options.ts';
 
 const GATEWAY_ID = { pattern: /^[A-Za-z0-9._-]{1,128}$/, rule: '1 to 128 characters of A-Z a-z 0-9 . _ -' };
 
@@ -91,7 +91,7 @@ const uplinks = z
         message: `"${printable(name)}" is the name of another uplink`,
       });
     }
-  }, ALWAYS)
+  }, ANY_LIST)
   .prefault([])
   .meta({ description: 'Where records are forwarded to: none, one or several.' });
 

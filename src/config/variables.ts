@@ -5,7 +5,8 @@ export interface Replaced {
   readonly problems: readonly string[];
 }
 
-const MARK = /\$\$|\$\{([^}]*)(\}?)/g;
+/** A default may hold placeholders of its own: `${KEY:-{gateway}/{device}}`. */
+const MARK = /\$\$|\$\{((?:[^{}]|\{[^{}]*\})*)(\}?)/g;
 const INSIDE = /^([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?$/s;
 
 /** Puts the environment into `${NAME}` and `${NAME:-default}` (unset or empty), and a dollar for `$$`. Not recursive. */

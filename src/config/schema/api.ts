@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { isLoopback } from '../loopback.ts';
 import { checkDistinct, host, port } from './listener.ts';
-import { ALWAYS, section } from './options.ts';
+import { ANY_LIST, section } from './options.ts';
 
 const loopbackHost = host()
   .refine(isLoopback, 'must be a loopback address such as 127.0.0.1: the API asks for no password in this version')
@@ -11,7 +11,7 @@ export const api = section({
   listeners: z
     .array(section({ host: loopbackHost, port: port(8080) }))
     .max(16)
-    .superRefine(checkDistinct, ALWAYS)
+    .superRefine(checkDistinct, ANY_LIST)
     .prefault([{}])
     .meta({
       description:

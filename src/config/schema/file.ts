@@ -7,7 +7,7 @@ const { name, streams, from, typePrefix, batch, backoff } = commonOptions('file'
 /** Newline-delimited CloudEvents JSON in rotated files. */
 export const fileUplink = section({
   name,
-  type: z.literal('file').meta({ description: 'The kind of uplink.', 'x-type': '`file`', examples: ['file'] }),
+  type: z.literal('file').meta({ description: 'The kind of uplink.', 'x-type': '`file`' }),
   directory: path().optional().meta({
     description: 'Where the files are written. When left out: `uplinks/{name}` in `gateway.dataDir`.',
     'x-type': 'path',

@@ -39,11 +39,15 @@ const topics = section(
 const brokers = z
   .array(
     z.string({ error: 'must be text: host:port' }).refine(isBroker, 'must be host:port such as kafka.example.net:9092'),
+    {
+      error: ({ input }) =>
+        input === undefined ? 'is required: a list such as [ "kafka.example.net:9092" ]' : undefined,
+    },
   )
   .min(1)
   .max(64)
   .meta({
-    description: 'Kafka brokers to begin with, `host:port`. The only option without a default.',
+    description: 'Kafka brokers to begin with, `host:port`.',
     'x-type': 'list of `host:port`',
     'x-sample': ['kafka.example.net:9092'],
   });

@@ -22,7 +22,7 @@ export function host() {
 }
 
 export function port(byDefault: number) {
-  return count(byDefault, 'TCP port; 0 takes a free one.', { min: 0, max: 65_535, unit: 'port' });
+  return count(byDefault, 'TCP port; 0 takes a free one.', { min: 0, max: 65_535 });
 }
 
 /** Says which addresses of a list stand there twice. The list may hold anything: the check runs beside all others. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { isLoopback } from '../loopback.ts';
 import { checkDistinct, host, port } from './listener.ts';
-import { ALWAYS, count, duration, flag, flagAbout, section, size } from './options.ts';
+import { ANY_LIST, count, duration, flag, flagAbout, section, size } from './options.ts';
 
 const listener = section({
   host: host(),
@@ -20,7 +20,7 @@ export const mqtt = section({
   listeners: z
     .array(listener)
     .max(16)
-    .superRefine(checkDistinct, ALWAYS)
+    .superRefine(checkDistinct, ANY_LIST)
     .prefault([{}])
     .meta({ description: 'Addresses where MQTT clients connect, over TCP. An empty list switches MQTT off.' }),
   maxPacketSize: size('256KiB', 'Largest MQTT packet taken; a client that sends a larger one is disconnected.', {
@@ -37,11 +37,15 @@ export const mqtt = section({
     max: 1_000_000,
     unit: 'messages/s',
   }),
-  maxQueuedMessages: count(1000, 'Messages kept for one client that is away and has a session; the oldest go first.', {
-    min: 0,
-    max: 1_000_000,
-    unit: 'messages',
-  }),
+  maxQueuedMessages: count(
+    1000,
+    'Messages kept for one client that is away and has a session; further ones are not kept for it.',
+    {
+      min: 0,
+      max: 1_000_000,
+      unit: 'messages',
+    },
+  ),
   maxTopicLevels: count(16, 'Levels of a topic; a publish or subscription with more is refused.', {
     min: 4,
     max: 128,

@@ -56,8 +56,10 @@ function quantity({ parse, pattern, kind, example }: Quantity, span: Span<string
     });
 }
 
+const GROUPED = new Intl.NumberFormat('en-US');
+
 /** A whole number. Text that is one counts, so that a variable can hold it. */
-export function count(byDefault: number, description: string, options: Span<number> & { readonly unit: string }) {
+export function count(byDefault: number, description: string, options: Span<number> & { readonly unit?: string }) {
   const { min, max, unit } = options;
   return z
     .preprocess(
@@ -65,7 +67,10 @@ export function count(byDefault: number, description: string, options: Span<numb
       z.int().min(min).max(max),
     )
     .prefault(byDefault)
-    .meta({ description, 'x-type': `whole number (${unit}), ${min} to ${max}` } satisfies About);
+    .meta({
+      description,
+      'x-type': `whole number${unit === undefined ? '' : ` (${unit})`}, ${GROUPED.format(min)} to ${GROUPED.format(max)}`,
+    } satisfies About);
 }
 
 /** `true` or `false`. Text that says so counts, so that a variable can hold it. */
@@ -111,5 +116,5 @@ export function section<Shape extends z.core.$ZodShape>(shape: Shape) {
   return z.strictObject(shape, { error: (issue) => (issue.code === 'unrecognized_keys' ? known : undefined) });
 }
 
-/** Runs a check although other options of the section are wrong too: everything is said at once. */
-export const ALWAYS = { when: () => true } as const;
+/** Runs a check of a list although its entries are wrong too: everything is said at once. */
+export const ANY_LIST = { when: ({ value }: { readonly value: unknown }) => Array.isArray(value) };

@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { STREAMS } from '../../core/stream.ts';
-import { ALWAYS, choice, count, duration, section, size, text } from './options.ts';
+import { ANY_LIST, choice, count, duration, section, size, text } from './options.ts';
 
 const NAME = { pattern: /^[a-z0-9_-]{1,64}$/, rule: '1 to 64 characters of a-z 0-9 _ -' };
 const TYPE_PREFIX = {
@@ -13,7 +13,7 @@ const TYPE_PREFIX = {
 const streams = z
   .array(z.enum(STREAMS))
   .min(1)
-  .refine((list) => new Set(list).size === list.length, { ...ALWAYS, message: 'names a stream twice' })
+  .refine((list) => new Set(list).size === list.length, { ...ANY_LIST, message: 'names a stream twice' })
   .prefault([...STREAMS])
   .meta({
     description: 'Streams that this uplink carries.',

@@ -1,0 +1,131 @@
+import { describe, expect, it } from 'vitest';
+import { configOf } from '../../support/config-text.ts';
+
+describe('a configuration', () => {
+  it.each(['', '\n# only a comment\n', '{}', 'gateway:\nmqtt:\nuplinks:\n', 'mqtt: { listeners: }'])(
+    'has all defaults when it says %j',
+    (text) => {
+      expect(configOf(text).config).toEqual({
+        gateway: { dataDir: '/var/lib/sluice' },
+        clock: { waitForSync: 30_000 },
+        log: { level: 'info', format: 'auto' },
+        mqtt: {
+          listeners: [{ host: '127.0.0.1', port: 1883, anonymous: true }],
+          maxPacketSize: 262_144,
+          maxPacketSizeBeforeConnect: 16_384,
+          maxClients: 500,
+          maxPublishRate: 5000,
+          maxQueuedMessages: 1000,
+          maxTopicLevels: 16,
+          drainTimeout: 10_000,
+          connectTimeout: 10_000,
+        },
+        devices: { max: 10_000, maxMetrics: 256, staleAfter: 600_000 },
+        buffer: {
+          maxBytes: 2_147_483_648,
+          maxAge: 2_592_000_000,
+          keepFree: 536_870_912,
+          whenFull: 'drop_oldest',
+          durability: 'full',
+          commitInterval: 0,
+        },
+        uplinks: [],
+        api: { listeners: [{ host: '127.0.0.1', port: 8080 }] },
+      });
+    },
+  );
+
+  it('needs of a Kafka uplink only the brokers', () => {
+    expect(configOf('uplinks: [ { brokers: [ "a:9092", "[::1]:9093" ] } ]').config.uplinks).toEqual([
+      {
+        name: 'kafka',
+        type: 'kafka',
+        brokers: ['a:9092', '[::1]:9093'],
+        clientId: 'sluice',
+        streams: ['telemetry', 'events', 'state', 'responses', 'gaps'],
+        from: 'oldest',
+        delivery: 'at_least_once',
+        order: 'strict',
+        compression: 'none',
+        topics: {
+          telemetry: 'sluice.{stream}',
+          events: 'sluice.{stream}',
+          state: 'sluice.{stream}',
+          responses: 'sluice.{stream}',
+          gaps: 'sluice.{stream}',
+        },
+        key: '{gateway}/{device}',
+        typePrefix: 'sluice',
+        timestamp: 'sent',
+        envelope: 'binary',
+        channelHeader: false,
+        createTopics: false,
+        batch: { maxRecords: 1000, maxBytes: 1_048_576, maxWait: 0 },
+        backoff: { initial: 250, max: 30_000 },
+        connectionTimeout: 10_000,
+        requestTimeout: 30_000,
+      },
+    ]);
+  });
+
+  it('keeps a file uplink below the data directory unless it is told where', () => {
+    const { config } = configOf(
+      'gateway: { dataDir: data }\nuplinks: [ { type: file }, { type: file, name: usb, directory: ../out } ]',
+    );
+    expect(config.gateway.dataDir).toBe('/etc/sluice/data');
+    expect(config.uplinks.map((uplink) => uplink.type === 'file' && uplink.directory)).toEqual([
+      '/etc/sluice/data/uplinks/file',
+      '/etc/out',
+    ]);
+  });
+
+  it('lets nobody in without a password on other addresses, unless it is written out', () => {
+    const listeners =
+      '[ { host: 0.0.0.0 }, { host: "::", anonymous: true }, { host: "::1" }, { host: localhost, port: 1, anonymous: false } ]';
+    const { config, warnings } = configOf(`mqtt: { listeners: ${listeners} }`);
+    expect(config.mqtt.listeners.map(({ anonymous }) => anonymous)).toEqual([false, true, true, false]);
+    expect(warnings).toEqual([
+      expect.objectContaining({
+        line: 1,
+        path: 'mqtt.listeners[1].anonymous',
+        message: expect.stringContaining('without a password'),
+      }),
+    ]);
+  });
+
+  it.each([
+    ['true', true],
+    ['false', false],
+    ['{}', { partitions: -1, replicationFactor: -1 }],
+    ['{ partitions: 6, replicationFactor: 3 }', { partitions: 6, replicationFactor: 3 }],
+  ])('takes createTopics: %s', (text, expected) => {
+    expect(configOf(`uplinks: [ { brokers: [ "a:1" ], createTopics: ${text} } ]`).config.uplinks[0]).toMatchObject({
+      createTopics: expected,
+    });
+  });
+
+  it('takes numbers, flags, durations and choices from variables', () => {
+    const text = `
+mqtt: { listeners: [ { port: "\${PORT}", anonymous: "\${ANYBODY}" } ], drainTimeout: "\${DRAIN:-5s}" }
+buffer:
+  whenFull: \${FULL}
+  maxBytes: \${SIZE}MiB
+uplinks: [ { brokers: [ "\${HOST}:9092" ], createTopics: "\${CREATE}", key: "\${KEY:-{device}}" } ]`;
+    const env = { PORT: '0', ANYBODY: 'false', FULL: 'block', SIZE: '64', HOST: 'plant', CREATE: 'true' };
+    expect(configOf(text, env).config).toMatchObject({
+      mqtt: { listeners: [{ port: 0, anonymous: false }], drainTimeout: 5000 },
+      buffer: { whenFull: 'block', maxBytes: 67_108_864 },
+      uplinks: [{ brokers: ['plant:9092'], createTopics: true }],
+    });
+  });
+
+  it('keeps text that looks like a number as text when it comes from a variable', () => {
+    expect(configOf(`gateway: { id: "\${ID}" }`, { ID: '007' }).config.gateway.id).toBe('007');
+  });
+
+  it('knows anchors and aliases', () => {
+    const text =
+      'uplinks:\n  - { name: a, type: file, batch: &b { maxRecords: 5 } }\n  - { name: b, type: file, batch: *b }';
+    expect(configOf(text).config.uplinks.map(({ batch }) => batch.maxRecords)).toEqual([5, 5]);
+  });
+});
