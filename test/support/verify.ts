@@ -26,6 +26,8 @@ export interface LaneCount {
 
 export interface StoreCount {
   readonly lanes: readonly LaneCount[];
+  /** Rows of all streams. */
+  readonly storedCount: number;
   /** What does not add up, in words; empty when all is well. */
   readonly problems: readonly string[];
 }
@@ -51,9 +53,11 @@ export function countStore(dataDir: string, { deep = false } = {}): StoreCount {
   const db = new Database(join(dataDir, 'log.db'), { readonly: true, fileMustExist: true });
   try {
     const problems: string[] = [];
+    let storedCount = 0;
     const streams = db.prepare<[], StreamRow>('SELECT stream, accepted, removed FROM streams').all();
     for (const { stream, accepted, removed } of streams) {
       const stored = countRows(db, stream, 0);
+      storedCount += stored;
       if (stored !== accepted - removed) {
         problems.push(`${stream}: ${stored} rows stored, but accepted ${accepted} - removed ${removed}`);
       }
@@ -61,7 +65,7 @@ export function countStore(dataDir: string, { deep = false } = {}): StoreCount {
     }
     const lanes = db.prepare<[], LaneRow>('SELECT * FROM lanes').all();
     const counts = lanes.map((lane) => countLane(db, lane, streams));
-    return { lanes: counts, problems: [...problems, ...counts.flatMap(imbalance)] };
+    return { lanes: counts, storedCount, problems: [...problems, ...counts.flatMap(imbalance)] };
   } finally {
     db.close();
   }

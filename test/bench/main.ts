@@ -1,0 +1,50 @@
+/**
+ * npm run bench -- ack|e2e|drain|size [--rounds N] [--messages N] [--records N]
+ * Each measurement is one line of JSON; at the end a table for docs/benchmarks.md. Exit code 1 when an aim is missed.
+ */
+
+import process from 'node:process';
+import { parseArgs } from 'node:util';
+import { benchAck } from './ack.ts';
+import { benchDrain } from './drain.ts';
+import { benchE2e } from './e2e.ts';
+import { describeMachine, say } from './report.ts';
+import { benchSize } from './size.ts';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    rounds: { type: 'string' },
+    messages: { type: 'string' },
+    records: { type: 'string', default: '1000000' },
+  },
+});
+
+function count(text: string | undefined, byDefault: number): number {
+  const value = Number(text ?? byDefault);
+  if (Number.isInteger(value) && value > 0) return value;
+  process.stderr.write(`not a whole number from 1: ${text}\n`);
+  process.exit(2);
+}
+
+const benches: Readonly<Record<string, () => Promise<boolean>>> = {
+  ack: () => benchAck({ rounds: count(values.rounds, 5), messages: count(values.messages, 300_000) }),
+  e2e: () => benchE2e({ rounds: count(values.rounds, 3), messages: count(values.messages, 100_000) }),
+  drain: () => benchDrain({ rounds: count(values.rounds, 1), records: count(values.records, 1_000_000) }),
+  size: () =>
+    benchSize({
+      rounds: count(values.rounds, 5),
+      messages: count(values.messages, 300_000),
+      records: count(values.records, 1_000_000),
+    }),
+};
+
+const bench = benches[positionals[0] ?? ''];
+if (bench === undefined) {
+  process.stderr.write(
+    `usage: npm run bench -- ${Object.keys(benches).join('|')} [--rounds N] [--messages N] [--records N]\n`,
+  );
+  process.exit(2);
+}
+say(describeMachine());
+process.exitCode = (await bench()) ? 0 : 1;
