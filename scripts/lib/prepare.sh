@@ -1,0 +1,46 @@
+# Sourced by scripts/start and scripts/test after find-node.sh. POSIX sh.
+
+check_machine() {
+  [ "$(uname -s)" = Linux ] || fail "Sluice runs on Linux; this is $(uname -s)"
+  case "$(uname -m)" in
+    x86_64 | aarch64 | arm64) ;;
+    *) fail "Sluice needs a 64-bit x86 or ARM processor and system; this is $(uname -m)" ;;
+  esac
+  [ "$(getconf LONG_BIT)" = 64 ] || fail "this is a 32-bit system on a 64-bit processor: install the 64-bit Raspberry Pi OS"
+}
+
+# What npm installs depends on these files alone.
+packages_stamp() {
+  cat "$root/package-lock.json" "$root/.npmrc" | cksum
+}
+
+install_packages() {
+  [ "$(cat "$root/node_modules/.sluice-stamp" 2>/dev/null)" = "$(packages_stamp)" ] && return 0
+  command -v node >/dev/null && command -v npm >/dev/null ||
+    fail "Node.js and npm are missing: sudo apt install nodejs npm"
+  npm_version=$(npm --version)
+  [ "${npm_version%%.*}" -ge 9 ] ||
+    fail "npm $npm_version is too old, 9 or newer is needed: sudo npm install -g npm@9, or a Debian from 12 on"
+  [ -w "$root" ] || fail "$root is not writable for $(id -un): clone the project into a directory of your own"
+  echo "Installing the packages, Node.js 24 among them (once, less than a minute) …"
+  # Engine warnings come from npm itself running on an older Node.js; the gateway does not.
+  (cd "$root" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error) ||
+    fail "npm could not install the packages: read its lines above; most often the network or a proxy setting is missing"
+  # npm 9 with --ignore-scripts leaves node_modules/.bin empty.
+  [ -e "$root/node_modules/.bin/tsc" ] || (cd "$root" && npm rebuild --ignore-scripts --loglevel=error >/dev/null)
+  find_node || fail "the packages are installed, but no Node.js 24 came with them: install Node.js 24 from nodejs.org"
+  packages_stamp >"$root/node_modules/.sluice-stamp"
+}
+
+build() {
+  if [ -f "$root/dist/.built" ]; then
+    newer=$(find "$root/src" "$root/package.json" "$root/tsconfig.json" "$root/tsconfig.build.json" \
+      "$root/node_modules/.sluice-stamp" -newer "$root/dist/.built" | head -n 1)
+    [ -n "$newer" ] || return 0
+  fi
+  echo "Building …"
+  rm -rf "$root/dist"
+  "$node" "$root/node_modules/typescript/bin/tsc" -p "$root/tsconfig.build.json" ||
+    fail "the build failed: read the lines above"
+  touch "$root/dist/.built"
+}
