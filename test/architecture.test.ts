@@ -17,7 +17,7 @@ const MAY_IMPORT: readonly (readonly [room: string, allowed: readonly string[]])
   ['uplink', ['core', 'platform']],
   ['devices', ['core', 'platform']],
   ['api', ['core', 'platform']],
-  ['cli', ['gateway.ts', 'store/offline.ts', 'config', 'core', 'platform']],
+  ['cli', ['gateway.ts', 'gateway', 'config', 'core', 'platform']],
   ['main.ts', ['cli', 'core', 'platform']],
   ['gateway.ts', ['*']],
   ['gateway', ['*']],

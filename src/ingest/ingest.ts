@@ -8,8 +8,8 @@ import { routeTopic } from './topic.ts';
 export interface IngestOptions {
   readonly log: LogWriter;
   readonly clock: { now(): number; quality(): TimeQuality };
-  /** Called for every record once it is on disk, in the order of the log. Must not throw. */
-  readonly onAccepted: (observation: Observation) => void;
+  /** Called with the records of a message once they are on disk, in the order of the log. Must not throw. */
+  readonly onAccepted: (observations: readonly Observation[]) => void;
   /** Called for every refused message once it is kept aside. */
   readonly onRefused: (message: Message, reason: string) => void;
 }
@@ -63,11 +63,14 @@ export class Ingest implements Intake {
   }
 
   #tell({ firstSeq }: Appended, about: { device: string; receivedAt: number }, drafts: readonly Draft[]): void {
-    let seq = firstSeq;
-    for (const { observedAt, metrics } of drafts) {
-      this.#options.onAccepted({ ...about, observedAt, seq, metrics });
-      seq += 1;
-    }
+    const observations = drafts.map(({ observedAt, metrics }, i) => ({
+      device: about.device,
+      receivedAt: about.receivedAt,
+      observedAt,
+      seq: firstSeq + i,
+      metrics,
+    }));
+    this.#options.onAccepted(observations);
   }
 
   async #refuse(message: Message, reason: string): Promise<Acceptance> {

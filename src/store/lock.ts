@@ -1,4 +1,4 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { codeOf, SluiceError } from '../core/errors.ts';
@@ -11,10 +11,11 @@ export class DataDirLock {
   readonly #db: Database.Database;
   readonly #pidFile: string;
 
-  /** @throws SluiceError `locked`, naming the pid of the one that holds it; `data_dir_unusable` */
+  /** Makes the directory when it is missing. @throws SluiceError `locked`, naming the pid of the one that holds it; `data_dir_unusable` */
   constructor(dataDir: string) {
     this.#pidFile = join(dataDir, 'sluice.pid');
     try {
+      mkdirSync(dataDir, { recursive: true, mode: 0o750 });
       this.#db = new Database(join(dataDir, 'lock'), { timeout: 0 });
       this.#db.exec('BEGIN EXCLUSIVE');
       writeFileSync(this.#pidFile, `${process.pid}\n`);

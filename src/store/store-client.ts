@@ -13,7 +13,7 @@ import type { Seq } from '../core/record.ts';
 import type { Stream } from '../core/stream.ts';
 import { PackWriter } from './pack.ts';
 import type { AppendResult, MainOperations, StoreOpened, StoreOptions } from './protocol.ts';
-import { type Port, RpcClient } from './rpc.ts';
+import { type Port, RpcClient } from '../platform/rpc.ts';
 
 /** Packs on their way at once: one is being committed while the next one is already there. */
 const MAX_PACKS_IN_FLIGHT = 2;

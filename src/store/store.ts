@@ -1,6 +1,5 @@
-import { mkdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { SluiceError } from '../core/errors.ts';
 import type { Appended, LogStats } from '../core/ports.ts';
 import { defaultGatewayId, randomMachineId } from '../platform/machine-id.ts';
 import { GroupCommit } from './group-commit.ts';
@@ -31,7 +30,6 @@ export class Store {
   /** @throws SluiceError `locked`, `data_dir_unusable`, `store_too_new`, `store_unusable` */
   constructor(options: StoreOptions, clock: ReclaimClock, onCommit: (durationMs: number) => void) {
     this.#options = options;
-    makeDirectory(options.dataDir);
     this.#lock = new DataDirLock(options.dataDir);
     this.state = new State(join(options.dataDir, 'state.db'));
     const file = join(options.dataDir, 'log.db');
@@ -99,17 +97,5 @@ function writtenBytes(): number {
     return Number(line?.[1] ?? 0);
   } catch {
     return 0;
-  }
-}
-
-function makeDirectory(directory: string): void {
-  try {
-    mkdirSync(directory, { recursive: true, mode: 0o750 });
-  } catch (cause) {
-    throw new SluiceError(`cannot make the data directory ${directory}`, {
-      code: 'data_dir_unusable',
-      hint: 'set gateway.dataDir to a directory that this user may write to',
-      cause,
-    });
   }
 }

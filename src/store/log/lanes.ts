@@ -75,7 +75,7 @@ export class Lanes {
 
   claim(id: LaneId, upTo: Seq): Seq {
     const lane = this.#get(id);
-    lane.claimedUpTo = upTo;
+    lane.claimedUpTo = Math.max(lane.claimedUpTo, upTo);
     return lane.cursor;
   }
 

@@ -1,0 +1,47 @@
+import { extname } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { SluiceError } from '../core/errors.ts';
+
+export interface SpawnOptions {
+  /** The entry file beside this one, without its ending: `.ts` in the source tree, `.js` when built. */
+  readonly entry: 'store-worker' | 'uplink-worker';
+  readonly data: object;
+  readonly transfer: readonly MessagePort[];
+  /** Called once, when the worker ends although nobody asked it to. */
+  readonly onDeath: (error: SluiceError) => void;
+}
+
+export interface SpawnedWorker {
+  readonly worker: Worker;
+  /** Ends the thread; from now on its end is no death. Never rejects. */
+  end(): Promise<void>;
+}
+
+/** Each thread's young generation is kept small: most of the process's memory would be three of them. */
+const YOUNG_GENERATION_MB = 16;
+
+export function spawnWorker({ entry, data, transfer, onDeath }: SpawnOptions): SpawnedWorker {
+  const file = new URL(`./${entry}${extname(import.meta.filename)}`, import.meta.url);
+  const worker = new Worker(file, {
+    name: entry,
+    workerData: data,
+    transferList: [...transfer],
+    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
+  });
+  let ended = false;
+  const die = (reason: string, cause?: unknown) => {
+    if (ended) return;
+    ended = true;
+    const hint = 'the process ends now; after a restart it goes on from what is on disk';
+    onDeath(new SluiceError(`${entry} ended: ${reason}`, { code: 'worker_died', hint, cause }));
+  };
+  worker.on('error', (error) => die(error.message, error));
+  worker.on('exit', (code) => die(`exit code ${code}`));
+  return {
+    worker,
+    end: async () => {
+      ended = true;
+      await worker.terminate();
+    },
+  };
+}

@@ -1,0 +1,48 @@
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import type { SluiceError } from '../core/errors.ts';
+import type { StoreOpened, StoreOptions } from '../store/protocol.ts';
+import { StoreClient } from '../store/store-client.ts';
+import { type SpawnedWorker, spawnWorker } from './spawn-worker.ts';
+import type { StoreWorkerData } from './store-worker.ts';
+
+export interface StoreThreadOptions {
+  readonly onCommit: (seconds: number) => void;
+  readonly onDeath: (error: SluiceError) => void;
+}
+
+/** The store worker as the main thread sees it. */
+export class StoreThread {
+  readonly client: StoreClient;
+  /** For the uplink worker. */
+  readonly lanes: MessagePort;
+  readonly #spawned: SpawnedWorker;
+
+  constructor({ onCommit, onDeath }: StoreThreadOptions) {
+    const lanes = new MessageChannel();
+    const commits = new MessageChannel();
+    this.lanes = lanes.port1;
+    commits.port1.on('message', (durationMs: number) => onCommit(durationMs / 1000));
+    commits.port1.unref();
+    const data: StoreWorkerData = { lanes: lanes.port2, commits: commits.port2 };
+    this.#spawned = spawnWorker({
+      entry: 'store-worker',
+      data,
+      transfer: [lanes.port2, commits.port2],
+      onDeath: (error) => {
+        this.client.fail(error);
+        onDeath(error);
+      },
+    });
+    this.client = new StoreClient(this.#spawned.worker);
+  }
+
+  open(options: StoreOptions): Promise<StoreOpened> {
+    return this.client.open(options);
+  }
+
+  /** Both files are closed and complete when it resolves. */
+  async close(): Promise<void> {
+    await this.client.close().catch(() => undefined);
+    await this.#spawned.end();
+  }
+}

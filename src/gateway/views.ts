@@ -1,0 +1,93 @@
+import { release } from 'node:os';
+import type { LogStats } from '../core/ports.ts';
+import type {
+  DeviceDirectory,
+  DeviceRegistry,
+  GatewayInfo,
+  GatewayViews,
+  HealthPart,
+  MessageCounts,
+  UplinkControl,
+  UplinkView,
+} from '../core/views.ts';
+import type { Clock } from '../platform/clock.ts';
+import { VERSION } from '../platform/version.ts';
+import type { StatsPoll } from './stats-poll.ts';
+
+export interface ViewsParts {
+  readonly devices: DeviceDirectory & DeviceRegistry;
+  readonly uplinks: UplinkControl;
+  readonly stats: StatsPoll;
+  readonly clock: Clock;
+  readonly identity: { readonly gatewayId: string; readonly epoch: string; readonly dataDir: string };
+  readonly mqttClientCount: () => number;
+  readonly messages: () => MessageCounts;
+}
+
+/** What the API, the metrics and `sluice status` read; nothing here waits for anything. */
+export class Views implements GatewayViews {
+  readonly #parts: ViewsParts;
+  readonly #startedAt = Date.now();
+
+  constructor(parts: ViewsParts) {
+    this.#parts = parts;
+  }
+
+  get devices(): DeviceDirectory {
+    return this.#parts.devices;
+  }
+
+  get registry(): DeviceRegistry {
+    return this.#parts.devices;
+  }
+
+  get uplinks(): UplinkControl {
+    return this.#parts.uplinks;
+  }
+
+  info(): GatewayInfo {
+    const { gatewayId, epoch, dataDir } = this.#parts.identity;
+    return {
+      id: gatewayId,
+      epoch,
+      version: VERSION,
+      startedAt: this.#startedAt,
+      clock: this.#parts.clock.state(),
+      platform: { node: process.version, arch: process.arch, kernel: release() },
+      dataDir,
+    };
+  }
+
+  stats(): LogStats {
+    return this.#parts.stats.latest();
+  }
+
+  mqttClientCount(): number {
+    return this.#parts.mqttClientCount();
+  }
+
+  messages(): MessageCounts {
+    return this.#parts.messages();
+  }
+
+  health(): readonly HealthPart[] {
+    return [this.#storeHealth(), this.#clockHealth(), ...this.#parts.uplinks.list().map(uplinkHealth)];
+  }
+
+  #storeHealth(): HealthPart {
+    const stuck = this.#parts.stats.isStuck() ? 'the disk has not answered for more than ten seconds' : null;
+    const reason = stuck ?? this.stats().full;
+    return { name: 'store', status: reason === null ? 'ok' : 'failed', reason };
+  }
+
+  #clockHealth(): HealthPart {
+    const unsynced = this.#parts.clock.state() === 'unsynced';
+    const reason = unsynced ? 'the clock is not synchronised: times of records are marked as such' : null;
+    return { name: 'clock', status: unsynced ? 'degraded' : 'ok', reason };
+  }
+}
+
+function uplinkHealth({ name, link }: UplinkView): HealthPart {
+  const reason = link.state === 'up' ? null : (link.reason ?? link.state);
+  return { name: `uplink:${name}`, status: reason === null ? 'ok' : 'degraded', reason };
+}
