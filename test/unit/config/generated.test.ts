@@ -77,14 +77,14 @@ uplinks:
 describe('the demo configuration', () => {
   const file = resolve(root, 'config/demo.yaml');
 
-  it('stays on this machine and writes below data/demo', () => {
+  it('stays on this machine and writes below data', () => {
     const { config, warnings } = loadConfig({ file, env: {} });
     expect(warnings).toEqual([]);
     expect(config).toMatchObject({
-      gateway: { dataDir: resolve(root, 'data/demo') },
+      gateway: { dataDir: resolve(root, 'data/gateway') },
       clock: { waitForSync: 0 },
       mqtt: { listeners: [{ host: '127.0.0.1', port: 1883, anonymous: true }] },
-      uplinks: [{ name: 'demo', type: 'file', directory: resolve(root, 'data/demo/uplinks/demo') }],
+      uplinks: [{ name: 'demo', type: 'file', directory: resolve(root, 'data/upstream') }],
       api: { listeners: [{ host: '127.0.0.1', port: 8080 }] },
     });
   });
@@ -92,8 +92,9 @@ describe('the demo configuration', () => {
   it('can be moved by the environment', () => {
     const env = { SLUICE_DEMO_DIR: '/tmp/elsewhere', SLUICE_DEMO_MQTT_PORT: '0', SLUICE_DEMO_API_PORT: '0' };
     expect(loadConfig({ file, env }).config).toMatchObject({
-      gateway: { dataDir: '/tmp/elsewhere' },
+      gateway: { dataDir: '/tmp/elsewhere/gateway' },
       mqtt: { listeners: [{ port: 0 }] },
+      uplinks: [{ directory: '/tmp/elsewhere/upstream' }],
       api: { listeners: [{ port: 0 }] },
     });
   });
