@@ -1,19 +1,18 @@
 /**
  * Stands beside the gateway in scripts/start: waits until it is ready, says what to try, and runs the simulated
  * sensors until the gateway, which is its parent, is gone.
- * node scripts/demo/demo.ts GATEWAY_PID STARTED_AT_MS OUTPUT_DIRECTORY
+ * node scripts/demo/demo.ts GATEWAY_PID STARTED_AT_MS, with the variables of config/demo.yaml set
  */
 
 import { fork } from 'node:child_process';
 import process from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
 
-const API = 'http://127.0.0.1:8080';
-const BROKER = 'mqtt://127.0.0.1:1883';
+const { SLUICE_DEMO_DIR = '', SLUICE_DEMO_MQTT_PORT = '', SLUICE_DEMO_API_PORT = '' } = process.env;
+const API = `http://127.0.0.1:${SLUICE_DEMO_API_PORT}`;
 const SENSORS = ['greenhouse', 'arduino', 'meter'];
 
-const [gatewayPid = 0, startedAt = 0] = process.argv.slice(2, 4).map(Number);
-const outputDirectory = process.argv[4] ?? '';
+const [gatewayPid = 0, startedAt = 0] = process.argv.slice(2).map(Number);
 
 async function isReady(): Promise<boolean> {
   try {
@@ -26,13 +25,14 @@ async function isReady(): Promise<boolean> {
 }
 
 function welcome(readyMs: number): string {
+  const port = SLUICE_DEMO_MQTT_PORT === '1883' ? '' : ` -p ${SLUICE_DEMO_MQTT_PORT}`;
   return `
 Sluice was ready after ${(readyMs / 1000).toFixed(2)} s. Three simulated sensors publish to it. Try in a second terminal:
 
-  publish        mosquitto_pub -q 1 -t devices/kitchen/telemetry -m '{"temperature":21.5}'
+  publish        mosquitto_pub${port} -q 1 -t devices/kitchen/telemetry -m '{"temperature":21.5}'
   ask            curl -s ${API}/v1/devices/kitchen/telemetry/latest
   look           scripts/sluice status --config config/demo.yaml
-  upstream       tail -F ${outputDirectory}/*.ndjson
+  upstream       tail -F ${SLUICE_DEMO_DIR}/upstream/*.ndjson
 
 mosquitto_pub comes with 'sudo apt install mosquitto-clients'. Ctrl-C stops everything.
 
@@ -48,4 +48,5 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {}
 
 while (!(await isReady())) await delay(10);
 process.stdout.write(welcome(Date.now() - startedAt));
-for (const kind of SENSORS) fork(`${import.meta.dirname}/sensor.ts`, [kind, BROKER]);
+for (const kind of SENSORS)
+  fork(`${import.meta.dirname}/sensor.ts`, [kind, `mqtt://127.0.0.1:${SLUICE_DEMO_MQTT_PORT}`]);
