@@ -54,8 +54,8 @@ const handlers: Handlers = {
     await set.start();
   },
   openGate: async () => gate.resolve(),
-  pause: async (name) => set?.pause(name),
-  resume: async (name) => set?.resume(name),
+  pause: async (name) => void (await set?.pause(name)),
+  resume: async (name) => void (await set?.resume(name)),
   stop: async (deadline) => {
     await set?.stop(deadline);
     reader?.close();

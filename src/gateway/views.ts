@@ -12,6 +12,7 @@ import type {
 } from '../core/views.ts';
 import type { Clock } from '../platform/clock.ts';
 import { VERSION } from '../platform/version.ts';
+import type { RefusedCounts } from './refused-counts.ts';
 import type { StatsPoll } from './stats-poll.ts';
 
 export interface ViewsParts {
@@ -20,8 +21,8 @@ export interface ViewsParts {
   readonly stats: StatsPoll;
   readonly clock: Clock;
   readonly identity: { readonly gatewayId: string; readonly epoch: string; readonly dataDir: string };
-  readonly mqttClientCount: () => number;
-  readonly messages: () => MessageCounts;
+  readonly mqtt: { clientCount(): number; deniedCount(): number; localCount(): number };
+  readonly refused: RefusedCounts;
 }
 
 /** What the API, the metrics and `sluice status` read; nothing here waits for anything. */
@@ -63,11 +64,12 @@ export class Views implements GatewayViews {
   }
 
   mqttClientCount(): number {
-    return this.#parts.mqttClientCount();
+    return this.#parts.mqtt.clientCount();
   }
 
   messages(): MessageCounts {
-    return this.#parts.messages();
+    const { mqtt, refused } = this.#parts;
+    return { refused: refused.list(), denied: mqtt.deniedCount(), local: mqtt.localCount() };
   }
 
   health(): readonly HealthPart[] {
