@@ -1,7 +1,7 @@
 # Sourced by the scripts with $root set. POSIX sh.
 
 fail() {
-  printf '%s: %s\n' "$(basename -- "$0")" "$1" >&2
+  printf 'scripts/%s: %s\n' "$(basename -- "$0")" "$1" >&2
   exit "${2:-1}"
 }
 

@@ -26,9 +26,10 @@ install_packages() {
   # Engine warnings come from npm itself running on an older Node.js; the gateway does not.
   (cd "$root" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error) ||
     fail "npm could not install the packages: read its lines above; most often the network or a proxy setting is missing"
-  # npm 9 with --ignore-scripts leaves node_modules/.bin empty.
-  [ -e "$root/node_modules/.bin/tsc" ] || (cd "$root" && npm rebuild --ignore-scripts --loglevel=error >/dev/null)
   find_node || fail "the packages are installed, but no Node.js 24 came with them: install Node.js 24 from nodejs.org"
+  # npm 9 with --ignore-scripts leaves node_modules/.bin empty, and its rebuild leaves Node.js itself out.
+  [ -e "$root/node_modules/.bin/tsc" ] || (cd "$root" && npm rebuild --ignore-scripts --loglevel=error >/dev/null)
+  [ -e "$root/node_modules/.bin/node" ] || ln -s "$node" "$root/node_modules/.bin/node"
   packages_stamp >"$root/node_modules/.sluice-stamp"
 }
 
