@@ -14,8 +14,15 @@ packages_stamp() {
   cat "$root/package-lock.json" "$root/.npmrc" | cksum
 }
 
+packages_current() {
+  [ "$(cat "$root/node_modules/.sluice-stamp" 2>/dev/null)" != "$(packages_stamp)" ] || return 0
+  # Somebody may have called npm by hand.
+  find_node && "$node" "$root/scripts/lib/packages-match.ts" "$root" || return 1
+  packages_stamp >"$root/node_modules/.sluice-stamp"
+}
+
 install_packages() {
-  [ "$(cat "$root/node_modules/.sluice-stamp" 2>/dev/null)" = "$(packages_stamp)" ] && return 0
+  ! packages_current || return 0
   command -v node >/dev/null && command -v npm >/dev/null ||
     fail "Node.js and npm are missing: sudo apt install nodejs npm"
   npm_version=$(npm --version)
