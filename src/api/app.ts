@@ -1,0 +1,117 @@
+import { OpenAPIHono } from '@hono/zod-openapi';
+import { bodyLimit } from 'hono/body-limit';
+import { HTTPException } from 'hono/http-exception';
+import { routePath } from 'hono/route';
+import { SluiceError } from '../core/errors.ts';
+import type { GatewayViews } from '../core/views.ts';
+import { VERSION } from '../platform/version.ts';
+import type { Api, ApiContext, ApiDeps } from './context.ts';
+import { refuseRequest } from './page.ts';
+import { isInternal, problemOf, problemResponse } from './problems.ts';
+import { bufferRoutes } from './routes/buffer.ts';
+import { controlRoutes } from './routes/control.ts';
+import { deviceRoutes } from './routes/devices.ts';
+import { gatewayRoutes } from './routes/gateway.ts';
+import { healthRoutes } from './routes/health.ts';
+import { metricsRoutes } from './routes/metrics.ts';
+import { uplinkRoutes } from './routes/uplinks.ts';
+
+const MAX_BODY_BYTES = 64 * 1024;
+const NO_ROUTE = 'none';
+
+/** What is served on TCP. */
+export function createApi(views: GatewayViews, deps: ApiDeps): Api {
+  const context = { ...deps, views };
+  const app = newApp(context);
+  publicRoutes(app, context);
+  refuseOtherMethods(app);
+  return app;
+}
+
+/** What is served on the control socket: the same, and what only the owner of the machine may do. */
+export function createControlApi(views: GatewayViews, deps: ApiDeps): Api {
+  const context = { ...deps, views };
+  const app = newApp(context);
+  publicRoutes(app, context);
+  controlRoutes(app, context);
+  refuseOtherMethods(app);
+  return app;
+}
+
+function publicRoutes(app: Api, context: ApiContext): void {
+  healthRoutes(app, context);
+  metricsRoutes(app, context);
+  gatewayRoutes(app, context);
+  deviceRoutes(app, context);
+  bufferRoutes(app, context);
+  uplinkRoutes(app, context);
+  app.doc31('/openapi.json', {
+    openapi: '3.1.0',
+    info: { title: 'Sluice', version: VERSION, description: 'What the gateway knows and does.' },
+  });
+}
+
+function newApp({ metrics, logger }: ApiContext): Api {
+  const app = new OpenAPIHono({
+    defaultHook: (result) => {
+      if (!result.success) refuseRequest(result.error);
+    },
+  });
+  app.use(async (c, next) => {
+    const startedAt = performance.now();
+    await next();
+    const labels = { route: patternOf(routePath(c, -1)), method: c.req.method, status: c.res.status };
+    metrics.observeHttpRequest(labels, (performance.now() - startedAt) / 1000);
+    c.header('cache-control', 'no-store');
+    c.header('x-content-type-options', 'nosniff');
+  });
+  app.use(bodyLimit({ maxSize: MAX_BODY_BYTES, onError: () => problemResponse(problemOf(tooLarge())) }));
+  app.notFound(() => problemResponse(problemOf(notFound())));
+  app.onError((error, c) => {
+    const problem = problemOf(error instanceof HTTPException ? badRequest(error) : error);
+    if (isInternal(problem)) logger.error({ error, method: c.req.method, route: routePath(c, -1) }, 'request failed');
+    return problemResponse(problem);
+  });
+  return app;
+}
+
+/** `/v1/devices/:id` becomes `/v1/devices/{id}`. Labels are few, whatever paths are asked for. */
+function patternOf(path: string): string {
+  return path.includes('*') ? NO_ROUTE : path.replace(/:(\w+)/g, '{$1}');
+}
+
+/** RFC 9110, 15.5.6: a path that exists answers to other methods with 405 and `Allow`. */
+function refuseOtherMethods(app: Api): void {
+  const methods = new Map<string, Set<string>>();
+  for (const { path, method } of app.routes) {
+    if (method === 'ALL') continue;
+    methods.set(path, (methods.get(path) ?? new Set()).add(method));
+  }
+  for (const [path, known] of methods) {
+    if (known.has('GET')) known.add('HEAD');
+    const allow = [...known].join(', ');
+    app.all(path, () => problemResponse(problemOf(methodNotAllowed(allow)), { allow }));
+  }
+}
+
+function notFound(): SluiceError {
+  return new SluiceError('there is nothing at this path', {
+    code: 'not_found',
+    hint: 'GET /openapi.json lists what there is.',
+  });
+}
+
+function methodNotAllowed(allow: string): SluiceError {
+  return new SluiceError('this path does not answer to this method', {
+    code: 'method_not_allowed',
+    hint: `Use one of ${allow}.`,
+  });
+}
+
+function tooLarge(): SluiceError {
+  return new SluiceError(`the body is larger than ${MAX_BODY_BYTES} bytes`, { code: 'body_too_large' });
+}
+
+function badRequest(error: HTTPException): SluiceError {
+  return new SluiceError('the request cannot be read', { code: 'bad_request', hint: error.message });
+}

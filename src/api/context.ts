@@ -1,0 +1,27 @@
+import type { OpenAPIHono } from '@hono/zod-openapi';
+import type { GatewayViews } from '../core/views.ts';
+import type { Logger } from '../platform/logger.ts';
+import type { HttpRequestLabels } from '../platform/metrics.ts';
+
+/** The part of the metrics that the API needs. */
+export interface ApiMetrics {
+  readonly contentType: string;
+  render(views: GatewayViews, now: number): Promise<string>;
+  observeHttpRequest(labels: HttpRequestLabels, seconds: number): void;
+}
+
+export interface ApiDeps {
+  readonly metrics: ApiMetrics;
+  readonly logger: Logger;
+  /** UTC milliseconds since 1970. */
+  now(): number;
+  /** A value older than this is `stale`. */
+  readonly staleAfterMs: number;
+}
+
+/** What a route is made from. */
+export interface ApiContext extends ApiDeps {
+  readonly views: GatewayViews;
+}
+
+export type Api = OpenAPIHono;

@@ -1,0 +1,125 @@
+import { chmodSync, lstatSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http';
+import type { AddressInfo, ListenOptions } from 'node:net';
+import { dirname, join } from 'node:path';
+import { codeOf, messageOf, SluiceError } from '../core/errors.ts';
+
+export type RequestListener = (incoming: IncomingMessage, outgoing: ServerResponse) => void;
+
+const LIMITS: ServerOptions = {
+  maxHeaderSize: 16 * 1024,
+  headersTimeout: 10_000,
+  requestTimeout: 30_000,
+  keepAliveTimeout: 10_000,
+  connectionsCheckingInterval: 2_000,
+};
+const MAX_CONNECTIONS = 128;
+const IDLE_TIMEOUT_MS = 60_000;
+const STOP_GRACE_MS = 500;
+const OWNER_ONLY = 0o600;
+/** What clients can connect to, unix(7). */
+const MAX_SOCKET_PATH_BYTES = 107;
+
+/** `onError` hears of connections that could not be taken in, for example because there are no descriptors left. */
+export interface ListenerOptions {
+  readonly listener: RequestListener;
+  readonly onError: (error: Error) => void;
+}
+
+async function listen(options: ListenerOptions, place: ListenOptions): Promise<Server> {
+  const server = createServer(LIMITS, options.listener);
+  server.maxConnections = MAX_CONNECTIONS;
+  server.setTimeout(IDLE_TIMEOUT_MS);
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  server.once('error', reject);
+  server.listen(place, resolve);
+  await promise;
+  server.off('error', reject);
+  server.on('error', options.onError);
+  return server;
+}
+
+/** @throws SluiceError `port_in_use`, `port_not_allowed`, `address_not_available`, `listen_failed` */
+export async function listenOnTcp(options: ListenerOptions, host: string, port: number): Promise<Server> {
+  try {
+    return await listen(options, { host, port });
+  } catch (error) {
+    throw bindError(error, host, port);
+  }
+}
+
+export function addressOf(server: Server): AddressInfo | undefined {
+  const address = server.address();
+  return typeof address === 'object' && address !== null ? address : undefined;
+}
+
+/**
+ * Replaces the socket file that a killed daemon left behind (the lock on the data directory says that none runs).
+ * The socket is bound in a directory of its own and moved here when only its owner may open it, so there is no moment
+ * at which others could.
+ * @throws SluiceError `control_socket_failed`
+ */
+export async function listenOnSocket(options: ListenerOptions, path: string): Promise<Server> {
+  let server: Server | undefined;
+  let directory: string | undefined;
+  try {
+    checkPath(path);
+    directory = mkdtempSync(join(dirname(path), '.ctl-'));
+    const bound = join(directory, 's');
+    server = await listen(options, { path: bound });
+    chmodSync(bound, OWNER_ONLY);
+    renameSync(bound, path);
+    return server;
+  } catch (error) {
+    server?.close();
+    throw new SluiceError(`the control socket ${path} cannot be made: ${messageOf(error)}`, {
+      code: 'control_socket_failed',
+      hint: 'Check who owns gateway.dataDir, and keep its path below 90 characters.',
+      cause: error,
+    });
+  } finally {
+    if (directory !== undefined) rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+function checkPath(path: string): void {
+  if (Buffer.byteLength(path) > MAX_SOCKET_PATH_BYTES) throw new Error('its path is too long');
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  if (stats !== undefined && !stats.isSocket()) throw new Error('another file is in its place');
+}
+
+/** Lets answers under way go out, then cuts what is still open. Never rejects. */
+export async function closeServer(server: Server): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  server.close(() => resolve());
+  server.closeIdleConnections();
+  const timer = setTimeout(() => server.closeAllConnections(), STOP_GRACE_MS);
+  await promise;
+  clearTimeout(timer);
+}
+
+function bindError(error: unknown, host: string, port: number): SluiceError {
+  const place = `${host}:${port}`;
+  switch (codeOf(error)) {
+    case 'EADDRINUSE':
+      return new SluiceError(`port ${port} on ${host} is in use`, {
+        code: 'port_in_use',
+        hint: `Stop the program that listens there (ss -ltnp 'sport = :${port}' names it), or set another port in api.listeners.`,
+        cause: error,
+      });
+    case 'EACCES':
+      return new SluiceError(`this user may not listen on ${place}`, {
+        code: 'port_not_allowed',
+        hint: 'Set a port of 1024 or above in api.listeners.',
+        cause: error,
+      });
+    case 'EADDRNOTAVAIL':
+      return new SluiceError(`${host} is no address of this machine`, {
+        code: 'address_not_available',
+        hint: 'Set another host in api.listeners.',
+        cause: error,
+      });
+    default:
+      return new SluiceError(`cannot listen on ${place}: ${messageOf(error)}`, { code: 'listen_failed', cause: error });
+  }
+}

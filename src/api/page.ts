@@ -1,0 +1,41 @@
+import { z } from '@hono/zod-openapi';
+import { isDeviceId } from '../core/device-id.ts';
+import { SluiceError } from '../core/errors.ts';
+
+const MAX_LIMIT = 1_000;
+
+/** Query parameters of every list. */
+export const PageQuery = z.object({
+  limit: z.coerce.number().int().min(1).max(MAX_LIMIT).default(100).openapi({ description: 'Most items to return.' }),
+  cursor: z.string().optional().openapi({ description: '`next_cursor` of the page before. Opaque.' }),
+});
+
+export const NextCursor = z.string().nullable().openapi({ description: 'For the next page; null at the end.' });
+
+/** @throws SluiceError `bad_cursor` */
+export function idBehind(cursor: string | undefined): string {
+  if (cursor === undefined) return '';
+  const id = Buffer.from(cursor, 'base64url').toString('utf8');
+  if (isDeviceId(id) && cursorOf(id) === cursor) return id;
+  throw new SluiceError('the cursor is none that this gateway gave out', {
+    code: 'bad_cursor',
+    hint: 'Begin without a cursor, then pass next_cursor on unchanged.',
+  });
+}
+
+export function cursorOf(id: string): string {
+  return Buffer.from(id, 'utf8').toString('base64url');
+}
+
+/** @throws SluiceError `bad_limit`, `bad_request`, for a request that is not what the route asks for. */
+export function refuseRequest(error: z.ZodError): never {
+  const issue = error.issues[0];
+  const place = issue?.path.join('.') ?? '';
+  if (place === 'limit') {
+    throw new SluiceError('limit is not a number the list can be cut at', {
+      code: 'bad_limit',
+      hint: `Use a whole number from 1 to ${MAX_LIMIT}.`,
+    });
+  }
+  throw new SluiceError(`${place || 'the body'}: ${issue?.message ?? 'invalid'}`, { code: 'bad_request' });
+}

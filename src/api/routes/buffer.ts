@@ -1,0 +1,63 @@
+import { createRoute, z } from '@hono/zod-openapi';
+import type { LogStats } from '../../core/ports.ts';
+import type { Api, ApiContext } from '../context.ts';
+import { toTime } from '../times.ts';
+
+const BufferState = z
+  .object({
+    used_bytes: z.int(),
+    max_bytes: z.int(),
+    free_bytes: z.int().openapi({ description: 'Free on the disk.' }),
+    keep_free_bytes: z.int(),
+    full: z.string().nullable().openapi({ description: 'Why nothing can be stored now, or null.' }),
+    written_bytes: z.int(),
+    refused: z.int().openapi({ description: 'Refused messages kept aside.' }),
+    rejects: z.int().openapi({ description: 'Rejected records kept aside.' }),
+    streams: z.array(
+      z.object({
+        stream: z.string(),
+        accepted: z.int(),
+        stored: z.int(),
+        last_seq: z.int(),
+        oldest_at: z.string().nullable(),
+      }),
+    ),
+    drops: z
+      .array(z.object({ uplink: z.string(), stream: z.string(), reason: z.string(), count: z.int() }))
+      .openapi({ description: 'Records removed undelivered, by the limit that did it.' }),
+  })
+  .openapi('Buffer');
+
+const buffer = createRoute({
+  method: 'get',
+  path: '/v1/buffer',
+  summary: 'How full the buffer is, and what it dropped',
+  responses: { 200: { description: 'The buffer.', content: { 'application/json': { schema: BufferState } } } },
+});
+
+export function bufferRoutes(app: Api, { views }: ApiContext): void {
+  app.openapi(buffer, (c) => c.json(bufferJson(views.stats()), 200));
+}
+
+function bufferJson(stats: LogStats): z.infer<typeof BufferState> {
+  return {
+    used_bytes: stats.bytes,
+    max_bytes: stats.maxBytes,
+    free_bytes: stats.freeBytes,
+    keep_free_bytes: stats.keepFreeBytes,
+    full: stats.full,
+    written_bytes: stats.writtenBytes,
+    refused: stats.refusedCount,
+    rejects: stats.rejectsCount,
+    streams: stats.streams.map((stream) => ({
+      stream: stream.stream,
+      accepted: stream.acceptedCount,
+      stored: stream.storedCount,
+      last_seq: stream.lastSeq,
+      oldest_at: toTime(stream.oldestReceivedAt),
+    })),
+    drops: stats.lanes.flatMap(({ uplink, stream, droppedByReason }) =>
+      Object.entries(droppedByReason).map(([reason, count]) => ({ uplink, stream, reason, count })),
+    ),
+  };
+}

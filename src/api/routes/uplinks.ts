@@ -1,0 +1,165 @@
+import { createRoute, z } from '@hono/zod-openapi';
+import { SluiceError } from '../../core/errors.ts';
+import type { LaneStats } from '../../core/ports.ts';
+import type { UplinkView } from '../../core/views.ts';
+import type { Api, ApiContext } from '../context.ts';
+import { PROBLEM_RESPONSE } from '../problems.ts';
+import { ageSeconds, toTime } from '../times.ts';
+
+const Counts = z
+  .object({ accepted: z.int(), delivered: z.int(), rejected: z.int(), dropped: z.int(), pending: z.int() })
+  .openapi('Counts', { description: 'accepted = delivered + rejected + dropped + pending, since the uplink began.' });
+
+const Lane = Counts.extend({
+  stream: z.string(),
+  cursor: z.int().openapi({ description: 'Seq up to which everything is settled.' }),
+  dropped_by_reason: z.record(z.string(), z.int()),
+  oldest_pending_at: z.string().nullable(),
+}).openapi('Lane');
+
+const Uplink = z
+  .object({
+    name: z.string(),
+    type: z.enum(['kafka', 'file']),
+    state: z.enum(['connecting', 'up', 'down', 'blocked', 'paused', 'stopped']),
+    reason: z.string().nullable().openapi({ description: 'In plain words, with what to do; null when all is well.' }),
+    code: z.string().nullable(),
+    since: z.string().nullable(),
+    retry_at: z.string().nullable(),
+    last_delivered_at: z.string().nullable(),
+    rate: z.number().openapi({ description: 'Records per second, over the last ten seconds.' }),
+    oldest_pending_at: z.string().nullable(),
+    lag_seconds: z.number().openapi({ description: 'Age of the oldest pending record; 0 when none is.' }),
+    seconds_to_drained: z.number().nullable().openapi({ description: 'At the present rate; null when unknown.' }),
+    totals: Counts,
+    lanes: z.array(Lane),
+  })
+  .openapi('Uplink');
+
+const UplinkList = z.object({ uplinks: z.array(Uplink) }).openapi('UplinkList');
+const UplinkName = z.object({ name: z.string() });
+
+const ONE_UPLINK = {
+  200: { description: 'The uplink.', content: { 'application/json': { schema: Uplink } } },
+  ...PROBLEM_RESPONSE,
+} as const;
+
+const listUplinks = createRoute({
+  method: 'get',
+  path: '/v1/uplinks',
+  summary: 'Uplinks, as configured',
+  responses: { 200: { description: 'All of them.', content: { 'application/json': { schema: UplinkList } } } },
+});
+
+const getUplink = createRoute({
+  method: 'get',
+  path: '/v1/uplinks/{name}',
+  summary: 'One uplink',
+  request: { params: UplinkName },
+  responses: ONE_UPLINK,
+});
+
+const pauseUplink = createRoute({
+  method: 'post',
+  path: '/v1/uplinks/{name}/pause',
+  summary: 'Hold an uplink, also over restarts; records stay in the buffer',
+  request: { params: UplinkName },
+  responses: ONE_UPLINK,
+});
+
+const resumeUplink = createRoute({
+  method: 'post',
+  path: '/v1/uplinks/{name}/resume',
+  summary: 'Let a paused uplink go on',
+  request: { params: UplinkName },
+  responses: ONE_UPLINK,
+});
+
+export function uplinkRoutes(app: Api, context: ApiContext): void {
+  const { uplinks } = context.views;
+  app.openapi(listUplinks, (c) => c.json({ uplinks: uplinks.list().map((view) => uplinkJson(view, context)) }, 200));
+  app.openapi(getUplink, (c) => c.json(uplinkNamed(c.req.valid('param').name, context), 200));
+  app.openapi(pauseUplink, async (c) => {
+    const { name } = c.req.valid('param');
+    await uplinks.pause(name);
+    return c.json(uplinkNamed(name, context), 200);
+  });
+  app.openapi(resumeUplink, async (c) => {
+    const { name } = c.req.valid('param');
+    await uplinks.resume(name);
+    return c.json(uplinkNamed(name, context), 200);
+  });
+}
+
+function uplinkNamed(name: string, context: ApiContext): z.infer<typeof Uplink> {
+  const view = context.views.uplinks.list().find((uplink) => uplink.name === name);
+  if (view !== undefined) return uplinkJson(view, context);
+  throw new SluiceError('there is no such uplink', {
+    code: 'uplink_not_found',
+    hint: 'GET /v1/uplinks lists those of the configuration.',
+  });
+}
+
+function uplinkJson({ name, type, link }: UplinkView, { views, now }: ApiContext): z.infer<typeof Uplink> {
+  const lanes = views.stats().lanes.filter((lane) => lane.uplink === name);
+  const totals = total(lanes);
+  const oldest = lanes.reduce<number | null>((at, lane) => earlier(at, lane.oldestPendingAt), null);
+  return {
+    name,
+    type,
+    state: link.state,
+    reason: link.reason,
+    code: link.code,
+    since: toTime(link.since),
+    retry_at: toTime(link.retryAt),
+    last_delivered_at: toTime(link.lastDeliveredAt),
+    rate: link.rate,
+    oldest_pending_at: toTime(oldest),
+    lag_seconds: ageSeconds(oldest, now()) ?? 0,
+    seconds_to_drained: secondsToDrained(totals.pending, link.rate),
+    totals,
+    lanes: lanes.map(laneJson),
+  };
+}
+
+function laneJson(lane: LaneStats): z.infer<typeof Lane> {
+  return {
+    stream: lane.stream,
+    cursor: lane.cursor,
+    ...countsOf(lane),
+    dropped_by_reason: { ...lane.droppedByReason },
+    oldest_pending_at: toTime(lane.oldestPendingAt),
+  };
+}
+
+function countsOf(lane: LaneStats): z.infer<typeof Counts> {
+  return {
+    accepted: lane.acceptedCount,
+    delivered: lane.deliveredCount,
+    rejected: lane.rejectedCount,
+    dropped: lane.droppedCount,
+    pending: lane.pendingCount,
+  };
+}
+
+function total(lanes: readonly LaneStats[]): z.infer<typeof Counts> {
+  const sum = { accepted: 0, delivered: 0, rejected: 0, dropped: 0, pending: 0 };
+  for (const counts of lanes.map(countsOf)) {
+    sum.accepted += counts.accepted;
+    sum.delivered += counts.delivered;
+    sum.rejected += counts.rejected;
+    sum.dropped += counts.dropped;
+    sum.pending += counts.pending;
+  }
+  return sum;
+}
+
+function earlier(a: number | null, b: number | null): number | null {
+  if (a === null || b === null) return a ?? b;
+  return Math.min(a, b);
+}
+
+function secondsToDrained(pendingCount: number, rate: number): number | null {
+  if (pendingCount === 0) return 0;
+  return rate > 0 ? pendingCount / rate : null;
+}

@@ -1,0 +1,28 @@
+import { createApi, createControlApi } from '../../src/api/app.ts';
+import type { ApiMetrics } from '../../src/api/context.ts';
+import type { HttpRequestLabels } from '../../src/platform/metrics.ts';
+import { FAKE_NOW, FakeViews } from './fake-views.ts';
+import { MemoryLogger } from './memory-logger.ts';
+
+/** Remembers what was observed. */
+export class FakeMetrics implements ApiMetrics {
+  readonly contentType = 'text/plain; version=0.0.4; charset=utf-8';
+  readonly observed: HttpRequestLabels[] = [];
+
+  async render(): Promise<string> {
+    return 'sluice_build_info 1\n';
+  }
+
+  observeHttpRequest(labels: HttpRequestLabels): void {
+    this.observed.push(labels);
+  }
+}
+
+/** Both apps over a fake gateway, without a socket. */
+export function fakeApi() {
+  const views = new FakeViews();
+  const logger = new MemoryLogger();
+  const metrics = new FakeMetrics();
+  const deps = { logger, metrics, now: () => FAKE_NOW, staleAfterMs: 600_000 };
+  return { views, logger, metrics, deps, app: createApi(views, deps), control: createControlApi(views, deps) };
+}
