@@ -1,0 +1,190 @@
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Intake } from '../../core/ports.ts';
+import type { Handshake } from '../../core/record.ts';
+import type { AccessControl, Presence } from '../../core/views.ts';
+import type { Logger } from '../../platform/logger.ts';
+import { Admission } from './admission.ts';
+import { AedesBroker, type BrokerClient, type BrokerHooks } from './aedes-broker.ts';
+import { Connection } from './connection.ts';
+import { DenialLog } from './denial-log.ts';
+import { Handshakes } from './handshakes.ts';
+import { Login } from './login.ts';
+import { LIMITS, type MqttOptions } from './options.ts';
+import { Persistence } from './persistence.ts';
+import { PresenceTracker } from './presence-tracker.ts';
+import { Problems } from './problems.ts';
+import { PublishHook } from './publish-hook.ts';
+import { Router } from './router.ts';
+import { SubscribeHook } from './subscribe-hook.ts';
+
+export interface LocalBrokerOptions {
+  readonly options: MqttOptions;
+  readonly intake: Intake;
+  readonly access: AccessControl;
+  readonly presence: Presence;
+  readonly logger: Logger;
+  /** Inbound QoS 2 exchanges that were open when the gateway stopped. */
+  readonly openHandshakes: readonly Handshake[];
+}
+
+const BROKER_ID = 'sluice';
+/** How long messages in flight may take to be stored when the gateway stops, and acknowledgements to leave. */
+const SETTLE_MS = 2_000;
+const FLUSH_MS = 500;
+
+/** The local broker: what becomes of connections and their packets. */
+export class LocalBroker {
+  readonly problems: Problems;
+  readonly publishes: PublishHook;
+  readonly #options: MqttOptions;
+  readonly #intake: Intake;
+  readonly #router: Router;
+  readonly #tracker: PresenceTracker;
+  readonly #subscribes: SubscribeHook;
+  readonly #admission: Admission;
+  readonly #aedes: AedesBroker;
+  readonly #connections = new Set<Connection>();
+  readonly #bySocket = new WeakMap<Socket, Connection>();
+  #stopping = false;
+  clientCount = 0;
+
+  constructor({ options, intake, access, presence, logger, openHandshakes }: LocalBrokerOptions) {
+    const { maxTopicLevels } = options;
+    const problems = new Problems(logger);
+    const denials = new DenialLog(logger);
+    const handshakes = new Handshakes(intake, openHandshakes);
+    const clientOf = (clientId: string): BrokerClient | undefined => this.#aedes.clientOf(clientId);
+    const isConnected = (clientId: string): boolean => clientOf(clientId) !== undefined;
+    const router = new Router({ ...options, brokerId: BROKER_ID, problems, isConnected });
+    const tracker = new PresenceTracker({
+      presence,
+      announce: (device, status) => router.announce(device, status),
+      maxDevicesPerSession: LIMITS.devicesPerConnection,
+    });
+    this.#options = options;
+    this.#intake = intake;
+    this.problems = problems;
+    this.#router = router;
+    this.#tracker = tracker;
+    this.publishes = new PublishHook({ intake, router, handshakes, tracker, denials, problems, maxTopicLevels });
+    this.#subscribes = new SubscribeHook(denials, maxTopicLevels);
+    this.#admission = new Admission({ login: new Login(access, options.connectTimeout), problems, clientOf });
+    this.#aedes = new AedesBroker(this.#hooks(), {
+      id: BROKER_ID,
+      hub: router.hub,
+      persistence: new Persistence({
+        sessions: router.sessions,
+        retained: router.retained,
+        handshakes,
+        maySubscribe: ({ conn }, filter) => this.#subscribes.allows(this.#of(conn).identity, filter),
+        isAdmitted: ({ conn }) => this.#of(conn).admitted,
+      }),
+      connectTimeoutMs: options.connectTimeout,
+      drainTimeoutMs: options.drainTimeout,
+    });
+  }
+
+  async start(): Promise<void> {
+    await this.#aedes.start();
+    this.#tracker.start();
+  }
+
+  get connectionCount(): number {
+    return this.#connections.size;
+  }
+
+  /** Serves a new connection. `anonymous`: whether clients without a name are let in. */
+  handle(socket: Socket, anonymous: boolean): void {
+    const connection: Connection = new Connection({
+      socket,
+      anonymous,
+      maxPacketBytes: this.#options.maxPacketSize,
+      maxConnectBytes: this.#options.maxPacketSizeBeforeConnect,
+      maxPublishRatePerS: this.#options.maxPublishRate,
+      drainTimeoutMs: this.#options.drainTimeout,
+      onFault: (fault) => this.problems.fault(connection, fault),
+    });
+    this.#connections.add(connection);
+    this.#bySocket.set(socket, connection);
+    socket.once('close', () => this.#connections.delete(connection));
+    connection.attach();
+    this.#aedes.handle(socket);
+  }
+
+  /** Closes what speaks for a device, as when it is removed. */
+  disconnect(device: string): void {
+    for (const connection of this.#connections) {
+      if (connection.identity === device) connection.end();
+    }
+  }
+
+  /** Acknowledges what is in flight, then closes all connections. Takes three seconds at most. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    for (const connection of this.#connections) {
+      connection.ignore();
+      connection.pacer.flush();
+    }
+    this.publishes.stop();
+    await within(SETTLE_MS, this.#intake.settled());
+    // PUBREC is written a few turns after PUBACK.
+    await delay(1);
+    const closed = [...this.#connections].map(({ socket }) => once(socket, 'close'));
+    for (const connection of this.#connections) connection.end();
+    await within(FLUSH_MS, Promise.all(closed));
+    await within(FLUSH_MS, this.#aedes.stop());
+    for (const { socket } of this.#connections) socket.destroy();
+    this.problems.stop();
+  }
+
+  #of(socket: Socket): Connection {
+    const connection = this.#bySocket.get(socket);
+    if (connection === undefined) throw new Error('aedes asks about a socket that it was never given');
+    return connection;
+  }
+
+  #hooks(): BrokerHooks {
+    const connectionOf = ({ conn }: BrokerClient): Connection => this.#of(conn);
+    return {
+      connecting: (client, packet) => this.#admission.admit(client, connectionOf(client), packet),
+      accepted: (client) => connectionOf(client).serve(),
+      registered: (client) => this.#registered(client, connectionOf(client)),
+      gone: (client) => this.#gone(client, connectionOf(client)),
+      publishing: (client, packet, done) => this.publishes.publish(connectionOf(client), packet, done),
+      will: (client, packet, done) => this.publishes.will(connectionOf(client), packet, done),
+      subscribing: (client, subscription) =>
+        this.#subscribes.judge(connectionOf(client), subscription, Object.keys(client.subscriptions).length),
+      mayDeliver: (client) => this.#mayDeliver(connectionOf(client)),
+      route: (packet, client) => this.#router.publish(packet, client === null ? null : client.id),
+      broken: (client, error) => this.problems.broken(connectionOf(client).clientId, error),
+      failed: (error) => this.problems.internal(error),
+    };
+  }
+
+  #registered(client: BrokerClient, connection: Connection): void {
+    this.clientCount += 1;
+    this.#admission.registered(client);
+    if (connection.identity !== null) this.#tracker.speaks(connection, connection.identity);
+  }
+
+  #gone(client: BrokerClient, connection: Connection): void {
+    this.clientCount -= 1;
+    this.#admission.gone(client);
+    if (!this.#stopping) this.#tracker.gone(connection);
+  }
+
+  #mayDeliver({ socket, clientId }: Connection): boolean {
+    if (socket.writableLength <= LIMITS.unreadBytes) return true;
+    this.problems.slowSubscriber(clientId);
+    return false;
+  }
+}
+
+/** Waits, but not for ever, and not for success. */
+async function within(ms: number, work: Promise<unknown>): Promise<void> {
+  const timer = new AbortController();
+  await Promise.race([work, delay(ms, undefined, { signal: timer.signal })]).catch(() => undefined);
+  timer.abort();
+}

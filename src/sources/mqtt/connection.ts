@@ -1,0 +1,167 @@
+import { Buffer } from 'node:buffer';
+import type { Socket } from 'node:net';
+import type { Identity } from './access.ts';
+import { connackPacket, inspectConnect, REFUSED, type RefusalCode } from './connect-packet.ts';
+import { type FrameFault, FrameGuard } from './frame-guard.ts';
+import { Pacer } from './rate-limit.ts';
+
+export type ConnectionFault =
+  | { readonly kind: FrameFault | 'not_connect' | 'does_not_read' }
+  | { readonly kind: 'unsupported_version'; readonly version: number };
+
+export interface ConnectionOptions {
+  readonly socket: Socket;
+  /** Whether the listener lets clients in that give no name. */
+  readonly anonymous: boolean;
+  readonly maxPacketBytes: number;
+  readonly maxConnectBytes: number;
+  readonly drainTimeoutMs: number;
+  readonly maxPublishRatePerS: number;
+  /** The connection is being closed because of it. */
+  readonly onFault: (fault: ConnectionFault) => void;
+}
+
+/** `connect`: CONNECT is not complete · `login`: it is being judged · `open`: let in · `closing`: nothing counts any more. */
+type Phase = 'connect' | 'login' | 'open' | 'closing';
+
+/** How long a client may take to read its refusal. */
+const REFUSAL_MS = 1_000;
+
+/**
+ * A socket as aedes sees it. aedes pulls bytes with `read`; that is where they are looked at, held back until the
+ * client is let in, and withheld while the client does not read what it is sent.
+ */
+export class Connection {
+  readonly socket: Socket;
+  readonly anonymous: boolean;
+  readonly pacer: Pacer;
+  /** Whether the CONNECT was found good; who it was is known from then on. */
+  admitted = false;
+  clientId = '';
+  identity: Identity = null;
+  readonly #options: ConnectionOptions;
+  readonly #guard: FrameGuard;
+  readonly #read: (size?: number) => Buffer | null;
+  #phase: Phase = 'connect';
+  /** Bytes of an unfinished CONNECT, then those behind it. */
+  #held: Buffer = Buffer.alloc(0);
+  #frozenTimer: NodeJS.Timeout | undefined;
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options;
+    this.socket = options.socket;
+    this.anonymous = options.anonymous;
+    this.pacer = new Pacer({ ratePerS: options.maxPublishRatePerS });
+    this.#guard = new FrameGuard(options.maxPacketBytes);
+    this.#read = options.socket.read.bind(options.socket);
+  }
+
+  /** Takes the place of the socket's own `read`. */
+  attach(): void {
+    this.socket.read = (size?: number) => (size === 0 ? this.#read(0) : this.#next());
+    this.socket.on('drain', () => this.#thaw());
+    this.socket.once('close', () => clearTimeout(this.#frozenTimer));
+  }
+
+  get address(): string {
+    return this.socket.remoteAddress ?? 'unknown';
+  }
+
+  get closed(): boolean {
+    return this.socket.destroyed;
+  }
+
+  /** CONNACK was written: from now on the client is served. */
+  serve(): void {
+    if (this.#phase === 'login') this.#phase = 'open';
+  }
+
+  /** What comes from now on is thrown away. */
+  ignore(): void {
+    this.#phase = 'closing';
+  }
+
+  /** Answers CONNECT with a return code and closes. */
+  refuse(code: RefusalCode): void {
+    this.#phase = 'closing';
+    this.socket.end(connackPacket(code));
+    this.#destroyIn(REFUSAL_MS);
+  }
+
+  /** Ends in good order: what was written still arrives. */
+  end(): void {
+    this.#phase = 'closing';
+    this.socket.end();
+  }
+
+  #next(): Buffer | null {
+    switch (this.#phase) {
+      case 'connect':
+        return this.#nextConnect();
+      case 'login':
+        return null;
+      case 'open':
+        return this.#nextChunk();
+      case 'closing':
+        while (this.#read() !== null);
+        return null;
+    }
+  }
+
+  #nextConnect(): Buffer | null {
+    const chunk = this.#read();
+    if (chunk === null) return null;
+    const bytes = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk]);
+    const verdict = inspectConnect(bytes, this.#options.maxConnectBytes);
+    switch (verdict.kind) {
+      case 'incomplete':
+        this.#held = bytes;
+        return null;
+      case 'complete':
+        this.#held = bytes.subarray(verdict.end);
+        this.#phase = 'login';
+        return bytes.subarray(0, verdict.end);
+      case 'fault':
+        return this.#fail({ kind: verdict.fault });
+      case 'unsupported_version':
+        this.#options.onFault(verdict);
+        this.refuse(REFUSED.version);
+        return null;
+    }
+  }
+
+  #nextChunk(): Buffer | null {
+    if (this.socket.writableNeedDrain) {
+      this.#freeze();
+      return null;
+    }
+    const chunk = this.#held.length > 0 ? this.#held : this.#read();
+    this.#held = Buffer.alloc(0);
+    if (chunk === null) return null;
+    const fault = this.#guard.check(chunk);
+    return fault === null ? chunk : this.#fail({ kind: fault });
+  }
+
+  #freeze(): void {
+    this.#frozenTimer ??= setTimeout(() => this.#fail({ kind: 'does_not_read' }), this.#options.drainTimeoutMs);
+  }
+
+  #thaw(): void {
+    if (this.#frozenTimer === undefined) return;
+    clearTimeout(this.#frozenTimer);
+    this.#frozenTimer = undefined;
+    this.socket.emit('readable');
+  }
+
+  #fail(fault: ConnectionFault): null {
+    this.#phase = 'closing';
+    this.#options.onFault(fault);
+    this.socket.destroy();
+    return null;
+  }
+
+  #destroyIn(ms: number): void {
+    const timer = setTimeout(() => this.socket.destroy(), ms);
+    this.socket.once('close', () => clearTimeout(timer));
+  }
+}

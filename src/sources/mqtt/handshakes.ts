@@ -1,0 +1,82 @@
+import type { Intake } from '../../core/ports.ts';
+import type { Handshake } from '../../core/record.ts';
+
+interface OpenHandshake {
+  /** PUBREC was sent, or will be: the message is known. */
+  received: boolean;
+  releasing: Promise<void> | undefined;
+}
+
+/**
+ * The inbound QoS 2 exchanges that are open [MQTT-4.3.3-2]. The store keeps the same keys with the records; here is
+ * what is known of them without asking. A key is released durably before PUBCOMP and when its session ends, otherwise
+ * the next message with its packet id would be taken for a repetition, and lost.
+ */
+export class Handshakes {
+  readonly #intake: Intake;
+  readonly #clients = new Map<string, Map<number, OpenHandshake>>();
+
+  /** `restored`: those that were open when the gateway stopped. */
+  constructor(intake: Intake, restored: readonly Handshake[]) {
+    this.#intake = intake;
+    for (const { clientId, packetId } of restored) this.#add(clientId, packetId).received = true;
+  }
+
+  has(clientId: string): boolean {
+    return this.#clients.has(clientId);
+  }
+
+  /** Called in the order of receipt, before the intake is. True when the PUBLISH repeats one that is open. */
+  open(clientId: string, packetId: number): boolean {
+    const known = this.#clients.get(clientId)?.get(packetId);
+    if (known !== undefined && known.releasing === undefined) return true;
+    this.#add(clientId, packetId);
+    return false;
+  }
+
+  received(clientId: string, packetId: number): void {
+    const handshake = this.#clients.get(clientId)?.get(packetId) ?? this.#add(clientId, packetId);
+    handshake.received = true;
+  }
+
+  /** Whether PUBREC is all that a PUBLISH needs. */
+  isReceived(clientId: string, packetId: number): boolean {
+    return this.#clients.get(clientId)?.get(packetId)?.received === true;
+  }
+
+  isOpen(clientId: string, packetId: number): boolean {
+    return this.#clients.get(clientId)?.has(packetId) === true;
+  }
+
+  /** Resolves when PUBCOMP may be sent. */
+  async release(clientId: string, packetId: number): Promise<void> {
+    const handshake = this.#clients.get(clientId)?.get(packetId);
+    if (handshake === undefined) return;
+    handshake.releasing ??= this.#intake.release(clientId, packetId);
+    await handshake.releasing;
+    // A new message may have taken the packet id meanwhile.
+    if (this.#clients.get(clientId)?.get(packetId) === handshake) this.#forget(clientId, packetId);
+  }
+
+  /** Ends all of a client. Asks the intake at once, so that what the client sends from now on comes after. */
+  async releaseAll(clientId: string): Promise<void> {
+    if (this.#clients.delete(clientId)) await this.#intake.release(clientId, null);
+  }
+
+  #add(clientId: string, packetId: number): OpenHandshake {
+    let client = this.#clients.get(clientId);
+    if (client === undefined) {
+      client = new Map();
+      this.#clients.set(clientId, client);
+    }
+    const handshake: OpenHandshake = { received: false, releasing: undefined };
+    client.set(packetId, handshake);
+    return handshake;
+  }
+
+  #forget(clientId: string, packetId: number): void {
+    const client = this.#clients.get(clientId);
+    client?.delete(packetId);
+    if (client?.size === 0) this.#clients.delete(clientId);
+  }
+}

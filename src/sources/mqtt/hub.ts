@@ -1,0 +1,38 @@
+import { FilterTree } from './filter-tree.ts';
+
+interface Topical {
+  readonly topic: string;
+}
+
+/** What aedes subscribes for a client: it queues the packet for writing and calls back when it was written. */
+export type Deliver = (packet: Topical, done: () => void) => void;
+
+/**
+ * The emitter in which aedes keeps the subscriptions of connected clients (its `mq` option). Unlike the stock one it
+ * delivers at once, in the order of `emit`, and waits for nobody: there, one subscriber that does not read stops the
+ * delivery to all others until it is disconnected.
+ */
+export class Hub {
+  readonly #tree = new FilterTree<Deliver>();
+
+  on(filter: string, deliver: Deliver, done?: () => void): void {
+    this.#tree.add(filter, deliver);
+    if (done !== undefined) setImmediate(done);
+  }
+
+  removeListener(filter: string, deliver: Deliver, done?: () => void): void {
+    this.#tree.remove(filter, deliver);
+    if (done !== undefined) setImmediate(done);
+  }
+
+  emit(packet: Topical, done?: () => void): void {
+    for (const deliver of this.#tree.match(packet.topic)) deliver(packet, ignore);
+    done?.();
+  }
+
+  close(done?: () => void): void {
+    if (done !== undefined) setImmediate(done);
+  }
+}
+
+function ignore(): void {}

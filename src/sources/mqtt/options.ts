@@ -1,0 +1,43 @@
+/** One address to listen on. Port 0 takes a free one. */
+export interface MqttListenerOptions {
+  readonly host: string;
+  readonly port: number;
+  /** Whether clients without a name are let in, and trusted. */
+  readonly anonymous: boolean;
+}
+
+/** The configuration's `mqtt` part: sizes in bytes, durations in milliseconds. */
+export interface MqttOptions {
+  readonly listeners: readonly MqttListenerOptions[];
+  /** Whole packet, header included. */
+  readonly maxPacketSize: number;
+  /** The same for everything before CONNECT was accepted. */
+  readonly maxPacketSizeBeforeConnect: number;
+  readonly maxClients: number;
+  /** Messages per second and client, after a burst of one second's worth; 0 is unlimited. */
+  readonly maxPublishRate: number;
+  /** Messages that wait for one session, connected or not. */
+  readonly maxQueuedMessages: number;
+  readonly maxTopicLevels: number;
+  /** A client that does not read for so long is disconnected. */
+  readonly drainTimeout: number;
+  readonly connectTimeout: number;
+}
+
+/** Bounds that no option changes: they keep memory bounded whatever the clients do. */
+export const LIMITS = {
+  clientIdLength: 256,
+  /** [MQTT 3.1, 3.1 Client Identifier] */
+  clientIdLengthMqtt31: 23,
+  subscriptionsPerClient: 1_000,
+  /** QoS 2 messages of one client that wait for PUBREL. */
+  openHandshakesPerClient: 10_000,
+  devicesPerConnection: 1_000,
+  retainedTopics: 20_000,
+  retainedBytes: 16 * 1024 * 1024,
+  queuedBytes: 32 * 1024 * 1024,
+  /** Sessions that outlive their connection. */
+  sessions: 2_000,
+  /** Bytes a subscriber may leave unread before messages are withheld from it. */
+  unreadBytes: 1024 * 1024,
+} as const;

@@ -1,0 +1,81 @@
+import { messageOf } from '../../core/errors.ts';
+import { printable } from '../../core/printable.ts';
+import type { Logger } from '../../platform/logger.ts';
+import { RepeatSummary } from '../../platform/repeat-summary.ts';
+import type { ConnectPacket } from './aedes-broker.ts';
+import type { Connection, ConnectionFault } from './connection.ts';
+import type { Refusal } from './login.ts';
+
+const VERSION_HINT =
+  'the gateway speaks MQTT 3.1.1 and 3.1: set mosquitto_pub -V mqttv311, mqtt.js protocolVersion: 4, Paho MQTTv311';
+
+/** What goes wrong with clients, in plain words; repeated failures are summed up. */
+export class Problems {
+  readonly #logger: Logger;
+  readonly #summary: RepeatSummary;
+
+  constructor(logger: Logger) {
+    this.#logger = logger;
+    this.#summary = new RepeatSummary({ logger });
+  }
+
+  refused(connection: Connection, { clientId, username }: ConnectPacket, { code, reason, hint }: Refusal): void {
+    const device = username === undefined ? undefined : printable(username);
+    const fields = { clientId: printable(clientId), device, address: connection.address, code, reason, hint };
+    this.#summary.warn(`refused ${code} ${clientId}`, fields, 'MQTT client refused');
+  }
+
+  fault({ address, clientId }: Connection, fault: ConnectionFault): void {
+    const fields = { address, clientId: printable(clientId), reason: fault.kind };
+    const key = `${fault.kind} ${address} ${clientId}`;
+    if (fault.kind !== 'unsupported_version') {
+      this.#summary.warn(key, fields, 'MQTT connection closed');
+      return;
+    }
+    const what = { address, code: 1, reason: `protocol level ${fault.version}`, hint: VERSION_HINT };
+    this.#summary.warn(key, what, fault.version === 5 ? 'MQTT 5 client refused' : 'MQTT client refused');
+  }
+
+  violation({ address }: Connection, reason: string): void {
+    this.#summary.warn(`violation ${address}`, { address, reason }, 'MQTT connection closed');
+  }
+
+  tooManyClients(address: string, maxClients: number): void {
+    const hint = 'raise mqtt.maxClients, or look for clients that connect again and again';
+    this.#summary.warn('too many clients', { address, maxClients, hint }, 'MQTT connection refused: too many clients');
+  }
+
+  queueFull(clientId: string): void {
+    const fields = { clientId: printable(clientId), hint: 'see mqtt.maxQueuedMessages' };
+    this.#summary.warn(`queue ${clientId}`, fields, 'message not kept for an MQTT session: its queue is full');
+  }
+
+  sessionEvicted(clientId: string): void {
+    this.#summary.warn('evicted', { clientId: printable(clientId) }, 'MQTT session given up: there are too many');
+  }
+
+  retainedFull(topic: string): void {
+    this.#summary.warn('retained', { topic: printable(topic, 200) }, 'message not retained: there are too many');
+  }
+
+  slowSubscriber(clientId: string): void {
+    const fields = { clientId: printable(clientId) };
+    this.#summary.warn(`slow ${clientId}`, fields, 'message not handed to an MQTT client: it reads too slowly');
+  }
+
+  /** A broken connection is everyday life; it is told in debug only. */
+  broken(clientId: string, error: Error): void {
+    this.#logger.debug(
+      { clientId: printable(clientId), reason: printable(error.message, 200) },
+      'MQTT connection closed',
+    );
+  }
+
+  internal(error: unknown): void {
+    this.#summary.warn('internal', { error: messageOf(error) }, 'the MQTT broker failed');
+  }
+
+  stop(): void {
+    this.#summary.stop();
+  }
+}

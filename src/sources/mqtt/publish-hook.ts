@@ -1,0 +1,121 @@
+import { Buffer } from 'node:buffer';
+import type { Acceptance, Intake } from '../../core/ports.ts';
+import { type Identity, mayPublish } from './access.ts';
+import type { Callback, PublishPacket } from './aedes-broker.ts';
+import type { DenialLog } from './denial-log.ts';
+import type { Handshakes } from './handshakes.ts';
+import type { PresenceTracker } from './presence-tracker.ts';
+import type { Problems } from './problems.ts';
+import type { Pacer } from './rate-limit.ts';
+import type { Router } from './router.ts';
+import { isValidTopic, levelCount } from './topics.ts';
+
+/** Who publishes. */
+export interface Publisher {
+  readonly clientId: string;
+  readonly identity: Identity;
+  readonly pacer: Pacer;
+  readonly closed: boolean;
+}
+
+export interface PublishHookOptions {
+  readonly intake: Intake;
+  readonly router: Router;
+  readonly handshakes: Handshakes;
+  readonly tracker: PresenceTracker;
+  readonly denials: DenialLog;
+  readonly maxTopicLevels: number;
+  readonly problems: Problems;
+}
+
+/**
+ * Where the acknowledgement waits: aedes writes PUBACK or PUBREC when the callback is called, so it is called only
+ * after the message is stored. An error closes the connection without an acknowledgement.
+ */
+export class PublishHook {
+  readonly #options: PublishHookOptions;
+  #stopped = false;
+  deniedCount = 0;
+  localCount = 0;
+
+  constructor(options: PublishHookOptions) {
+    this.#options = options;
+  }
+
+  /** From now on nothing is taken and nothing acknowledged. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  publish(publisher: Publisher, packet: PublishPacket, done: Callback): void {
+    if (this.#stopped) return;
+    if (!isValidTopic(packet.topic)) {
+      done(new Error('invalid topic'));
+      return;
+    }
+    // [MQTT-2.3.1-1]
+    if (packet.qos > 0 && !((packet.messageId ?? 0) > 0)) {
+      done(new Error('no packet id'));
+      return;
+    }
+    publisher.pacer.run(() => {
+      // It was not acknowledged, so the client sends it again; taken now it could come after its own repetition.
+      if (publisher.closed && packet.qos > 0) return;
+      this.#take(publisher, packet, done);
+    });
+  }
+
+  /** A stopping gateway is no reason to tell of a device's death. */
+  will(publisher: Publisher, packet: PublishPacket, done: Callback): void {
+    if (this.#stopped) done(new Error('the gateway stops'));
+    else this.#take(publisher, packet, done);
+  }
+
+  #take(publisher: Publisher, packet: PublishPacket, done: Callback): void {
+    const denial = this.#denial(publisher.identity, packet.topic);
+    if (denial !== null) {
+      this.#deny(publisher, packet, denial);
+      this.#options.intake.settled().then(() => this.#proceed(done), done);
+      return;
+    }
+    const { clientId } = publisher;
+    const packetId = packet.qos === 2 ? packet.messageId : undefined;
+    const handshake = packetId === undefined ? null : { clientId, packetId };
+    const repeated = handshake !== null && this.#options.handshakes.open(clientId, handshake.packetId);
+    const payload = typeof packet.payload === 'string' ? Buffer.from(packet.payload) : packet.payload;
+    this.#options.intake.accept({ source: 'mqtt', channel: packet.topic, payload, handshake }).then((acceptance) => {
+      if (acceptance.kind === 'duplicate' || (repeated && acceptance.kind !== 'accepted')) {
+        this.#options.router.withhold(packet);
+      }
+      this.#note(publisher, acceptance);
+      this.#proceed(done);
+    }, done);
+  }
+
+  #note(publisher: Publisher, acceptance: Acceptance): void {
+    if (acceptance.kind === 'local') this.localCount += 1;
+    if (acceptance.kind === 'accepted' && !publisher.closed) {
+      this.#options.tracker.speaks(publisher, acceptance.device);
+    }
+  }
+
+  #denial(identity: Identity, topic: string): 'not_allowed' | 'too_many_levels' | null {
+    if (levelCount(topic) > this.#options.maxTopicLevels) return 'too_many_levels';
+    return mayPublish(identity, topic) ? null : 'not_allowed';
+  }
+
+  #deny({ clientId, identity }: Publisher, packet: PublishPacket, reason: 'not_allowed' | 'too_many_levels'): void {
+    this.deniedCount += 1;
+    this.#options.router.withhold(packet);
+    this.#options.denials.denied({ action: 'publish', clientId, identity, topic: packet.topic, reason });
+  }
+
+  /** What aedes throws must not end in a promise that nobody looks at. */
+  #proceed(done: Callback): void {
+    try {
+      done();
+    } catch (error) {
+      this.#options.problems.internal(error);
+    }
+  }
+}
