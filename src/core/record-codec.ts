@@ -11,7 +11,7 @@
  * | 14 | 1 | length of the device id |
  * | 15 | 2 | length of the channel |
  * | 17 | 0 or 8 | observedAt, float64 milliseconds |
- * | … | 0 or 1 | length of the event type |
+ * | … | 0 or 2 | length of the event type |
  * | … | … | device (ASCII), channel (UTF-8), event type (UTF-8), value (to the end) |
  */
 
@@ -22,6 +22,9 @@ import type { Stream } from './stream.ts';
 
 const VERSION = 1;
 const FIXED_BYTES = 17;
+const OPTIONAL_BYTES = 10;
+/** The golden ratio as 32 bits: spreads the high half of a seq over the seed. */
+const MIX = 0x9e3779b1;
 const HAS_OBSERVED = 1;
 const HAS_EVENT_TYPE = 2;
 const QUALITIES: readonly TimeQuality[] = ['synced', 'unsynced', 'corrected'];
@@ -30,7 +33,7 @@ const CONTENT_TYPES: readonly ContentType[] = ['application/json', 'text/plain',
 /** Bytes that `writeRecord` will need, or more: text counts with its longest UTF-8 form. */
 export function maxEncodedBytes(record: NewRecord): number {
   const text = record.device.length + 3 * (record.channel.length + (record.eventType?.length ?? 0));
-  return FIXED_BYTES + 9 + text + record.value.byteLength;
+  return FIXED_BYTES + OPTIONAL_BYTES + text + record.value.byteLength;
 }
 
 /** Writes the record at `offset`, without its CRC; returns the offset behind it. */
@@ -47,7 +50,7 @@ export function writeRecord(target: Buffer, offset: number, record: NewRecord): 
   let end = offset + FIXED_BYTES;
   if (record.observedAt !== null) end = target.writeDoubleLE(record.observedAt, end);
   const typeLengthAt = end;
-  if (typed) end += 1;
+  if (typed) end += 2;
   const deviceBytes = target.write(record.device, end, 'latin1');
   end += deviceBytes;
   const channelBytes = target.write(record.channel, end, 'utf8');
@@ -56,7 +59,7 @@ export function writeRecord(target: Buffer, offset: number, record: NewRecord): 
   target.writeUInt16LE(channelBytes, offset + 15);
   if (record.eventType !== null) {
     const typeBytes = target.write(record.eventType, end, 'utf8');
-    target[typeLengthAt] = typeBytes;
+    target.writeUInt16LE(typeBytes, typeLengthAt);
     end += typeBytes;
   }
   target.set(record.value, end);
@@ -73,7 +76,8 @@ export function isIntact(body: Buffer, seq: Seq): boolean {
 }
 
 function checksum(body: Buffer, seq: Seq): number {
-  return crc32(body.subarray(4), seq >>> 0);
+  // The high half counts too: one flipped bit anywhere in a stored seq is noticed.
+  return crc32(body.subarray(4), (seq ^ Math.imul(seq / 2 ** 32, MIX)) >>> 0);
 }
 
 /** The gateway's time of acceptance, without decoding the rest. */
@@ -92,8 +96,8 @@ export function readRecord(stream: Stream, seq: Seq, body: Buffer): StoredRecord
   let at = FIXED_BYTES;
   const observedAt = flags & HAS_OBSERVED ? body.readDoubleLE(at) : null;
   if (observedAt !== null) at += 8;
-  const typeLength = flags & HAS_EVENT_TYPE ? body.readUInt8(at) : -1;
-  if (typeLength >= 0) at += 1;
+  const typeLength = flags & HAS_EVENT_TYPE ? body.readUInt16LE(at) : -1;
+  if (typeLength >= 0) at += 2;
   const channelAt = at + body.readUInt8(14);
   const typeAt = channelAt + body.readUInt16LE(15);
   const valueAt = typeAt + Math.max(typeLength, 0);
