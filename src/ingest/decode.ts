@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import type { ContentType } from '../core/record.ts';
 import type { Stream } from '../core/stream.ts';
 import type { MetricValue } from '../core/views.ts';
-import { decodeMetric, decodeTelemetry, parseJson, type Reading } from './telemetry.ts';
+import { decodeMetric, decodeTelemetry, noJson, parseJson, type Reading } from './telemetry.ts';
 import type { Route } from './topic.ts';
 
 /** What a good message becomes, but for what only the gateway knows of it (time, channel). */
@@ -12,7 +12,7 @@ export interface Draft {
   readonly eventType: string | null;
   readonly observedAt: number | null;
   readonly value: Uint8Array;
-  /** What the parsed telemetry says, else null. May hold the reserved key `ts`. */
+  /** What the parsed telemetry says, without the reserved key `ts`; else null. */
   readonly metrics: Readonly<Record<string, MetricValue>> | null;
 }
 
@@ -52,14 +52,14 @@ function decodeEvent(payload: Buffer, text: string, eventType: string): DecodedM
 /** A merge patch of the reported state (RFC 7396); a patch that is no object would replace the state as a whole. */
 function decodeState(payload: Buffer, text: string): DecodedMessage {
   const patch = parseJson(text);
-  if (patch === undefined) return { refused: 'invalid_json' };
+  if (patch === undefined) return noJson(text);
   if (!isObject(patch)) return { refused: 'not_an_object' };
   return { drafts: [{ ...JSON_DRAFT, stream: 'state', value: payload }] };
 }
 
 function decodeResponse(payload: Buffer, text: string): DecodedMessage {
   const response = parseJson(text);
-  if (response === undefined) return { refused: 'invalid_json' };
+  if (response === undefined) return noJson(text);
   if (!isObject(response)) return { refused: 'not_an_object' };
   const { status } = response;
   const valid = typeof status === 'number' && Number.isInteger(status) && status >= 100 && status <= 599;

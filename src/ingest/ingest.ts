@@ -26,7 +26,7 @@ export class Ingest implements Intake {
 
   accept(message: Message): Promise<Acceptance> {
     const routed = routeTopic(message.channel);
-    if ('local' in routed) return this.settled().then(() => LOCAL);
+    if ('local' in routed) return this.#leave();
     if ('refused' in routed) return this.#refuse(message, routed.refused);
     const decoded = decodeMessage(routed.route, asBuffer(message.payload));
     if ('refused' in decoded) return this.#refuse(message, decoded.refused);
@@ -39,6 +39,12 @@ export class Ingest implements Intake {
 
   async release(clientId: string, packetId: number | null): Promise<void> {
     await this.#options.log.append({ kind: 'release', clientId, packetId });
+  }
+
+  // Async like its siblings and not a `.then`, which would resolve behind the next message of the same commit.
+  async #leave(): Promise<Acceptance> {
+    await this.#options.log.append({ kind: 'barrier' });
+    return LOCAL;
   }
 
   async #store(message: Message, device: string, drafts: readonly Draft[]): Promise<Acceptance> {

@@ -2,11 +2,11 @@
 const SECONDS_BELOW = 1e11;
 const LATEST_MS = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 /** A calendar date, and optionally a time with or without an offset (ISO 8601 extended format, RFC 3339). */
-const ISO_8601 = /^\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(Z|[+-]\d\d(?::?\d\d)?)?)?$/i;
+const ISO_8601 = /^(\d{4}-\d\d-\d\d)(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(Z|[+-]\d\d(?::?\d\d)?)?)?$/i;
 
 /**
  * The time of observation that a device gave as `ts`: ISO 8601 text (UTC when it names no offset), or a number.
- * Returns UTC milliseconds, or undefined when it is neither.
+ * Returns UTC milliseconds in the years 1970 to 9999, or undefined when it is none of them.
  */
 export function parseObservedAt(ts: unknown): number | undefined {
   const time = typeof ts === 'number' ? fromNumber(ts) : typeof ts === 'string' ? fromText(ts.trim()) : Number.NaN;
@@ -19,8 +19,8 @@ function fromNumber(ts: number): number {
 
 function fromText(text: string): number {
   const match = ISO_8601.exec(text);
-  if (match === null) return Number.NaN;
-  const offset = match[1];
+  if (match === null || !isCalendarDate(match[1] ?? '')) return Number.NaN;
+  const offset = match[2];
   const standard = text
     .replace(' ', 'T')
     .replace(',', '.')
@@ -28,4 +28,10 @@ function fromText(text: string): number {
     .replace(/([+-]\d\d)(\d\d)$/, '$1:$2');
   // Without an offset JavaScript would take the gateway's own zone.
   return Date.parse(offset === undefined && text.length > 10 ? `${standard}Z` : offset === undefined ? text : standard);
+}
+
+/** JavaScript takes 30 February for 2 March. */
+function isCalendarDate(date: string): boolean {
+  const time = Date.parse(date);
+  return !Number.isNaN(time) && new Date(time).toISOString().startsWith(date);
 }

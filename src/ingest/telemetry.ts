@@ -17,14 +17,15 @@ export type Decoded = { readonly readings: readonly Reading[] } | { readonly ref
 const TIME_KEY = 'ts';
 const MAX_BATCH = 10_000;
 const JSON_NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
-const LOOSE_NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
+/** No two parts that match the same digits: a long row of them must not be tried in every division. */
+const LOOSE_NUMBER = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/;
 const NOT_A_NUMBER = /^[+-]?nan$/i;
 const INFINITE = /^[+-]?inf(?:inity)?$/i;
 
 /** A JSON object of metrics, or an array of such objects: one reading each, all good or none taken. */
 export function decodeTelemetry(payload: Uint8Array, text: string): Decoded {
   const parsed = parseJson(text);
-  if (parsed === undefined) return { refused: text.trim() === '' ? 'empty' : 'invalid_json' };
+  if (parsed === undefined) return noJson(text);
   if (!Array.isArray(parsed)) return one(readingOf(parsed, payload));
   if (parsed.length === 0) return { refused: 'empty' };
   if (parsed.length > MAX_BATCH) return { refused: 'too_many_in_batch' };
@@ -40,6 +41,7 @@ export function decodeTelemetry(payload: Uint8Array, text: string): Decoded {
 
 /** One scalar, as JSON or as the text that a sketch prints: `21.5`, `on`, `true`. */
 export function decodeMetric(metric: string, text: string): Decoded {
+  if (metric === TIME_KEY) return { refused: 'bad_metric_name' };
   const trimmed = text.trim();
   if (trimmed === '') return { refused: 'empty' };
   if (NOT_A_NUMBER.test(trimmed)) return { refused: 'nan' };
@@ -58,19 +60,17 @@ function one(reading: Reading | string): Decoded {
 /** The reading, or why it is none. */
 function readingOf(parsed: unknown, value: Uint8Array): Reading | string {
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return 'not_an_object';
-  const metrics = parsed as Record<string, unknown>;
+  const { [TIME_KEY]: ts, ...metrics } = parsed as Record<string, unknown>;
+  const observedAt = ts === undefined ? null : parseObservedAt(ts);
+  if (observedAt === undefined) return 'bad_ts';
   const names = Object.keys(metrics);
-  let observedAt: number | null = null;
   for (const name of names) {
     const metric = metrics[name];
-    if (name === TIME_KEY) {
-      observedAt = parseObservedAt(metric) ?? null;
-      if (observedAt === null) return 'bad_ts';
-    } else if (typeof metric === 'object' && metric !== null) return 'not_scalar';
+    if (typeof metric === 'object' && metric !== null) return 'not_scalar';
     else if (typeof metric === 'number' && !Number.isFinite(metric)) return 'out_of_range';
     else if (!isName(name)) return 'bad_metric_name';
   }
-  if (names.length === (observedAt === null ? 0 : 1)) return 'empty';
+  if (names.length === 0) return 'empty';
   return { value, observedAt, metrics: metrics as Record<string, MetricValue> };
 }
 
@@ -86,6 +86,11 @@ function scalarOf(text: string): { json: string; value: MetricValue } | undefine
   if (parsed === undefined) return looksLikeJson(text) ? undefined : { json: JSON.stringify(text), value: text };
   if (typeof parsed === 'object' && parsed !== null) return undefined;
   return { json: text, value: parsed as MetricValue };
+}
+
+/** Why a text that is no JSON is refused. */
+export function noJson(text: string): { readonly refused: string } {
+  return { refused: text.trim() === '' ? 'empty' : 'invalid_json' };
 }
 
 export function parseJson(text: string): unknown {

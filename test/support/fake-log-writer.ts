@@ -1,0 +1,114 @@
+import { Buffer } from 'node:buffer';
+import type { Appended, LogEntry, LogWriter } from '../../src/core/ports.ts';
+import type { Handshake, NewRecord, RefusedMessage, Seq, StoredRecord } from '../../src/core/record.ts';
+
+/** What would be on disk. */
+class Disk {
+  readonly records: StoredRecord[] = [];
+  readonly refused: RefusedMessage[] = [];
+  readonly handshakes = new Map<string, Handshake>();
+  lastSeq: Seq = 0;
+}
+
+interface Waiting {
+  readonly entry: LogEntry;
+  readonly resolve: (appended: Appended) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+const NOTHING: Appended = { firstSeq: 0, duplicate: false };
+
+/** Keeps the promises of the port in memory. A test can hold its commits back, or lose it for good. */
+export class FakeLogWriter implements LogWriter {
+  readonly #disk: Disk;
+  #waiting: Waiting[] = [];
+  #isHeld = false;
+  #lost: { readonly error: unknown } | null = null;
+
+  constructor(disk = new Disk()) {
+    this.#disk = disk;
+  }
+
+  get records(): readonly StoredRecord[] {
+    return this.#disk.records;
+  }
+
+  get refused(): readonly RefusedMessage[] {
+    return this.#disk.refused;
+  }
+
+  /** Entries asked for and not yet committed, in order. */
+  get waiting(): readonly LogEntry[] {
+    return this.#waiting.map(({ entry }) => entry);
+  }
+
+  /** Another one on the same data, as after a restart. */
+  reopened(): FakeLogWriter {
+    return new FakeLogWriter(this.#disk);
+  }
+
+  /** Nothing is committed until `release`, as with a full disk. */
+  hold(): void {
+    this.#isHeld = true;
+  }
+
+  release(): void {
+    this.#isHeld = false;
+    this.#commitSoon();
+  }
+
+  /** All that waits, and all that comes, is rejected with the error. */
+  lose(error: unknown): void {
+    this.#lost = { error };
+    for (const { reject } of this.#waiting.splice(0)) reject(error);
+  }
+
+  append(entry: LogEntry): Promise<Appended> {
+    if (this.#lost) return Promise.reject(this.#lost.error);
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ entry, resolve, reject });
+      this.#commitSoon();
+    });
+  }
+
+  #commitSoon(): void {
+    setImmediate(() => {
+      if (this.#isHeld || this.#lost) return;
+      const batch = this.#waiting.splice(0);
+      const results = batch.map(({ entry }) => this.#store(entry));
+      for (const [index, { resolve }] of batch.entries()) resolve(results[index] ?? NOTHING);
+    });
+  }
+
+  #store(entry: LogEntry): Appended {
+    switch (entry.kind) {
+      case 'records':
+        return this.#storeRecords(entry.records, entry.handshake);
+      case 'refused':
+        this.#disk.refused.push({ ...entry.message, payload: Buffer.from(entry.message.payload) });
+        return NOTHING;
+      case 'release':
+        for (const [key, { clientId, packetId }] of this.#disk.handshakes)
+          if (clientId === entry.clientId && (entry.packetId ?? packetId) === packetId)
+            this.#disk.handshakes.delete(key);
+        return NOTHING;
+      case 'barrier':
+        return NOTHING;
+    }
+  }
+
+  #storeRecords(records: readonly NewRecord[], handshake: Handshake | null): Appended {
+    if (handshake) {
+      const key = `${handshake.packetId} ${handshake.clientId}`;
+      if (this.#disk.handshakes.has(key)) return { firstSeq: 0, duplicate: true };
+      this.#disk.handshakes.set(key, handshake);
+    }
+    if (records.length === 0) return NOTHING;
+    const firstSeq = this.#disk.lastSeq + 1;
+    for (const record of records) {
+      this.#disk.lastSeq += 1;
+      this.#disk.records.push({ ...record, value: Buffer.from(record.value), seq: this.#disk.lastSeq });
+    }
+    return { firstSeq, duplicate: false };
+  }
+}
