@@ -14,7 +14,7 @@ export interface ApiDeps {
   readonly metrics: ApiMetrics;
   readonly logger: Logger;
   /** UTC milliseconds since 1970. */
-  now(): number;
+  readonly now: () => number;
   /** A value older than this is `stale`. */
   readonly staleAfterMs: number;
 }

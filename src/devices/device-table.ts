@@ -35,7 +35,7 @@ export interface DeviceTablePorts {
   readonly read: ReadRecords;
   readonly logger: Logger;
   /** UTC milliseconds since 1970. */
-  now(): number;
+  readonly now: () => number;
 }
 
 const DEFAULT_LATEST_BYTES = 32 * 1024 * 1024;
@@ -66,7 +66,7 @@ export class DeviceTable implements Stage, DeviceDirectory, DeviceRegistry, Acce
     this.#retryMs = saveIntervalMs;
     this.#budget = new LatestBudget({ maxMetrics, maxBytes: maxLatestBytes });
     this.#devices = new DeviceMap(options.maxDevices, this.#budget);
-    this.#provisioning = new Provisioning(this.#devices, ports.state, ports.now);
+    this.#provisioning = new Provisioning(this.#devices, ports);
     this.#writer = new SeenWriter({
       state: ports.state,
       logger: ports.logger,

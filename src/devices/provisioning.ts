@@ -2,21 +2,31 @@ import { isDeviceId } from '../core/device-id.ts';
 import { SluiceError } from '../core/errors.ts';
 import type { StateStore } from '../core/ports.ts';
 import type { AccessControl, DeviceRegistry } from '../core/views.ts';
+import type { Logger } from '../platform/logger.ts';
 import type { DeviceMap } from './device-map.ts';
 import { checkSecret, generateSecret, hashSecret, secretMatches } from './secrets.ts';
 
 const ANONYMOUS_OWNER = '';
 
+export interface ProvisioningPorts {
+  readonly state: StateStore;
+  readonly logger: Logger;
+  /** UTC milliseconds since 1970. */
+  readonly now: () => number;
+}
+
 /** Who may log in. A secret holds from the moment it is on disk until its removal is asked for. */
 export class Provisioning implements DeviceRegistry, AccessControl {
   readonly #devices: DeviceMap;
   readonly #state: StateStore;
+  readonly #logger: Logger;
   readonly #now: () => number;
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(devices: DeviceMap, state: StateStore, now: () => number) {
+  constructor(devices: DeviceMap, { state, logger, now }: ProvisioningPorts) {
     this.#devices = devices;
     this.#state = state;
+    this.#logger = logger;
     this.#now = now;
   }
 
@@ -27,6 +37,7 @@ export class Provisioning implements DeviceRegistry, AccessControl {
       const hash = hashSecret(secret);
       await this.#state.putSecret(id, hash.toString('hex'));
       this.#devices.provide(id).secretHash = hash;
+      this.#logger.info({ device: id }, 'device added');
       return secret;
     });
   }
@@ -35,7 +46,9 @@ export class Provisioning implements DeviceRegistry, AccessControl {
     return this.#inTurn(async () => {
       const known = this.#devices.get(id) !== undefined;
       this.#devices.delete(id);
-      return (await this.#state.removeDevice(id)) || known;
+      const removed = (await this.#state.removeDevice(id)) || known;
+      if (removed) this.#logger.info({ device: id }, 'device removed');
+      return removed;
     });
   }
 

@@ -24,6 +24,7 @@ export interface SystemClockOptions {
 }
 
 const PROBE_DEADLINE_MS = 2_000;
+const MAX_ASK_EVERY_MS = 60_000;
 
 /**
  * The system's clock. Once synchronised it stays `synced`. Until systemd has answered for the first time the state is
@@ -33,6 +34,8 @@ export class SystemClock implements Clock {
   readonly #options: Required<SystemClockOptions>;
   #state: ClockState = 'unknown';
   #timer: NodeJS.Timeout | undefined;
+  #askAt = 0;
+  #askEveryMs = 0;
   #watching: boolean = false;
   readonly #waiting = new Set<() => void>();
 
@@ -90,10 +93,19 @@ export class SystemClock implements Clock {
   }
 
   async #probe(): Promise<void> {
-    const state = existsSync(this.#options.synchronizedFile) ? 'synced' : await this.#ask();
+    const state = existsSync(this.#options.synchronizedFile) ? 'synced' : await this.#askWhenDue();
     if (!this.#watching) return;
     this.#set(state);
-    if (state === 'unsynced') this.#timer = setTimeout(() => void this.#probe(), this.#options.pollMs).unref();
+    if (state !== 'synced') this.#timer = setTimeout(() => void this.#probe(), this.#options.pollMs).unref();
+  }
+
+  /** Less and less often: the answer costs a process, and some machines are never synchronised. */
+  async #askWhenDue(): Promise<ClockState> {
+    if (performance.now() < this.#askAt) return this.#state;
+    const state = await this.#ask();
+    this.#askEveryMs = Math.min(2 * (this.#askEveryMs || this.#options.pollMs), MAX_ASK_EVERY_MS);
+    this.#askAt = performance.now() + this.#askEveryMs;
+    return state;
   }
 
   /** `NTPSynchronized` is the kernel's own flag, so it holds for chrony and ntpd too (timedatectl(1)). */

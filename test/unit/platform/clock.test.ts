@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -19,10 +19,17 @@ afterEach(() => {
   rmSync(directory, { recursive: true });
 });
 
+/** Replaced as a whole: a script that is being run cannot be written to. */
+function answerWith(answer: string | undefined): string {
+  const command = join(directory, 'timedatectl');
+  writeFileSync(`${command}.new`, answer === undefined ? '#!/bin/sh\nexit 1\n' : `#!/bin/sh\necho ${answer}\n`);
+  chmodSync(`${command}.new`, 0o755);
+  renameSync(`${command}.new`, command);
+  return command;
+}
+
 function startClock(answer: string | undefined): SystemClock {
-  const timedatectl = join(directory, 'timedatectl');
-  writeFileSync(timedatectl, answer === undefined ? '#!/bin/sh\nexit 1\n' : `#!/bin/sh\necho ${answer}\n`);
-  chmodSync(timedatectl, 0o755);
+  const timedatectl = answerWith(answer);
   clock = new SystemClock({ synchronizedFile, systemdDir: directory, timedatectl, pollMs: 5 });
   clock.start();
   return clock;
@@ -56,9 +63,13 @@ describe('the clock', () => {
     expect(clock.quality()).toBe('synced');
   });
 
-  it('is unknown when the time service cannot answer', async () => {
+  it('is unknown when the time service cannot answer, until it can', async () => {
     startClock(undefined);
     await vi.waitFor(() => expect(clock.state()).toBe('unknown'));
+    answerWith('no');
+    await vi.waitFor(() => expect(clock.state()).toBe('unsynced'));
+    answerWith('yes');
+    await vi.waitFor(() => expect(clock.state()).toBe('synced'));
   });
 
   it('stops waiting at its deadline and when it is told to', async () => {
