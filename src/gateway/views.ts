@@ -21,7 +21,12 @@ export interface ViewsParts {
   readonly stats: StatsPoll;
   readonly clock: Clock;
   readonly identity: { readonly gatewayId: string; readonly epoch: string; readonly dataDir: string };
-  readonly mqtt: { clientCount(): number; deniedCount(): number; localCount(): number };
+  readonly mqtt: {
+    clientCount(): number;
+    deniedCount(): number;
+    localCount(): number;
+    disconnect(device: string): void;
+  };
   readonly refused: RefusedCounts;
 }
 
@@ -39,7 +44,15 @@ export class Views implements GatewayViews {
   }
 
   get registry(): DeviceRegistry {
-    return this.#parts.devices;
+    const { devices, mqtt } = this.#parts;
+    return {
+      add: (id, secret) => devices.add(id, secret),
+      remove: async (id) => {
+        const removed = await devices.remove(id);
+        mqtt.disconnect(id);
+        return removed;
+      },
+    };
   }
 
   get uplinks(): UplinkControl {
