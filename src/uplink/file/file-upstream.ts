@@ -1,0 +1,150 @@
+import { Buffer } from 'node:buffer';
+import { mkdir, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { codeOf, SluiceError } from '../../core/errors.ts';
+import type { LaneId, Outcome, SendOptions, Upstream } from '../../core/ports.ts';
+import type { Seq, StoredRecord } from '../../core/record.ts';
+import type { Stream } from '../../core/stream.ts';
+import { bounded } from '../bounded.ts';
+import type { CloudEvents } from '../cloud-event.ts';
+import { cloudEventJson } from '../cloud-event-json.ts';
+import { fileError } from './file-errors.ts';
+import { LaneFile, syncDirectory } from './lane-file.ts';
+
+const LINE_FEED = Buffer.from('\n');
+/** A disk that does not answer for so long is treated as gone. */
+const OPEN_TIMEOUT_MS = 10_000;
+const NEVER = new AbortController().signal;
+
+export interface FileUpstreamOptions {
+  /** Made when its parent exists; a folder for this gateway is made within. */
+  readonly directory: string;
+  readonly gatewayId: string;
+  readonly epoch: string;
+  readonly rotateBytes: number;
+  readonly events: CloudEvents;
+}
+
+/** Newline-delimited CloudEvents JSON. A record is delivered when its line is safely on the disk. */
+export class FileUpstream implements Upstream {
+  readonly #options: FileUpstreamOptions;
+  readonly #folder: string;
+  readonly #files = new Map<Stream, LaneFile>();
+  /** Files given up after a fault; the disk may still be writing to them. */
+  readonly #closing = new Map<Stream, Promise<void>>();
+  #wasMounted = false;
+  #isOpen = false;
+
+  constructor(options: FileUpstreamOptions) {
+    this.#options = options;
+    this.#folder = join(options.directory, folderName(options.gatewayId));
+  }
+
+  async open(signal: AbortSignal): Promise<void> {
+    if (this.#isOpen) return;
+    try {
+      await bounded('opening the directory', this.#makeFolder(), { deadlineMs: OPEN_TIMEOUT_MS, signal });
+      this.#isOpen = true;
+    } catch (error) {
+      throw fileError(this.#folder, error);
+    }
+  }
+
+  async position({ stream }: LaneId): Promise<Seq | undefined> {
+    try {
+      return (await this.#file(stream)).lastSeq;
+    } catch (error) {
+      this.#abandon(stream);
+      throw fileError(this.#folder, error);
+    }
+  }
+
+  async send({ stream }: LaneId, after: Seq, records: readonly StoredRecord[], options: SendOptions): Promise<Outcome> {
+    try {
+      const file = await this.#file(stream);
+      const first = records[0]?.seq ?? after;
+      const last = records.at(-1)?.seq ?? after;
+      await bounded('writing', file.append(first, last, this.#lines(records)), options);
+      return { upTo: last, rejected: [], error: null };
+    } catch (error) {
+      this.#abandon(stream);
+      return { upTo: after, rejected: [], error: fileError(this.#folder, error) };
+    }
+  }
+
+  async close({ deadlineMs }: { readonly deadlineMs: number }): Promise<void> {
+    for (const stream of [...this.#files.keys()]) this.#abandon(stream);
+    this.#isOpen = false;
+    const closed = Promise.all(this.#closing.values());
+    await bounded('closing', closed, { deadlineMs, signal: NEVER }).catch(() => undefined);
+  }
+
+  #lines(records: readonly StoredRecord[]): Buffer {
+    const { events } = this.#options;
+    return Buffer.concat(records.flatMap((record) => [cloudEventJson(events, record, { channel: false }), LINE_FEED]));
+  }
+
+  async #file(stream: Stream): Promise<LaneFile> {
+    if (!this.#isOpen) throw new SluiceError('the uplink is not open', { code: 'not_open', retryable: true });
+    const open = this.#files.get(stream);
+    if (open !== undefined) return open;
+    const { events, epoch, rotateBytes } = this.#options;
+    const prefix = `${stream}-${epoch}-`;
+    const file = new LaneFile({ directory: this.#folder, prefix, idPrefix: events.idPrefix, rotateBytes });
+    const bounds = { deadlineMs: OPEN_TIMEOUT_MS, signal: NEVER };
+    await bounded('ending what was begun', this.#closing.get(stream) ?? Promise.resolve(), bounds);
+    this.#files.set(stream, file);
+    await bounded('reading the newest file', file.recover(), bounds);
+    return file;
+  }
+
+  /** What is on the disk is not known any more: it is looked at again before the next line. */
+  #abandon(stream: Stream): void {
+    const file = this.#files.get(stream);
+    this.#isOpen = false;
+    if (file === undefined) return;
+    this.#files.delete(stream);
+    const closing = file.close().catch(() => undefined);
+    this.#closing.set(stream, closing);
+  }
+
+  async #makeFolder(): Promise<void> {
+    const { directory } = this.#options;
+    const isMounted = (await deviceOf(directory)) !== (await deviceOf('/'));
+    if (this.#wasMounted && !isMounted) {
+      throw new SluiceError(`nothing is mounted at ${directory} any more`, {
+        code: 'file_not_mounted',
+        retryable: true,
+        hint: 'put the disk or stick back; forwarding goes on by itself',
+      });
+    }
+    this.#wasMounted = isMounted;
+    await makeDirectory(directory);
+    await makeDirectory(this.#folder);
+  }
+}
+
+/** Of the directory itself, or of the one in which it would be made. */
+async function deviceOf(directory: string): Promise<number> {
+  try {
+    return (await stat(directory)).dev;
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw error;
+    return (await stat(dirname(directory))).dev;
+  }
+}
+
+async function makeDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path);
+    await syncDirectory(dirname(path));
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error;
+  }
+}
+
+/** A gateway's id may be two dots. */
+function folderName(gatewayId: string): string {
+  const name = gatewayId.replaceAll(/[^A-Za-z0-9._-]/g, '_');
+  return /^\.+$/.test(name) ? '_' : name;
+}

@@ -1,0 +1,161 @@
+import type { LaneLog, LogReader, Upstream } from '../core/ports.ts';
+import type { Stream } from '../core/stream.ts';
+import { Backoff } from './backoff.ts';
+import { BatchLimit } from './batch-limit.ts';
+import { awaitedLater, pause } from './bounded.ts';
+import { Lane } from './lane.ts';
+import { Link } from './link.ts';
+import type { BackoffOptions, BatchOptions } from './options.ts';
+import { RejectGuard } from './reject-guard.ts';
+import type { StatusBoard } from './status-board.ts';
+
+/** A pause lets what is in flight finish for so long. */
+const PAUSE_DEADLINE_MS = 10_000;
+/** Of the time to stop, the share in which what is in flight may finish. */
+const FINISH_SHARE = 0.75;
+
+export interface ForwarderOptions {
+  readonly name: string;
+  readonly streams: readonly Stream[];
+  readonly from: 'oldest' | 'now';
+  readonly batch: BatchOptions;
+  readonly backoff: BackoffOptions;
+  readonly sendTimeoutMs: number;
+}
+
+export interface ForwarderParts {
+  readonly upstream: Upstream;
+  readonly reader: LogReader;
+  readonly laneLog: LaneLog;
+  readonly board: StatusBoard;
+  /** Forwarding begins only when it resolves. */
+  readonly gate: Promise<void>;
+  /** In [0, 1); for tests. */
+  readonly random?: () => number;
+}
+
+interface ActiveRun {
+  readonly ending: AbortController;
+  readonly aborted: AbortController;
+  readonly done: Promise<void>;
+}
+
+/** One uplink at work: a lane per stream, all at once, over one link. */
+export class Forwarder {
+  readonly #options: ForwarderOptions;
+  readonly #parts: ForwarderParts;
+  readonly #lanes: readonly Lane[];
+  #active: ActiveRun | undefined;
+  #isPaused = false;
+  #isStarted = false;
+  /** Start, pause, resume and stop wait for each other. */
+  #last: Promise<void> = Promise.resolve();
+
+  constructor(options: ForwarderOptions, parts: ForwarderParts) {
+    this.#options = options;
+    this.#parts = parts;
+    this.#lanes = options.streams.map((stream) => this.#lane(stream));
+  }
+
+  /** Resolves when all lanes are made in the log; forwarding goes on in the background. */
+  start(): Promise<void> {
+    return this.#inTurn(async () => {
+      for (const lane of this.#lanes) await lane.create();
+      this.#isStarted = true;
+      this.#parts.board.start();
+      if (this.#isPaused) this.#parts.board.enter('paused');
+      else this.#begin();
+    });
+  }
+
+  /** Resolves when nothing is in flight and the upstream is closed. Before `start`: it starts paused. */
+  pause(): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#isPaused = true;
+      if (!this.#isStarted) return;
+      await this.#end(PAUSE_DEADLINE_MS);
+      this.#parts.board.enter('paused');
+    });
+  }
+
+  resume(): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#isPaused = false;
+      if (this.#isStarted && this.#active === undefined) this.#begin();
+    });
+  }
+
+  /** Finishes what is in flight, or releases it. Never rejects, and ends by the deadline. */
+  stop({ deadlineMs }: { readonly deadlineMs: number }): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#isStarted = false;
+      await this.#end(deadlineMs);
+      this.#parts.board.stop();
+    });
+  }
+
+  #inTurn(step: () => Promise<void>): Promise<void> {
+    const result = this.#last.then(step);
+    this.#last = result.catch(() => undefined);
+    return result;
+  }
+
+  #begin(): void {
+    const ending = new AbortController();
+    const aborted = new AbortController();
+    const done = awaitedLater(this.#run(ending.signal, aborted.signal));
+    this.#active = { ending, aborted, done };
+  }
+
+  async #run(ending: AbortSignal, aborted: AbortSignal): Promise<void> {
+    const { board, upstream, gate } = this.#parts;
+    board.enter('waiting_for_clock');
+    await Promise.race([gate.catch(() => undefined), aborting(ending)]);
+    if (ending.aborted) return;
+    board.enter('connecting');
+    const link = new Link({ upstream, board, ending, backoff: this.#backoff() });
+    await Promise.all(this.#lanes.map((lane) => lane.run({ link, ending, aborted })));
+  }
+
+  async #end(deadlineMs: number): Promise<void> {
+    const active = this.#active;
+    this.#active = undefined;
+    if (active === undefined) return;
+    const until = performance.now() + deadlineMs;
+    active.ending.abort();
+    await Promise.race([active.done, pause(deadlineMs * FINISH_SHARE, active.aborted.signal)]);
+    active.aborted.abort();
+    const leftMs = Math.max(until - performance.now(), 0);
+    await Promise.race([active.done, pause(leftMs / 2, new AbortController().signal)]);
+    await this.#parts.upstream.close({ deadlineMs: Math.max(until - performance.now(), 0) });
+  }
+
+  #backoff(): Backoff {
+    return new Backoff(this.#options.backoff, this.#parts.random);
+  }
+
+  #lane(stream: Stream): Lane {
+    const { name, from, batch, sendTimeoutMs } = this.#options;
+    const { upstream, reader, laneLog, board } = this.#parts;
+    return new Lane({
+      id: { uplink: name, stream },
+      from,
+      reader,
+      laneLog,
+      upstream,
+      board,
+      backoff: this.#backoff(),
+      limit: new BatchLimit(batch),
+      guard: new RejectGuard(),
+      maxWaitMs: batch.maxWait,
+      sendTimeoutMs,
+    });
+  }
+}
+
+async function aborting(signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  signal.addEventListener('abort', () => resolve(), { once: true });
+  if (signal.aborted) resolve();
+  await promise;
+}

@@ -1,0 +1,140 @@
+import type { Admin, Kafka, Producer } from 'kafkajs';
+import type { Logger } from '../../platform/logger.ts';
+import { type Bounds, bounded } from '../bounded.ts';
+import type { NewTopicOptions } from '../options.ts';
+import { kafkajs } from './kafkajs.ts';
+import { createPartitioner, type HashedMessage } from './partitioner.ts';
+import { Sockets } from './sockets.ts';
+
+const ALL_REPLICAS = -1;
+const NEVER = new AbortController().signal;
+
+export interface KafkaClientOptions {
+  /** `host:port`; the first is tried first. */
+  readonly brokers: readonly string[];
+  readonly clientId: string;
+  readonly compression: 'none' | 'gzip';
+  readonly connectionTimeout: number;
+  readonly requestTimeout: number;
+  readonly logger: Logger;
+}
+
+/** One producer of kafkajs from its connection to its end. It is never mended: a new one takes its place. */
+export class KafkaClient {
+  readonly #options: KafkaClientOptions;
+  readonly #sockets: Sockets;
+  readonly #kafka: Kafka;
+  readonly #producer: Producer;
+  readonly #topics = new Set<string>();
+  #inFlightCount = 0;
+  #isUsable = true;
+
+  constructor(options: KafkaClientOptions) {
+    this.#options = options;
+    const hosts = new Map<string, string>();
+    const brokers = options.brokers.map((broker) => withHostName(broker, hosts));
+    this.#sockets = new Sockets(hosts);
+    this.#kafka = new kafkajs.Kafka({
+      brokers,
+      clientId: options.clientId,
+      connectionTimeout: options.connectionTimeout,
+      requestTimeout: options.requestTimeout,
+      socketFactory: this.#sockets.factory,
+      // Enough to try each broker once; all other patience is the forwarder's.
+      retry: { retries: brokers.length - 1, initialRetryTime: 50, maxRetryTime: 1_000 },
+      logLevel: kafkajs.logLevel.WARN,
+      logCreator: () => (entry) => {
+        options.logger.debug({ component: entry.namespace, detail: entry.log.message }, 'kafkajs');
+      },
+    });
+    this.#producer = this.#kafka.producer({
+      createPartitioner,
+      allowAutoTopicCreation: false,
+      retry: { retries: 0 },
+    });
+  }
+
+  /** False once it was retired or destroyed. */
+  get isUsable(): boolean {
+    return this.#isUsable;
+  }
+
+  async connect(bounds: Bounds): Promise<void> {
+    await bounded('connecting', this.#producer.connect(), bounds);
+  }
+
+  /** Resolves when all replicas that are in sync have the messages. Rejects by the deadline with what kafkajs threw. */
+  async produce(topic: string, messages: HashedMessage[], bounds: Bounds): Promise<void> {
+    const { GZIP, None } = kafkajs.CompressionTypes;
+    const compression = this.#options.compression === 'gzip' ? GZIP : None;
+    const request = { topic, messages, acks: ALL_REPLICAS, timeout: this.#options.requestTimeout, compression };
+    this.#inFlightCount += 1;
+    try {
+      await bounded('the request', this.#producer.send(request), bounds);
+      this.#topics.add(topic);
+    } finally {
+      this.#inFlightCount -= 1;
+      if (!this.#isUsable && this.#inFlightCount === 0) this.destroy();
+    }
+  }
+
+  /** Whether something was delivered to the topic, so that kafkajs asks for its metadata with every other topic's. */
+  knows(topic: string): boolean {
+    return this.#topics.has(topic);
+  }
+
+  async createMissingTopics(topics: readonly string[], how: NewTopicOptions, bounds: Bounds): Promise<void> {
+    const admin = this.#kafka.admin({ retry: { retries: 5, initialRetryTime: 100 } });
+    const create = async (): Promise<void> => {
+      await admin.connect();
+      const known = new Set(await admin.listTopics());
+      const missing = topics.filter((topic) => !known.has(topic));
+      if (missing.length > 0) await createTopics(admin, missing, how);
+    };
+    try {
+      await bounded('creating topics', create(), bounds);
+    } finally {
+      admin.disconnect().catch(() => undefined);
+    }
+  }
+
+  /** Takes no more; what is in flight may still succeed. */
+  retire(): void {
+    this.#isUsable = false;
+    if (this.#inFlightCount === 0) this.destroy();
+  }
+
+  /** Ends it at once. */
+  destroy(): void {
+    this.#isUsable = false;
+    this.#sockets.destroy();
+    this.#producer.disconnect().catch(() => undefined);
+  }
+
+  /** Ends it in good order, by the deadline. */
+  async close(deadlineMs: number): Promise<void> {
+    this.#isUsable = false;
+    await bounded('closing', this.#producer.disconnect(), { deadlineMs, signal: NEVER }).catch(() => undefined);
+    this.#sockets.destroy();
+  }
+}
+
+async function createTopics(admin: Admin, topics: readonly string[], how: NewTopicOptions): Promise<void> {
+  await admin.createTopics({
+    waitForLeaders: true,
+    topics: topics.map((topic) => ({
+      topic,
+      numPartitions: how.partitions,
+      replicationFactor: how.replicationFactor,
+    })),
+  });
+}
+
+/** kafkajs splits at the first colon, so an IPv6 address gets a name. */
+function withHostName(broker: string, hosts: Map<string, string>): string {
+  const [, address, port] = /^\[(.+)\]:(\d+)$/.exec(broker) ?? [];
+  if (address === undefined || port === undefined) return broker;
+  const name = `ipv6-${hosts.size}`;
+  hosts.set(name, address);
+  return `${name}:${port}`;
+}

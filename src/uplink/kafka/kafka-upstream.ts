@@ -1,0 +1,102 @@
+import { SluiceError } from '../../core/errors.ts';
+import type { LaneId, Outcome, SendOptions, Upstream } from '../../core/ports.ts';
+import type { Seq, StoredRecord } from '../../core/record.ts';
+import type { Stream } from '../../core/stream.ts';
+import type { Logger } from '../../platform/logger.ts';
+import type { Bounds } from '../bounded.ts';
+import type { CloudEvents } from '../cloud-event.ts';
+import type { KafkaUplinkOptions } from '../options.ts';
+import { BatchSend } from './batch-send.ts';
+import { judge } from './errors.ts';
+import { KafkaClient } from './kafka-client.ts';
+import { createTarget, type Target } from './target.ts';
+
+const BROKER_DEFAULTS = { partitions: -1, replicationFactor: -1 };
+
+export interface KafkaUpstreamOptions extends KafkaUplinkOptions {
+  readonly gatewayId: string;
+  readonly events: CloudEvents;
+  readonly logger: Logger;
+}
+
+/** Apache Kafka through kafkajs: acks=all, at least once, one request at a time per lane and so in order. */
+export class KafkaUpstream implements Upstream {
+  readonly #options: KafkaUpstreamOptions;
+  readonly #targets: ReadonlyMap<Stream, Target>;
+  #client: KafkaClient | undefined;
+  #clientCount = 0;
+  #areTopicsMade: boolean;
+
+  constructor(options: KafkaUpstreamOptions) {
+    this.#options = options;
+    this.#targets = new Map(options.streams.map((stream) => [stream, createTarget(stream, options, options)]));
+    this.#areTopicsMade = options.createTopics === false;
+  }
+
+  async open(signal: AbortSignal): Promise<void> {
+    const { brokers, connectionTimeout } = this.#options;
+    const bounds = { deadlineMs: connectionTimeout * brokers.length, signal };
+    try {
+      const client = this.#client?.isUsable === true ? this.#client : await this.#connect(bounds);
+      this.#client = client;
+      if (!this.#areTopicsMade) await this.#createTopics(client, bounds);
+    } catch (thrown) {
+      throw this.#openError(thrown);
+    }
+  }
+
+  async send(lane: LaneId, after: Seq, records: readonly StoredRecord[], options: SendOptions): Promise<Outcome> {
+    const client = this.#client;
+    const target = this.#targets.get(lane.stream);
+    if (client?.isUsable !== true || target === undefined) return { upTo: after, rejected: [], error: notOpen() };
+    const onTopicRefused = (): void => {
+      this.#areTopicsMade = this.#options.createTopics === false;
+    };
+    const { brokers } = this.#options;
+    return await new BatchSend({ client, target, brokers, onTopicRefused }, records, options).run(after);
+  }
+
+  async close({ deadlineMs }: { readonly deadlineMs: number }): Promise<void> {
+    const client = this.#client;
+    this.#client = undefined;
+    await client?.close(deadlineMs);
+  }
+
+  async #connect(bounds: Bounds): Promise<KafkaClient> {
+    const { brokers } = this.#options;
+    // Each client begins with another broker: one that takes connections and never answers must not stop all.
+    const first = this.#clientCount % brokers.length;
+    this.#clientCount += 1;
+    const client = new KafkaClient({
+      ...this.#options,
+      brokers: [...brokers.slice(first), ...brokers.slice(0, first)],
+    });
+    try {
+      await client.connect(bounds);
+      return client;
+    } catch (error) {
+      client.destroy();
+      throw error;
+    }
+  }
+
+  async #createTopics(client: KafkaClient, bounds: Bounds): Promise<void> {
+    const { createTopics } = this.#options;
+    const how = typeof createTopics === 'boolean' ? BROKER_DEFAULTS : createTopics;
+    const topics = [...new Set([...this.#targets.values()].map(({ topic }) => topic))];
+    await client.createMissingTopics(topics, how, bounds);
+    this.#areTopicsMade = true;
+  }
+
+  #openError(thrown: unknown): SluiceError {
+    const topic = [...this.#targets.values()].map((target) => target.topic).join(', ');
+    const judgement = judge(thrown, { topic, brokers: this.#options.brokers });
+    if (judgement.kind === 'failure' && judgement.connection !== 'kept') this.#client?.retire();
+    if (judgement.kind === 'failure' || judgement.kind === 'topic') return judgement.error;
+    return new SluiceError(`Kafka cannot be opened: ${judgement.kind}`, { code: 'kafka_unreachable', retryable: true });
+  }
+}
+
+function notOpen(): SluiceError {
+  return new SluiceError('the connection to Kafka is not open', { code: 'not_open', retryable: true });
+}

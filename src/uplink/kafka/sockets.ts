@@ -1,0 +1,35 @@
+import { connect, type Socket } from 'node:net';
+import type { ISocketFactory } from 'kafkajs';
+
+const KEEP_ALIVE_MS = 30_000;
+
+/**
+ * The sockets of one client. kafkajs never leaves a connection that is dead but open, and reconnects behind our
+ * back: only who holds the sockets can end it.
+ */
+export class Sockets {
+  readonly #open = new Set<Socket>();
+  readonly #hosts: ReadonlyMap<string, string>;
+  #isClosed = false;
+
+  /** `hosts`: names that stand for addresses which kafkajs cannot spell. */
+  constructor(hosts: ReadonlyMap<string, string>) {
+    this.#hosts = hosts;
+  }
+
+  /** For kafkajs, which reads a throw as a failed connection. */
+  readonly factory: ISocketFactory = ({ host, port, onConnect }) => {
+    if (this.#isClosed) throw new Error('the client was thrown away');
+    const socket = connect({ host: this.#hosts.get(host) ?? host, port, noDelay: true }, onConnect);
+    socket.setKeepAlive(true, KEEP_ALIVE_MS);
+    this.#open.add(socket);
+    socket.once('close', () => this.#open.delete(socket));
+    return socket;
+  };
+
+  /** Cuts all at once; requests on them fail. */
+  destroy(): void {
+    this.#isClosed = true;
+    for (const socket of this.#open) socket.destroy(new Error('the connection was given up'));
+  }
+}

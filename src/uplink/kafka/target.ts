@@ -1,0 +1,33 @@
+import type { Stream } from '../../core/stream.ts';
+import type { CloudEvents } from '../cloud-event.ts';
+import type { KafkaUplinkOptions } from '../options.ts';
+import { BATCH_OVERHEAD_BYTES, MessageBuilder } from './message-builder.ts';
+import { renderTemplate } from './template.ts';
+
+/** Where the records of one stream go, and what was learned about it. */
+export interface Target {
+  readonly topic: string;
+  readonly builder: MessageBuilder;
+  /** Bytes of messages that fit into one request, as far as is known. */
+  maxBytes: number;
+  /** Refusals of the topic in a row. */
+  refusedCount: number;
+  /** Until then the observed time is not used; of a clock that never goes back. */
+  sentTimeUntil: number;
+}
+
+export interface TargetParts {
+  readonly gatewayId: string;
+  readonly events: CloudEvents;
+}
+
+export function createTarget(stream: Stream, options: KafkaUplinkOptions, { gatewayId, events }: TargetParts): Target {
+  const { key, envelope, channelHeader } = options;
+  return {
+    topic: renderTemplate(options.topics[stream], { gateway: gatewayId, stream }),
+    builder: new MessageBuilder({ stream, events, gatewayId, key, envelope, channelHeader }),
+    maxBytes: Math.max(1, options.batch.maxBytes - BATCH_OVERHEAD_BYTES),
+    refusedCount: 0,
+    sentTimeUntil: options.timestamp === 'sent' ? Number.POSITIVE_INFINITY : 0,
+  };
+}

@@ -1,0 +1,65 @@
+import type { Batch, LaneId, Outcome, ReadLimit, Rejection, Settlement } from '../core/ports.ts';
+import type { Seq, StoredRecord } from '../core/record.ts';
+
+/** What a lane takes in flight at once: everything in (from, upTo]. */
+export interface LaneBatch {
+  readonly from: Seq;
+  /** `from` when there was nothing. */
+  readonly upTo: Seq;
+  /** To be sent. */
+  readonly records: readonly StoredRecord[];
+  /** Cannot be read; rejected when they are settled. */
+  readonly damaged: readonly Seq[];
+  /** False when the stream probably has no more to give. */
+  readonly isFull: boolean;
+}
+
+/**
+ * The part of a read batch behind `from` that is this lane's to send. A gap is sent only to the uplink that it
+ * concerns, which stands in its channel.
+ */
+export function laneBatch(lane: LaneId, from: Seq, read: Batch): Omit<LaneBatch, 'isFull'> {
+  const isGaps = lane.stream === 'gaps';
+  const isMine = ({ seq, channel }: StoredRecord): boolean => seq > from && (!isGaps || channel === lane.uplink);
+  const isAllMine = !isGaps && (read.records[0]?.seq ?? 0) > from;
+  return {
+    from,
+    upTo: Math.max(from, read.upTo),
+    records: isAllMine ? read.records : read.records.filter(isMine),
+    damaged: read.damaged.filter((seq) => seq > from),
+  };
+}
+
+/** Whether a read met its limit, so that more is waiting. */
+export function isFull({ records, damaged }: Batch, { maxRecords, maxBytes }: ReadLimit): boolean {
+  if (records.length + damaged.length >= maxRecords) return true;
+  let bytes = 0;
+  for (const { value } of records) bytes += value.byteLength;
+  // Readers count more than the value: half of the limit is near enough.
+  return bytes >= maxBytes / 2;
+}
+
+/** How far the outcome of sending the batch moves the lane; undefined when nowhere. */
+export function settlementOf(lane: LaneId, batch: LaneBatch, outcome: Outcome): Settlement | undefined {
+  const isWhole = outcome.upTo >= (batch.records.at(-1)?.seq ?? batch.from);
+  const upTo = isWhole ? batch.upTo : outcome.upTo;
+  if (upTo <= batch.from) return undefined;
+  const damaged = batch.damaged.filter((seq) => seq <= upTo).map(damagedRejection);
+  return {
+    lane,
+    from: batch.from,
+    upTo,
+    deliveredCount: deliveredCount(batch, outcome),
+    rejected: [...damaged, ...outcome.rejected].sort((a, b) => a.seq - b.seq),
+  };
+}
+
+/** Records of the batch that the upstream confirmed. */
+export function deliveredCount({ records }: LaneBatch, { upTo, rejected }: Outcome): number {
+  const unsettledAt = records.findIndex(({ seq }) => seq > upTo);
+  return (unsettledAt < 0 ? records.length : unsettledAt) - rejected.length;
+}
+
+function damagedRejection(seq: Seq): Rejection {
+  return { seq, reason: 'record_damaged', detail: 'the checksum of the stored record does not hold' };
+}

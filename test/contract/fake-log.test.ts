@@ -1,0 +1,16 @@
+import { FakeLog } from '../support/fake-log.ts';
+import { laneLogContract } from './lane-log.suite.ts';
+
+laneLogContract('FakeLog', async () => {
+  const log = new FakeLog();
+  return {
+    laneLog: log,
+    reader: log,
+    append: async (records) => log.append(records),
+    drop: async (stream, upTo) => log.drop(stream, upTo),
+    damage: async (_stream, seq) => log.damage(seq),
+    counts: async (lane) => log.counts(lane),
+    rejected: async (lane) => log.rejected(lane),
+    close: async () => undefined,
+  };
+});
