@@ -32,7 +32,7 @@ Sluice was ready after ${(readyMs / 1000).toFixed(2)} s. Three simulated sensors
   publish        mosquitto_pub${port} -q 1 -t devices/kitchen/telemetry -m '{"temperature":21.5}'
   ask            curl -s ${API}/v1/devices/kitchen/telemetry/latest
   look           scripts/sluice status --config config/demo.yaml
-  upstream       tail -F ${SLUICE_DEMO_DIR}/upstream/*.ndjson
+  upstream       tail -F ${SLUICE_DEMO_DIR}/upstream/*/*.ndjson
 
 mosquitto_pub comes with 'sudo apt install mosquitto-clients'. Ctrl-C stops everything.
 

@@ -154,9 +154,11 @@ function arrival(ceId: string, ceType: string, value: string): Arrival {
   return { stream, epoch, seq: Number(seq), recordId: RECORD_ID.exec(value)?.[1] ?? null };
 }
 
-/** Every line of a file uplink's files, oldest first. @throws Error on a line that is torn. */
+/** Every line of a file uplink's files, each stream's oldest first. @throws Error on a line that is torn. */
 export async function* readFiles(directory: string): AsyncGenerator<Arrival> {
-  const names = readdirSync(directory).filter((name) => name.endsWith('.ndjson'));
+  const names = readdirSync(directory, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    name.endsWith('.ndjson'),
+  );
   for (const name of names.sort()) {
     const lines = createInterface({
       input: createReadStream(join(directory, name)),
