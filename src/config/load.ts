@@ -78,7 +78,7 @@ function unreadable(error: unknown): string {
 }
 
 function fileError(file: string, message: string): ConfigError {
-  return new ConfigError(file, [{ line: 1, column: 1, path: '', message }]);
+  return new ConfigError(file, [{ line: 0, column: 0, path: '', message }]);
 }
 
 function warningsOf({ mqtt }: Options, document: ConfigDocument): readonly Problem[] {

@@ -1,6 +1,6 @@
 import { SluiceError } from '../core/errors.ts';
 
-/** One thing that is wrong with a configuration file. Line and column count from 1; path is empty for the whole file. */
+/** One thing that is wrong with a configuration file. Line and column count from 1; 0 and no path: the file as a whole. */
 export interface Problem {
   readonly line: number;
   readonly column: number;
@@ -25,6 +25,7 @@ export class ConfigError extends SluiceError {
 
 /** `sluice.yaml:12:5: uplinks[0].brokers: is required`: one line, as compilers write it. */
 export function problemLine(file: string, problem: Problem): string {
+  const place = problem.line === 0 ? '' : `:${problem.line}:${problem.column}`;
   const path = problem.path === '' ? '' : `${problem.path}: `;
-  return `${file}:${problem.line}:${problem.column}: ${path}${problem.message}`;
+  return `${file}${place}: ${path}${problem.message}`;
 }

@@ -60,7 +60,7 @@ describe('the example file', () => {
   });
 
   it('has every option', () => {
-    expect(writtenPaths(parse(uncommented()), '').sort()).toEqual(pathsOf(optionTree(), '').sort());
+    expect(new Set(writtenPaths(parse(uncommented()), ''))).toEqual(new Set(pathsOf(optionTree(), '')));
   });
 
   it('with every comment taken away stands for the defaults, and for samples where there are none', () => {

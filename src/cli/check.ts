@@ -1,0 +1,52 @@
+import type { Config } from '../config/config.ts';
+import { loadConfig } from '../config/load.ts';
+import { ConfigError, problemLine } from '../config/problem.ts';
+import { CONFIG_OPTION, type Command, EXIT, type Io, JSON_OPTION, textOf } from './command.ts';
+
+const HELP = `Usage: sluice check [--config FILE] [--json]
+
+Checks a configuration file and says everything that is wrong with it, each with line and column.
+Opens nothing else. Exit code 0 when it is good, 78 when it is not.
+
+  --config FILE   default /etc/sluice/sluice.yaml
+  --json          {"file","valid","problems","warnings"}
+`;
+
+export const check: Command = {
+  name: 'check',
+  summary: 'check a configuration file',
+  help: HELP,
+  options: { ...CONFIG_OPTION, ...JSON_OPTION },
+  maxPositionals: 0,
+  async run(input, io) {
+    const file = textOf(input, 'config');
+    return input.values['json'] === true ? checkForPrograms(file, io) : checkForPeople(file, io);
+  },
+};
+
+function checkForPeople(file: string, io: Io): number {
+  const { config, warnings } = loadConfig({ file, env: io.env });
+  for (const warning of warnings) io.err(`warning: ${problemLine(file, warning)}\n`);
+  io.out(`${file} is good: ${inShort(config)}\n`);
+  return EXIT.done;
+}
+
+function checkForPrograms(file: string, io: Io): number {
+  try {
+    const { warnings } = loadConfig({ file, env: io.env });
+    io.out(`${JSON.stringify({ file, valid: true, problems: [], warnings })}\n`);
+    return EXIT.done;
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    io.out(`${JSON.stringify({ file, valid: false, problems: error.problems, warnings: [] })}\n`);
+    return EXIT.config;
+  }
+}
+
+function inShort({ mqtt, api, uplinks, gateway }: Config): string {
+  const addresses = (listeners: readonly { host: string; port: number }[]) =>
+    listeners.map(({ host, port }) => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`)).join(', ') ||
+    'off';
+  const names = uplinks.map(({ name, type }) => `${name} (${type})`).join(', ') || 'none, records stay local';
+  return `MQTT ${addresses(mqtt.listeners)}; API ${addresses(api.listeners)}; uplinks ${names}; data in ${gateway.dataDir}`;
+}

@@ -1,0 +1,100 @@
+import { hostname } from 'node:os';
+import type { Config } from '../config/config.ts';
+import { loadConfig } from '../config/load.ts';
+import { nearest } from '../config/nearest.ts';
+import { SluiceError } from '../core/errors.ts';
+import { printable } from '../core/printable.ts';
+import { CONFIG_OPTION, type Command, EXIT, type Input, type Io, JSON_OPTION, textOf, UsageError } from './command.ts';
+import { type KnownDevice, withDevices } from './device-admin.ts';
+import { tableLines } from './format.ts';
+
+const HELP = `Usage: sluice device add ID [--secret SECRET] [--config FILE] [--json]
+       sluice device list [--config FILE] [--json]
+       sluice device remove ID [--config FILE] [--json]
+
+Says which devices may log in. Their id is the user name, their secret the password. On loopback listeners no login
+is needed. With a gateway running it is asked, else its files are changed.
+
+  --secret SECRET   the secret, at least 16 characters; made at random when left out, and shown this once
+  --config FILE     the gateway's configuration, default /etc/sluice/sluice.yaml
+  --json            for programs
+`;
+
+type Action = (input: Input, config: Config, io: Io) => Promise<void>;
+
+const ACTIONS: Readonly<Record<string, Action>> = { add, list, remove };
+
+export const device: Command = {
+  name: 'device',
+  summary: 'say which devices may log in: add, list, remove',
+  help: HELP,
+  options: { ...CONFIG_OPTION, ...JSON_OPTION, secret: { type: 'string' } },
+  maxPositionals: 2,
+  async run(input, io) {
+    const [name, id] = input.positionals;
+    const action = actionOf(name);
+    if (action === list && id !== undefined) throw new UsageError(`unexpected argument ${printable(id)}`);
+    if (action !== list && id === undefined) throw new UsageError(`device ${name} needs the ID of a device`);
+    if (action !== add && input.values['secret'] !== undefined) throw new UsageError('--secret belongs to device add');
+    const { config } = loadConfig({ file: textOf(input, 'config'), env: io.env });
+    await action(input, config, io);
+    return EXIT.done;
+  },
+};
+
+function actionOf(name: string | undefined): Action {
+  if (name === undefined) throw new UsageError('device needs to know what to do: add, list or remove');
+  const action = Object.hasOwn(ACTIONS, name) ? ACTIONS[name] : undefined;
+  if (action !== undefined) return action;
+  const meant = nearest(name, Object.keys(ACTIONS));
+  throw new UsageError(
+    `unknown command device ${printable(name)}${meant === undefined ? '' : `, probably device ${meant}`}`,
+  );
+}
+
+async function add({ positionals, values }: Input, config: Config, io: Io): Promise<void> {
+  const [, id = ''] = positionals;
+  const given = typeof values['secret'] === 'string' ? values['secret'] : undefined;
+  const secret = await withDevices(config, (admin) => admin.add(id, given));
+  if (values['json'] === true) return io.out(`${JSON.stringify({ id, secret })}\n`);
+  io.out(
+    `Device ${id} can log in now. Its secret, which is shown this once:\n\n  ${secret}\n${exampleText(config, id, secret)}`,
+  );
+}
+
+async function list({ values }: Input, config: Config, io: Io): Promise<void> {
+  const devices = await withDevices(config, (admin) => admin.list());
+  if (values['json'] === true) return io.out(`${JSON.stringify({ devices })}\n`);
+  if (devices.length === 0) return io.out('No device is known yet.\n');
+  const rows = devices.map(deviceRow);
+  io.out(`${tableLines([['device', 'login', 'online', 'last seen'], ...rows], { right: [] }).join('\n')}\n`);
+}
+
+function deviceRow({ id, provisioned, online, last_seen_at }: KnownDevice): readonly string[] {
+  const connected = online === null ? '?' : online ? 'yes' : 'no';
+  return [printable(id, 128), provisioned ? 'yes' : 'no', connected, last_seen_at ?? 'never'];
+}
+
+async function remove({ positionals, values }: Input, config: Config, io: Io): Promise<void> {
+  const [, id = ''] = positionals;
+  const removed = await withDevices(config, (admin) => admin.remove(id));
+  if (!removed) {
+    const hint = 'sluice device list shows those that are known';
+    throw new SluiceError(`there is no device ${printable(id)}`, { code: 'device_not_found', hint });
+  }
+  io.out(values['json'] === true ? `${JSON.stringify({ id, removed })}\n` : `Device ${id} is removed.\n`);
+}
+
+/** A line that publishes as the device, at a listener that asks for the secret where there is one. */
+function exampleText({ mqtt: { listeners } }: Config, id: string, secret: string): string {
+  const listener = listeners.find(({ anonymous }) => !anonymous) ?? listeners[0];
+  if (listener === undefined) return '';
+  const host = ['0.0.0.0', '::'].includes(listener.host) ? hostname() : listener.host;
+  const login = `-h ${host} -p ${listener.port} -i ${id} -u ${id} -P ${quoted(secret)}`;
+  return `\nTry it:\n\n  mosquitto_pub ${login} -q 1 -t devices/${id}/telemetry -m '{"temperature":21.5}'\n`;
+}
+
+/** For a shell. */
+function quoted(text: string): string {
+  return /^[A-Za-z0-9_-]+$/.test(text) && !text.startsWith('-') ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}

@@ -1,0 +1,59 @@
+/** The parts of the gateway's documents that `sluice status` reads; the REST API writes them. */
+
+export interface GatewayDocument {
+  readonly id: string;
+  readonly version: string;
+  readonly uptime_seconds: number;
+  readonly clock: 'synced' | 'unsynced' | 'unknown';
+  readonly data_dir: string;
+  readonly disk: { readonly free_bytes: number; readonly keep_free_bytes: number };
+  readonly devices: number;
+  readonly mqtt: { readonly clients: number };
+  readonly messages: {
+    readonly refused: readonly { readonly reason: string; readonly count: number }[];
+    readonly denied: number;
+    readonly local: number;
+  };
+}
+
+export interface BufferDocument {
+  readonly used_bytes: number;
+  readonly max_bytes: number;
+  readonly full: string | null;
+  readonly streams: readonly { readonly stream: string; readonly accepted: number; readonly stored: number }[];
+}
+
+export interface UplinkDocument {
+  readonly name: string;
+  readonly type: string;
+  readonly state: 'connecting' | 'up' | 'down' | 'blocked' | 'paused' | 'stopped';
+  readonly reason: string | null;
+  readonly rate: number;
+  readonly lag_seconds: number;
+  readonly totals: {
+    readonly accepted: number;
+    readonly delivered: number;
+    readonly rejected: number;
+    readonly dropped: number;
+    readonly pending: number;
+  };
+}
+
+export interface DevicesDocument {
+  readonly devices: readonly { readonly age_seconds: number | null; readonly stale: boolean }[];
+  /** Null when these are all. */
+  readonly next_cursor: string | null;
+}
+
+export interface HealthDocument {
+  readonly status: 'ready' | 'degraded' | 'failed';
+  readonly parts: readonly { readonly name: string; readonly status: string; readonly reason: string | null }[];
+}
+
+export interface StatusDocuments {
+  readonly gateway: GatewayDocument;
+  readonly buffer: BufferDocument;
+  readonly uplinks: { readonly uplinks: readonly UplinkDocument[] };
+  readonly devices: DevicesDocument;
+  readonly health: HealthDocument;
+}

@@ -1,0 +1,79 @@
+import { describe, expect, it } from 'vitest';
+import { statusPage } from '../../../src/cli/status-page.ts';
+import { statusDocuments, uplinkDocument } from '../../support/status-documents.ts';
+
+describe('the status page', () => {
+  it('shows a gateway that is well on a few lines', () => {
+    expect(statusPage(statusDocuments({}))).toBe(`\
+gateway   greenhouse-pi, up 3 d 4 h, version 1.2.3
+health    ready
+clock     synchronised
+mqtt      1 client, 1 device known
+messages  0 refused, 0 not allowed, 0 local, since the start
+buffer    12.4 MiB of 2 GiB, 100 records
+disk      20 GiB free, 512 MiB of it kept free
+data      /var/lib/sluice
+
+uplink  state  accepted  delivered  rejected  dropped  pending  lag
+plant   up          100        100         0        0        0  0 s
+`);
+  });
+
+  it('says below each uplink what is wrong with it, and at last why nothing arrives', () => {
+    const page = statusPage(
+      statusDocuments({
+        gateway: {
+          messages: {
+            refused: [
+              { reason: 'not_json', count: 2 },
+              { reason: 'empty', count: 1 },
+            ],
+            denied: 4,
+            local: 1200,
+          },
+        },
+        uplinks: [
+          uplinkDocument({
+            state: 'down',
+            reason: 'connection refused',
+            lag_seconds: 75,
+            totals: { accepted: 12_345, delivered: 300, rejected: 1, dropped: 2, pending: 12_042 },
+          }),
+          uplinkDocument({ name: 'usb-stick', type: 'file', state: 'blocked', reason: 'no right to write' }),
+        ],
+        health: {
+          status: 'degraded',
+          parts: [
+            { name: 'store', status: 'ok', reason: null },
+            { name: 'clock', status: 'degraded', reason: 'not synchronised' },
+            { name: 'uplink:plant', status: 'degraded', reason: 'connection refused' },
+          ],
+        },
+      }),
+    );
+    expect(page.split('\n').slice(1)).toEqual([
+      'health    degraded; clock: not synchronised',
+      'clock     synchronised',
+      'mqtt      1 client, 1 device known',
+      'messages  3 refused (not_json 2, empty 1), 4 not allowed, 1,200 local, since the start',
+      'buffer    12.4 MiB of 2 GiB, 100 records',
+      'disk      20 GiB free, 512 MiB of it kept free',
+      'data      /var/lib/sluice',
+      '',
+      'uplink     state    accepted  delivered  rejected  dropped  pending         lag',
+      'plant      down       12,345        300         1        2   12,042  1 min 15 s',
+      '  connection refused',
+      'usb-stick  blocked       100        100         0        0        0         0 s',
+      '  no right to write',
+      '',
+      'Nothing arrives: uplink usb-stick is blocked: no right to write.',
+      '',
+    ]);
+  });
+
+  it('needs no uplink', () => {
+    expect(statusPage(statusDocuments({ uplinks: [] }))).toMatch(
+      /data {6}\/var\/lib\/sluice\n\nNothing arrives: no uplink is configured/,
+    );
+  });
+});
