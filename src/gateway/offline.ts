@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { DeviceMap } from '../devices/device-map.ts';
 import { LatestBudget } from '../devices/latest-values.ts';
 import { Provisioning } from '../devices/provisioning.ts';
+import { createLogger } from '../platform/logger.ts';
 import { DataDirLock } from '../store/lock.ts';
 import { State } from '../store/state/state.ts';
 import { LocalState } from './local-state.ts';
@@ -23,11 +24,12 @@ export interface OfflineDevices {
 
 /** @throws SluiceError `locked`, naming the pid of the daemon that has the directory; `data_dir_unusable` */
 export async function openStateOffline(dataDir: string, maxDevices: number): Promise<OfflineDevices> {
+  const logger = createLogger({ level: 'error', format: 'auto' });
   const lock = new DataDirLock(dataDir);
   const state = new LocalState(new State(join(dataDir, 'state.db')));
   const devices = new DeviceMap(maxDevices, new LatestBudget({ maxMetrics: 0, maxBytes: 0 }));
   for (const row of await state.loadDevices()) devices.load(row);
-  const provisioning = new Provisioning(devices, state, Date.now);
+  const provisioning = new Provisioning(devices, { state, logger, now: Date.now });
   return {
     list: async () =>
       (await state.loadDevices()).map(({ id, secretHash, lastSeenAt }) => ({
