@@ -47,8 +47,12 @@ build() {
     [ -n "$newer" ] || return 0
   fi
   echo "Building …"
+  # Whoever runs the old build keeps it until the new one is whole.
+  fresh=$root/.cache/dist-$$
+  mkdir -p "$fresh"
+  touch "$fresh/.built" # before the sources are read: what changes meanwhile is newer
+  "$node" "$root/node_modules/typescript/bin/tsc" -p "$root/tsconfig.build.json" --outDir "$fresh" ||
+    { rm -rf "$fresh" && fail "the build failed: read the lines above"; }
   rm -rf "$root/dist"
-  "$node" "$root/node_modules/typescript/bin/tsc" -p "$root/tsconfig.build.json" ||
-    fail "the build failed: read the lines above"
-  touch "$root/dist/.built"
+  mv "$fresh" "$root/dist"
 }
