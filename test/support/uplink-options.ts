@@ -1,0 +1,56 @@
+import { STREAMS, type Stream } from '../../src/core/stream.ts';
+import { CloudEvents } from '../../src/uplink/cloud-event.ts';
+import type { FileUplinkOptions, KafkaUplinkOptions } from '../../src/uplink/options.ts';
+import { MemoryLogger } from './memory-logger.ts';
+
+export const GATEWAY = 'greenhouse-pi-a1b2c3';
+export const EPOCH = '0123456789abcdef';
+export const IDENTITY = { gatewayId: GATEWAY, epoch: EPOCH } as const;
+
+const COMMON = {
+  streams: [...STREAMS],
+  from: 'oldest',
+  typePrefix: 'sluice',
+  batch: { maxRecords: 1_000, maxBytes: 1 << 20, maxWait: 0 },
+  backoff: { initial: 20, max: 500 },
+} as const;
+
+/** The defaults of the configuration, but for short pauses and what the test says. */
+export function kafkaOptions(changes: Partial<KafkaUplinkOptions> = {}): KafkaUplinkOptions {
+  return {
+    ...COMMON,
+    name: 'plant',
+    type: 'kafka',
+    brokers: ['127.0.0.1:9092'],
+    clientId: 'sluice',
+    compression: 'none',
+    topics: topicsUnder('sluice'),
+    key: '{gateway}/{device}',
+    timestamp: 'sent',
+    envelope: 'binary',
+    channelHeader: false,
+    createTopics: false,
+    connectionTimeout: 5_000,
+    requestTimeout: 10_000,
+    ...changes,
+  };
+}
+
+export function fileOptions(changes: Partial<FileUplinkOptions> & { directory: string }): FileUplinkOptions {
+  return { ...COMMON, name: 'stick', type: 'file', rotateBytes: 64 << 20, ...changes };
+}
+
+/** `{prefix}.{stream}` for each stream. */
+export function topicsUnder(prefix: string): Record<Stream, string> {
+  return Object.fromEntries(STREAMS.map((stream) => [stream, `${prefix}.${stream}`])) as Record<Stream, string>;
+}
+
+/** What every upstream is given beside its options. */
+export function upstreamParts(): { events: CloudEvents; logger: MemoryLogger } {
+  return { events: new CloudEvents({ ...IDENTITY, typePrefix: 'sluice' }), logger: new MemoryLogger() };
+}
+
+/** The seq in a CloudEvents id. */
+export function seqOfEventId(id: string | undefined): number {
+  return Number(id?.split(':').at(-1));
+}
