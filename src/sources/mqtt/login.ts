@@ -36,8 +36,9 @@ export class Login {
 
   /** `anonymous`: whether the listener lets clients in that give no name. */
   async judge(packet: ConnectPacket, anonymous: boolean): Promise<LoginVerdict> {
-    if (packet.will !== undefined && !isValidTopic(packet.will.topic)) {
-      return { kind: 'violation', reason: 'the will has an invalid topic' };
+    const { will } = packet;
+    if (will !== undefined && (!isValidTopic(will.topic) || (will.qos ?? 0) > 2)) {
+      return { kind: 'violation', reason: 'the will has an invalid topic or QoS' };
     }
     const faultyId = judgeClientId(packet);
     if (faultyId !== undefined) return faultyId;

@@ -1,0 +1,111 @@
+import type { Acceptance, Intake, Message } from '../../src/core/ports.ts';
+import type { Handshake } from '../../src/core/record.ts';
+
+interface Entry {
+  readonly commit: () => void;
+}
+
+/**
+ * A door that stores in memory: everything that waits is "committed" together at the end of the turn, in the order
+ * of the calls. Can be held, so that nothing becomes durable, and thrown away like a process that is killed.
+ */
+export class FakeIntake implements Intake {
+  /** What was stored, duplicates left out, refused and local messages included. */
+  readonly stored: { readonly kind: Acceptance['kind']; readonly topic: string; readonly payload: string }[] = [];
+  /** In the order of the calls: `accept {payload}`, `settled`, `release {client id} {packet id}`. */
+  readonly calls: string[] = [];
+  /** Topics that no route knows. */
+  isLocal: (topic: string) => boolean = (topic) => !/^devices\/[^/]+\/./.test(topic);
+  /** The reason why a payload is refused. */
+  refusal: (payload: string) => string | undefined = () => undefined;
+  readonly #handshakes = new Set<string>();
+  #waiting: Entry[] = [];
+  #held = false;
+  #armed = false;
+  #seq = 0;
+
+  accept(message: Message): Promise<Acceptance> {
+    this.calls.push(`accept ${Buffer.from(message.payload)}`);
+    return this.#commit(() => this.#store(message));
+  }
+
+  settled(): Promise<void> {
+    this.calls.push('settled');
+    return this.#commit(() => undefined);
+  }
+
+  release(clientId: string, packetId: number | null): Promise<void> {
+    this.calls.push(`release ${clientId} ${packetId ?? 'all'}`);
+    return this.#commit(() => {
+      for (const key of this.#handshakes) {
+        const open = parse(key);
+        if (open.clientId === clientId && (packetId === null || open.packetId === packetId))
+          this.#handshakes.delete(key);
+      }
+    });
+  }
+
+  /** From now on nothing is committed. */
+  hold(): void {
+    this.#held = true;
+  }
+
+  /** Commits the first `count` entries that wait, or all of them, and then goes on as before. */
+  letGo(count = Number.POSITIVE_INFINITY): void {
+    for (const { commit } of this.#waiting.splice(0, count)) commit();
+    if (count === Number.POSITIVE_INFINITY) this.#held = false;
+  }
+
+  get waitingCount(): number {
+    return this.#waiting.length;
+  }
+
+  openHandshakes(): readonly Handshake[] {
+    return [...this.#handshakes].map(parse);
+  }
+
+  payloads(): readonly string[] {
+    return this.stored.map(({ payload }) => payload);
+  }
+
+  #commit<T>(work: () => T): Promise<T> {
+    const { promise, resolve } = Promise.withResolvers<T>();
+    this.#waiting.push({ commit: () => resolve(work()) });
+    if (!this.#armed) {
+      this.#armed = true;
+      setImmediate(() => this.#flush());
+    }
+    return promise;
+  }
+
+  #flush(): void {
+    this.#armed = false;
+    if (!this.#held) for (const { commit } of this.#waiting.splice(0)) commit();
+  }
+
+  #store({ channel, payload, handshake }: Message): Acceptance {
+    const acceptance = this.#judge(channel, Buffer.from(payload).toString(), handshake);
+    const text = Buffer.from(payload).toString();
+    if (acceptance.kind !== 'duplicate') this.stored.push({ kind: acceptance.kind, topic: channel, payload: text });
+    return acceptance;
+  }
+
+  #judge(topic: string, payload: string, handshake: Handshake | null): Acceptance {
+    if (this.isLocal(topic)) return { kind: 'local' };
+    const reason = this.refusal(payload);
+    if (reason !== undefined) return { kind: 'refused', reason };
+    const device = topic.split('/')[1] ?? '';
+    if (handshake !== null) {
+      const key = JSON.stringify([handshake.clientId, handshake.packetId]);
+      if (this.#handshakes.has(key)) return { kind: 'duplicate', device };
+      this.#handshakes.add(key);
+    }
+    this.#seq += 1;
+    return { kind: 'accepted', device, firstSeq: this.#seq, count: 1 };
+  }
+}
+
+function parse(key: string): Handshake {
+  const [clientId, packetId] = JSON.parse(key) as [string, number];
+  return { clientId, packetId };
+}

@@ -1,0 +1,50 @@
+import { Buffer } from 'node:buffer';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { type FrameFault, FrameGuard } from '../../../../src/sources/mqtt/frame-guard.ts';
+import { packet } from '../../../support/mqtt-raw-client.ts';
+
+function feed(guard: FrameGuard, bytes: Buffer, cuts: readonly number[]): FrameFault | null {
+  const places = [0, ...cuts.map((cut) => cut % (bytes.length + 1)).sort((a, b) => a - b), bytes.length];
+  for (const [index, from] of places.entries()) {
+    const fault = guard.check(bytes.subarray(from, places[index + 1] ?? bytes.length));
+    if (fault !== null) return fault;
+  }
+  return null;
+}
+
+describe('the frame guard', () => {
+  it('lets packets pass up to the limit, header included, however the stream is cut', () => {
+    const sizes = fc.array(fc.integer({ min: 0, max: 20_000 }), { maxLength: 8 });
+    fc.assert(
+      fc.property(
+        sizes,
+        fc.array(fc.nat(), { maxLength: 20 }),
+        fc.integer({ min: 2, max: 20_004 }),
+        (all, cuts, max) => {
+          const packets = all.map((size) => packet(0x30, Buffer.alloc(size, 0xff)));
+          const expected = packets.some(({ length }) => length > max) ? 'packet_too_large' : null;
+          expect(feed(new FrameGuard(max), Buffer.concat(packets), cuts)).toBe(expected);
+        },
+      ),
+    );
+  });
+
+  it('knows a packet that is too large by its header alone', () => {
+    expect(new FrameGuard(1_000).check(Buffer.from('30ffffff7f', 'hex'))).toBe('packet_too_large');
+    expect(new FrameGuard(1_000).check(Buffer.from('30ff', 'hex'))).toBeNull();
+  });
+
+  it('finds a remaining length of more than four bytes malformed', () => {
+    expect(new FrameGuard(1_000).check(Buffer.from('3080808080', 'hex'))).toBe('malformed_length');
+  });
+
+  it('gives the same verdict on any bytes, however they are cut', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 300 }), fc.array(fc.nat(), { maxLength: 20 }), (bytes, cuts) => {
+        const whole = new FrameGuard(200).check(bytes);
+        expect(feed(new FrameGuard(200), Buffer.from(bytes), cuts)).toBe(whole);
+      }),
+    );
+  });
+});
