@@ -79,7 +79,7 @@ async function remove({ positionals, values }: Input, config: Config, io: Io): P
   const [, id = ''] = positionals;
   const removed = await withDevices(config, (admin) => admin.remove(id));
   if (!removed) {
-    const hint = 'sluice device list shows those that are known';
+    const hint = 'those that are known are shown by sluice device list';
     throw new SluiceError(`there is no device ${printable(id)}`, { code: 'device_not_found', hint });
   }
   io.out(values['json'] === true ? `${JSON.stringify({ id, removed })}\n` : `Device ${id} is removed.\n`);
@@ -96,5 +96,5 @@ function exampleText({ mqtt: { listeners } }: Config, id: string, secret: string
 
 /** For a shell. */
 function quoted(text: string): string {
-  return /^[A-Za-z0-9_-]+$/.test(text) && !text.startsWith('-') ? text : `'${text.replaceAll("'", "'\\''")}'`;
+  return /^[A-Za-z0-9_-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

@@ -15,7 +15,7 @@ export function placePaths(options: Options, base: string): Config {
   const dataDir = resolve(base, options.gateway.dataDir);
   const uplinks = options.uplinks.map((uplink): UplinkConfig => {
     if (uplink.type !== 'file') return uplink;
-    return { ...uplink, directory: resolve(base, uplink.directory ?? join(dataDir, 'uplinks', uplink.name)) };
+    return { ...uplink, directory: resolve(base, uplink.directory ?? join(dataDir, `uplink-${uplink.name}`)) };
   });
   return { ...options, gateway: { ...options.gateway, dataDir }, uplinks };
 }

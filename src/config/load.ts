@@ -40,7 +40,19 @@ export function parseConfig(text: string, { file, env }: LoadOptions): Loaded {
   if (options === undefined || document.problems.length > 0) {
     throw new ConfigError(file, inOrder(document.problems, problems));
   }
-  return { config: placePaths(options, dirname(resolve(file))), warnings: warningsOf(options, document) };
+  const config = placePaths(options, dirname(resolve(file)));
+  const shared = sharedDirectories(config, document);
+  if (shared.length > 0) throw new ConfigError(file, shared);
+  return { config, warnings: warningsOf(options, document) };
+}
+
+/** Known only when the paths are absolute. */
+function sharedDirectories({ uplinks }: Config, document: ConfigDocument): readonly Problem[] {
+  const directories = uplinks.map((uplink) => (uplink.type === 'file' ? uplink.directory : undefined));
+  return directories.flatMap((directory, index) => {
+    if (directory === undefined || directories.indexOf(directory) === index) return [];
+    return [document.problemAt(['uplinks', index, 'directory'], 'is the directory of another uplink')];
+  });
 }
 
 /** Where reading failed already, for want of a variable, nothing is said of the value. */

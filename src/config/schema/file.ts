@@ -9,7 +9,8 @@ export const fileUplink = section({
   name,
   type: z.literal('file').meta({ description: 'The kind of uplink.', 'x-type': '`file`' }),
   directory: path().optional().meta({
-    description: 'Where the files are written. When left out: `uplinks/{name}` in `gateway.dataDir`.',
+    description:
+      'Where the files are written. When left out: `uplink-{name}` in `gateway.dataDir`. It is made when the directory above it is there.',
     'x-type': 'path',
     'x-sample': '/media/usb',
   }),

@@ -74,7 +74,7 @@ describe('a configuration', () => {
     );
     expect(config.gateway.dataDir).toBe('/etc/sluice/data');
     expect(config.uplinks.map((uplink) => uplink.type === 'file' && uplink.directory)).toEqual([
-      '/etc/sluice/data/uplinks/file',
+      '/etc/sluice/data/uplink-file',
       '/etc/out',
     ]);
   });

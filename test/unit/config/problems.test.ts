@@ -87,6 +87,10 @@ api: { listeners: [ { host: 0.0.0.0 } ] }
       '1:55: uplinks[0].backoff.max: must not be less than backoff.initial',
     ],
     [
+      'uplinks:\n  - { type: file, name: a, directory: /x/y }\n  - { type: file, name: b, directory: /x/./y/ }',
+      '3:39: uplinks[1].directory: is the directory of another uplink',
+    ],
+    [
       kafka('createTopics: 3'),
       '2:41: uplinks[0].createTopics: must be true, false or a mapping of partitions and replicationFactor, found 3',
     ],
