@@ -1,6 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are texts of a configuration file
 
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
@@ -71,6 +71,12 @@ uplinks:
   - brokers: [ "kafka.example.net:9092" ]
   - { type: file, directory: /media/usb }`;
     expect(configOf(uncommented())).toEqual(configOf(minimal));
+  });
+});
+
+describe('every configuration in config/', () => {
+  it.each(readdirSync(resolve(root, 'config')).filter((name) => name.endsWith('.yaml')))('%s is good', (name) => {
+    expect(loadConfig({ file: resolve(root, 'config', name), env: {} }).warnings).toEqual([]);
   });
 });
 
