@@ -105,6 +105,8 @@ export class RawClient {
   readonly socket: Socket;
   readonly received: RawPacket[] = [];
   closed = false;
+  /** As CONNACK said. */
+  sessionPresent = false;
   #rest: Buffer = Buffer.alloc(0);
 
   private constructor(socket: Socket) {
@@ -133,7 +135,9 @@ export class RawClient {
   /** The return code of CONNACK. */
   async connect(options: RawConnect): Promise<number | undefined> {
     this.send(connectBytes(options));
-    return (await this.next('connack')).body[1];
+    const { body } = await this.next('connack');
+    this.sessionPresent = body[0] === 1;
+    return body[1];
   }
 
   send(...bytes: readonly Buffer[]): void {
@@ -158,9 +162,9 @@ export class RawClient {
     return [...(await this.next('suback')).body.subarray(2)];
   }
 
-  /** Resolves when everything sent before was looked at by the broker: packets are answered in order. */
-  async ping(): Promise<void> {
-    this.send(packet(0xc0));
+  /** Resolves when the broker has looked at everything sent before, and at `before`. */
+  async ping(...before: readonly Buffer[]): Promise<void> {
+    this.send(...before, packet(0xc0));
     await this.next('pingresp');
   }
 

@@ -1,0 +1,211 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { logText, type MqttHarness, startMqtt, stopMqtt } from '../support/mqtt-harness.ts';
+import { ackBytes, publishBytes, RawClient, type RawConnect } from '../support/mqtt-raw-client.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+const SECRET = 'kept-by-the-meter';
+
+async function withMeter(): Promise<MqttHarness> {
+  const harness = await startMqtt();
+  harness.access.secrets.set('meter', SECRET);
+  harness.access.secrets.set('pump', 'kept-by-the-pump');
+  return harness;
+}
+
+function asMeter(changes: Partial<RawConnect> = {}): RawConnect {
+  return { clientId: 'meter-1', username: 'meter', password: SECRET, ...changes };
+}
+
+async function codeOf(port: number, options: RawConnect): Promise<number | undefined> {
+  const client = await RawClient.open(port);
+  const code = await client.connect(options);
+  if (code !== 0) await client.gone();
+  return code;
+}
+
+async function publish(client: RawClient, topic: string, retain = false): Promise<void> {
+  client.send(publishBytes({ topic, payload: '1', qos: 1, packetId: 1, retain }));
+  await client.next('puback');
+}
+
+afterEach(stopMqtt);
+
+describe('a listener that asks for a secret', () => {
+  it('lets a device in with it, and nobody without', async () => {
+    const { securePort, logger } = await withMeter();
+    expect(await codeOf(securePort, asMeter())).toBe(0);
+    expect(await codeOf(securePort, asMeter({ password: 'not-the-secret' }))).toBe(4);
+    expect(await codeOf(securePort, { clientId: 'x' })).toBe(5);
+    expect(logText(logger)).not.toContain('not-the-secret');
+    expect(logger.lines.filter(({ message }) => message === 'MQTT client refused').length).toBe(2);
+  });
+
+  it('logs a device that fails again and again once', async () => {
+    const { securePort, logger } = await withMeter();
+    for (let attempt = 0; attempt < 10; attempt += 1) await codeOf(securePort, asMeter({ password: 'wrong' }));
+    expect(logger.lines.filter(({ level }) => level === 'warn').length).toBe(1);
+  });
+});
+
+describe('a loopback listener', () => {
+  it('checks a name that is given, too', async () => {
+    const { port } = await withMeter();
+    expect(await codeOf(port, { clientId: 'x' })).toBe(0);
+    expect(await codeOf(port, asMeter({ password: 'wrong' }))).toBe(4);
+    const meter = await RawClient.connected(port, asMeter());
+    expect(await meter.subscribe(['#', 0])).toEqual([0x80]);
+  });
+});
+
+describe('a device', () => {
+  it('publishes under its own name only; what is denied is acknowledged, not stored, not routed, not retained', async () => {
+    const { source, intake, port, securePort, logger } = await withMeter();
+    const subscriber = await RawClient.connected(port, { clientId: 's' });
+    await subscriber.subscribe(['#', 0]);
+    const meter = await RawClient.connected(securePort, asMeter());
+    for (const topic of ['devices/pump/telemetry', 'devices/meter/status', 'devices/meter/commands/x', '$SYS/x', 'x']) {
+      await publish(meter, topic, true);
+      await publish(meter, topic);
+    }
+    await publish(meter, 'devices/meter/telemetry');
+    await subscriber.ping();
+    expect(intake.stored.map(({ topic }) => topic)).toEqual(['devices/meter/telemetry']);
+    const routed = subscriber.messages().filter((text) => !text.endsWith('r'));
+    expect(routed).toEqual(['devices/meter/status online q0', 'devices/meter/telemetry 1 q0']);
+    expect(source.deniedCount()).toBe(10);
+    expect(logger.lines.filter(({ message }) => message === 'MQTT publish denied').length).toBe(5);
+    const late = await RawClient.connected(port, { clientId: 'late' });
+    await late.subscribe(['#', 0], ['$SYS/#', 0]);
+    await late.ping();
+    expect(late.messages()).toEqual(['devices/meter/status online q0r']);
+  });
+
+  it('is denied with QoS 0 and 2 as well, and its next messages pass', async () => {
+    const { source, intake, securePort } = await withMeter();
+    const meter = await RawClient.connected(securePort, asMeter());
+    const topic = 'devices/pump/telemetry';
+    meter.send(publishBytes({ topic, payload: '0' }), publishBytes({ topic, payload: '2', qos: 2, packetId: 5 }));
+    await meter.next('pubrec');
+    meter.send(ackBytes('pubrel', 5));
+    await meter.next('pubcomp');
+    meter.send(publishBytes({ topic: 'devices/meter/telemetry', payload: 'mine', qos: 2, packetId: 5 }));
+    await meter.next('pubrec');
+    expect(intake.payloads()).toEqual(['mine']);
+    expect(source.deniedCount()).toBe(2);
+  });
+
+  it('subscribes under its own name only', async () => {
+    const { securePort } = await withMeter();
+    const meter = await RawClient.connected(securePort, asMeter());
+    const codes = await meter.subscribe(
+      ['devices/meter/#', 1],
+      ['devices/meter/commands/+', 2],
+      ['devices/+/telemetry', 0],
+      ['devices/pump/#', 0],
+      ['#', 0],
+      ['$SYS/#', 0],
+    );
+    expect(codes).toEqual([1, 2, 0x80, 0x80, 0x80, 0x80]);
+  });
+
+  it('gets nothing of what it was denied, not even in a session that is kept', async () => {
+    const { port, securePort } = await withMeter();
+    const options = asMeter({ clean: false });
+    const meter = await RawClient.connected(securePort, options);
+    expect(await meter.subscribe(['devices/meter/#', 1], ['devices/pump/#', 1])).toEqual([1, 0x80]);
+    meter.disconnect();
+    await meter.gone();
+    const panel = await RawClient.connected(port, { clientId: 'panel' });
+    await publish(panel, 'devices/pump/events/secret');
+    await publish(panel, 'devices/meter/commands/restart');
+    const again = await RawClient.connected(securePort, options);
+    expect(again.sessionPresent).toBe(true);
+    await again.next('publish');
+    await publish(panel, 'devices/pump/events/secret');
+    await again.ping();
+    expect(again.messages().filter((text) => text.includes('pump'))).toEqual([]);
+  });
+
+  it('has its will judged like a publish', async () => {
+    const { intake, source, port, securePort } = await withMeter();
+    const subscriber = await RawClient.connected(port, { clientId: 's' });
+    await subscriber.subscribe(['devices/+/events/#', 1]);
+    const will = { payload: 'gone', qos: 1, retain: true } as const;
+    const bad = await RawClient.connected(
+      securePort,
+      asMeter({ clientId: 'bad', will: { ...will, topic: 'devices/pump/events/will' } }),
+    );
+    const good = await RawClient.connected(
+      securePort,
+      asMeter({ clientId: 'good', will: { ...will, topic: 'devices/meter/events/will' } }),
+    );
+    bad.break();
+    await waitFor(() => source.deniedCount() === 1, { what: 'the denied will', timeoutMs: 5_000 });
+    good.break();
+    await subscriber.next('publish');
+    expect(intake.stored.map(({ topic }) => topic)).toEqual(['devices/meter/events/will']);
+  });
+
+  it('is not thrown off by anybody else who uses its client id', async () => {
+    const { port, securePort } = await withMeter();
+    const meter = await RawClient.connected(securePort, asMeter());
+    expect(await codeOf(port, { clientId: 'meter-1' })).toBe(2);
+    const pump = { clientId: 'meter-1', username: 'pump', password: 'kept-by-the-pump' };
+    expect(await codeOf(securePort, pump)).toBe(2);
+    await meter.ping();
+  });
+
+  it('is thrown off by itself, as the standard says', async () => {
+    const { source, securePort } = await withMeter();
+    const first = await RawClient.connected(securePort, asMeter());
+    const second = await RawClient.connected(securePort, asMeter());
+    await first.gone();
+    await second.ping();
+    expect(source.clientCount()).toBe(1);
+  });
+
+  it('is disconnected when it is removed', async () => {
+    const { source, securePort } = await withMeter();
+    const meter = await RawClient.connected(securePort, asMeter());
+    source.disconnect('pump');
+    await meter.ping();
+    source.disconnect('meter');
+    await meter.gone();
+  });
+});
+
+describe('a trusted client', () => {
+  it('publishes anything but what is the broker’s own', async () => {
+    const { source, intake, port } = await withMeter();
+    const panel = await RawClient.connected(port, { clientId: 'panel' });
+    for (const topic of ['devices/a/telemetry', 'plant/x', 'devices/a/commands/x']) await publish(panel, topic);
+    for (const topic of ['$SYS/x', '$SYS', 'devices/a/status']) await publish(panel, topic);
+    expect(intake.stored.length).toBe(3);
+    expect(source.deniedCount()).toBe(3);
+  });
+
+  it('is denied $SYS, and hears nothing of it behind a wildcard', async () => {
+    const { port } = await withMeter();
+    const panel = await RawClient.connected(port, { clientId: 'panel' });
+    expect(await panel.subscribe(['$SYS/#', 0], ['#', 0], ['+/+/new/clients', 0])).toEqual([0x80, 0, 0]);
+    await RawClient.connected(port, { clientId: 'other' });
+    await panel.ping();
+    expect(panel.messages()).toEqual([]);
+  });
+});
+
+describe('connections that use the same client id at the same moment', () => {
+  it('leave one of them, and the next one is served', async () => {
+    const { source, port } = await startMqtt();
+    const clients = await Promise.all(Array.from({ length: 30 }, () => RawClient.open(port)));
+    for (const client of clients) void client.connect({ clientId: 'same', clean: false }).catch(() => undefined);
+    for (const client of clients.slice(0, 10)) client.break();
+    const openCount = () => clients.filter(({ closed }) => !closed).length;
+    await waitFor(() => openCount() === 1, { what: 'all but one closed', timeoutMs: 5_000 });
+    expect(source.clientCount()).toBe(1);
+    const next = await RawClient.connected(port, { clientId: 'same', clean: false });
+    await waitFor(() => openCount() === 0, { what: 'the last one closed', timeoutMs: 5_000 });
+    await next.ping();
+    expect(source.clientCount()).toBe(1);
+  });
+});
