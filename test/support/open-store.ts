@@ -39,11 +39,14 @@ export function storeDirectory(): { dataDir: string; remove(): void } {
 }
 
 /** The real store, real files and real channels, all on this thread. */
-export async function openStore(options: Partial<StoreOptions> & { dataDir: string }): Promise<OpenStore> {
+export async function openStore(
+  options: Partial<StoreOptions> & { dataDir: string },
+  now: () => number = Date.now,
+): Promise<OpenStore> {
   const main = new MessageChannel();
   const lanes = new MessageChannel();
   const commits: number[] = [];
-  const clock = { now: () => Date.now(), quality: () => 'synced' as const };
+  const clock = { now, quality: () => 'synced' as const };
   const onCommit = (durationMs: number) => commits.push(durationMs);
   new StoreServer({ main: main.port2, lanes: lanes.port2, clock, onCommit }).start();
   const client = new StoreClient(main.port1);
