@@ -42,7 +42,7 @@ const log = section({
 });
 
 const devices = section({
-  max: count(10_000, 'Devices known; messages of further ones are refused.', {
+  max: count(10_000, 'Devices remembered and shown. Records of further ones are stored and forwarded all the same.', {
     min: 1,
     max: 1_000_000,
     unit: 'devices',
