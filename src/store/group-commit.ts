@@ -18,7 +18,7 @@ export interface GroupCommitOptions {
   readonly commitIntervalMs: number;
   readonly now: () => number;
   readonly clockSynced: () => boolean;
-  /** After every commit, with its duration. */
+  /** After every commit that stored something, with its duration; gaps that a limit reports included. */
   readonly onCommit: (durationMs: number) => void;
 }
 
@@ -122,7 +122,9 @@ export class GroupCommit {
     if (this.#diskFull !== null || (!grown && performance.now() < this.#limitsDueAt)) return;
     this.#checkedBytes = appendedBytes;
     const held = this.#limits.holds;
+    const startedAt = performance.now();
     const more = this.#limits.step(this.#options.now(), this.#options.clockSynced());
+    if (this.#log.records.appendedBytes > appendedBytes) this.#options.onCommit(performance.now() - startedAt);
     this.#limitsDueAt = more ? 0 : performance.now() + LIMITS_CHECK_MS;
     if (more || (held && !this.#limits.holds && this.#queue.length > 0)) this.#schedule(0);
   }

@@ -53,7 +53,13 @@ export class DroppingStore {
   async drop(upTo: Seq): Promise<void> {
     // The age is looked at once a minute, and at once when the clock was set back.
     await this.#look(0);
-    await this.#look((this.#receivedAts.get(upTo) ?? 0) + 1 + MAX_AGE_MS);
+    this.outdate(upTo);
+    await this.#look(this.#clock.now);
+  }
+
+  /** Sets the clock so that the records up to here are too old; the store finds out by itself within a second. */
+  outdate(upTo: Seq): void {
+    this.#clock.now = (this.#receivedAts.get(upTo) ?? 0) + 1 + MAX_AGE_MS;
   }
 
   /** Loses a record of the stream, which only lanes of this uplink should feed on: it is reported in a gap of this seq. */

@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer';
 import type { Gap, GapReason } from '../../core/gap.ts';
 import type { ReadLimit } from '../../core/ports.ts';
 import type { Seq, StoredRecord, TimeQuality } from '../../core/record.ts';
-import { encodeRecord, isTimeTrusted, readRecord, receivedAtOf } from '../../core/record-codec.ts';
+import { encodeRecord, isIntact, isTimeTrusted, readRecord, receivedAtOf } from '../../core/record-codec.ts';
 import { STREAMS, type Stream } from '../../core/stream.ts';
 import type { Lane, Lanes } from './lanes.ts';
 import type { Records, StoredBody } from './records.ts';
@@ -75,18 +75,35 @@ export class Reclaim {
   #chunk(stream: Stream, what: { upTo: Seq; olderThan: number; limit: ReadLimit }): StoredBody[] {
     const range = { after: 0, upTo: Math.min(what.upTo, Number.MAX_SAFE_INTEGER) };
     const rows = this.#records.oldest(stream, range, what.limit);
-    const end = rows.findIndex(({ body }) => !isOlder(body, what.olderThan));
+    const end = rows.findIndex((row) => !isOlder(row, what.olderThan));
     return end === -1 ? rows : rows.slice(0, end);
   }
 
   #dropFrom(lane: Lane, drop: { chunk: readonly StoredBody[]; upTo: Seq; reason: GapReason }): void {
     const lost = drop.chunk
       .filter(({ seq }) => seq > lane.cursor)
-      .map(({ seq, body }) => readRecord(lane.stream, seq, body))
+      .map((row) => this.#read(lane.stream, row))
       .filter((record) => lane.stream !== 'gaps' || record.channel === lane.uplink);
     const bytes = lost.reduce((sum, { value }) => sum + value.byteLength, 0);
     this.#lanes.drop(lane, drop.upTo, { reason: drop.reason, count: lost.length, bytes });
     for (const loss of lossesOf(lost)) this.#report(lane, loss, drop.reason);
+  }
+
+  /** What a damaged record says of itself cannot be used: not its device, and a time that is no time least of all. */
+  #read(stream: Stream, { seq, body }: StoredBody): StoredRecord {
+    if (isIntact(body, seq)) return readRecord(stream, seq, body);
+    return {
+      seq,
+      stream,
+      device: '',
+      receivedAt: this.#clock.now(),
+      observedAt: null,
+      timeQuality: 'unsynced',
+      contentType: 'application/octet-stream',
+      eventType: null,
+      channel: '',
+      value: body,
+    };
   }
 
   #report(lane: Lane, loss: Loss, reason: GapReason): void {
@@ -122,9 +139,13 @@ export class Reclaim {
   }
 }
 
-/** A time that was never synchronised (1970 …) must not make a record look old. */
-function isOlder(body: Buffer, than: number): boolean {
-  return than === Number.POSITIVE_INFINITY || (isTimeTrusted(body) && receivedAtOf(body) < than);
+/**
+ * A time that was never synchronised (1970 …) must not make a record look old. A damaged record counts as old: it must
+ * not keep for ever what stands behind it.
+ */
+function isOlder({ seq, body }: StoredBody, than: number): boolean {
+  if (than === Number.POSITIVE_INFINITY) return true;
+  return (isTimeTrusted(body) && receivedAtOf(body) < than) || !isIntact(body, seq);
 }
 
 /** One loss per device, or one for all when there are too many devices. */
