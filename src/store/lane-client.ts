@@ -2,8 +2,8 @@ import type { SluiceError } from '../core/errors.ts';
 import type { LaneId, LaneLog, Settlement } from '../core/ports.ts';
 import type { Seq } from '../core/record.ts';
 import type { Stream } from '../core/stream.ts';
-import type { LaneOperations } from './protocol.ts';
 import { type Port, RpcClient } from '../platform/rpc.ts';
+import type { LaneOperations } from './protocol.ts';
 
 /** The store's lanes as the uplink worker sees them. */
 export class LaneClient implements LaneLog {

@@ -11,9 +11,9 @@ import type {
 } from '../core/ports.ts';
 import type { Seq } from '../core/record.ts';
 import type { Stream } from '../core/stream.ts';
+import { type Port, RpcClient } from '../platform/rpc.ts';
 import { PackWriter } from './pack.ts';
 import type { AppendResult, MainOperations, StoreOpened, StoreOptions } from './protocol.ts';
-import { type Port, RpcClient } from '../platform/rpc.ts';
 
 /** Packs on their way at once: one is being committed while the next one is already there. */
 const MAX_PACKS_IN_FLIGHT = 2;

@@ -1,8 +1,8 @@
 import type { Appended, LogStats, Settlement } from '../core/ports.ts';
+import { type Port, type Reply, serve } from '../platform/rpc.ts';
 import type { ReclaimClock } from './log/reclaim.ts';
 import { unpack } from './pack.ts';
 import type { AppendResult, LaneOperations, MainOperations, StoreOptions } from './protocol.ts';
-import { type Port, type Reply, serve } from '../platform/rpc.ts';
 import { Store } from './store.ts';
 
 interface Waiter {
