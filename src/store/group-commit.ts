@@ -105,10 +105,15 @@ export class GroupCommit {
     this.#options.onCommit(performance.now() - startedAt);
   }
 
-  /** Nothing of the batch is on disk. A full disk is waited out; anything else must not be survived by guessing. */
+  /** Nothing of the batch is on disk. */
   #putBack(batch: readonly Work[], error: unknown): void {
-    if (codeOf(error) !== 'SQLITE_FULL') throw error;
+    this.#waitForDisk(error);
     this.#queue = [...batch, ...this.#queue];
+  }
+
+  /** A full disk is waited out; anything else must not be survived by guessing. */
+  #waitForDisk(error: unknown): void {
+    if (codeOf(error) !== 'SQLITE_FULL') throw error;
     this.#diskFull = 'the disk is full';
     setTimeout(() => {
       this.#diskFull = null;
@@ -122,11 +127,23 @@ export class GroupCommit {
     if (this.#diskFull !== null || (!grown && performance.now() < this.#limitsDueAt)) return;
     this.#checkedBytes = appendedBytes;
     const held = this.#limits.holds;
-    const startedAt = performance.now();
-    const more = this.#limits.step(this.#options.now(), this.#options.clockSynced());
-    if (this.#log.records.appendedBytes > appendedBytes) this.#options.onCommit(performance.now() - startedAt);
+    const more = this.#stepLimits();
     this.#limitsDueAt = more ? 0 : performance.now() + LIMITS_CHECK_MS;
     if (more || (held && !this.#limits.holds && this.#queue.length > 0)) this.#schedule(0);
+  }
+
+  /** Reclaim writes before it frees, so a full disk stops it too. */
+  #stepLimits(): boolean {
+    const { appendedBytes } = this.#log.records;
+    const startedAt = performance.now();
+    try {
+      const more = this.#limits.step(this.#options.now(), this.#options.clockSynced());
+      if (this.#log.records.appendedBytes > appendedBytes) this.#options.onCommit(performance.now() - startedAt);
+      return more;
+    } catch (error) {
+      this.#waitForDisk(error);
+      return false;
+    }
   }
 }
 

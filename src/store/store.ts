@@ -81,7 +81,7 @@ export class Store {
   #tick(): void {
     this.commits.tick();
     // With `relaxed` a commit reaches the disk at the next checkpoint: at most this much later.
-    if (this.#options.durability === 'relaxed') this.log.checkpoint('PASSIVE');
+    if (this.#options.durability === 'relaxed') this.log.tryCheckpoint('PASSIVE');
   }
 }
 

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { statSync } from 'node:fs';
 import type Database from 'better-sqlite3';
+import { codeOf } from '../../core/errors.ts';
 import type { Appended, LogStats, Settlement } from '../../core/ports.ts';
 import type { Handshake, Seq } from '../../core/record.ts';
 import { STREAMS, type Stream } from '../../core/stream.ts';
@@ -124,6 +125,15 @@ export class Log {
     this.#db.pragma(`wal_checkpoint(${mode})`);
   }
 
+  /** As `checkpoint`, but a full disk is no error: the write-ahead log keeps what it holds. */
+  tryCheckpoint(mode: 'PASSIVE' | 'TRUNCATE'): void {
+    try {
+      this.checkpoint(mode);
+    } catch (error) {
+      if (codeOf(error) !== 'SQLITE_FULL') throw error;
+    }
+  }
+
   stats(): Pick<LogStats, 'epoch' | 'streams' | 'lanes' | 'refusedCount' | 'rejectsCount'> {
     const kept = this.#kept.counts();
     return {
@@ -140,7 +150,7 @@ export class Log {
   }
 
   close(): void {
-    this.checkpoint('TRUNCATE');
+    this.tryCheckpoint('TRUNCATE');
     this.#db.close();
   }
 
