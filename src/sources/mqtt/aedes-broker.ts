@@ -92,12 +92,13 @@ export class AedesBroker {
   handle(socket: Socket): void {
     const client = this.#aedes.handle(socket) as BrokerClient;
     const parse = client._parser.parse.bind(client._parser);
-    // The parser throws on some malformed packets instead of emitting an error; nobody else would catch that.
+    // Packets are handled while the parser runs, and nobody catches what is thrown on the way: it would end the process.
     client._parser.parse = (bytes) => {
       try {
         return parse(bytes);
       } catch (error) {
-        client.emit('error', error instanceof Error ? error : new Error(String(error)));
+        this.#hooks.failed(error);
+        socket.destroy();
         return 0;
       }
     };

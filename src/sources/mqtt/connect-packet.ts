@@ -17,7 +17,10 @@ export type ConnectVerdict =
   | { readonly kind: 'unsupported_version'; readonly version: number };
 
 const INCOMPLETE: ConnectVerdict = { kind: 'incomplete' };
+const NOT_CONNECT: ConnectVerdict = { kind: 'fault', fault: 'not_connect' };
 const CONNECT = 0x10;
+const MAX_LENGTH_BYTES = 4;
+const MAX_NAME_BYTES = 'MQIsdp'.length;
 /** Bridges set the highest bit. */
 const BRIDGE = 0x80;
 const VERSIONS: ReadonlyMap<string, number> = new Map([
@@ -31,34 +34,29 @@ const VERSIONS: ReadonlyMap<string, number> = new Map([
  */
 export function inspectConnect(bytes: Buffer, maxPacketBytes: number): ConnectVerdict {
   if (bytes.length === 0) return INCOMPLETE;
-  if (bytes[0] !== CONNECT) return { kind: 'fault', fault: 'not_connect' };
-  const bodyAt = 1 + lengthBytes(bytes);
+  if (bytes[0] !== CONNECT) return NOT_CONNECT;
+  const header = bytes.subarray(0, 1 + MAX_LENGTH_BYTES);
+  const lastAt = header.findIndex((byte, at) => at > 0 && byte < 128);
+  const bodyAt = lastAt === -1 ? header.length : lastAt + 1;
   const fault = new FrameGuard(maxPacketBytes).check(bytes.subarray(0, bodyAt));
   if (fault !== null) return { kind: 'fault', fault };
-  const nameEnd = bodyAt + 2 + (bytes.length >= bodyAt + 2 ? bytes.readUInt16BE(bodyAt) : 0);
-  if (bytes.length < bodyAt + 2) return INCOMPLETE;
-  if (nameEnd > bodyAt + 2 + 'MQIsdp'.length) return { kind: 'fault', fault: 'not_connect' };
-  if (bytes.length <= nameEnd) return INCOMPLETE;
-  const expected = VERSIONS.get(bytes.toString('latin1', bodyAt + 2, nameEnd));
-  if (expected === undefined) return { kind: 'fault', fault: 'not_connect' };
-  const version = (bytes[nameEnd] ?? 0) & ~BRIDGE;
+  return lastAt === -1 ? INCOMPLETE : inspectBody(bytes, bodyAt, bodyAt + lengthOf(header.subarray(1, bodyAt)));
+}
+
+function inspectBody(bytes: Buffer, bodyAt: number, end: number): ConnectVerdict {
+  const nameAt = bodyAt + 2;
+  if (end <= nameAt) return NOT_CONNECT;
+  if (bytes.length < nameAt) return INCOMPLETE;
+  const levelAt = nameAt + bytes.readUInt16BE(bodyAt);
+  if (levelAt >= end || levelAt > nameAt + MAX_NAME_BYTES) return NOT_CONNECT;
+  if (bytes.length <= levelAt) return INCOMPLETE;
+  const expected = VERSIONS.get(bytes.toString('latin1', nameAt, levelAt));
+  if (expected === undefined) return NOT_CONNECT;
+  const version = (bytes[levelAt] ?? 0) & ~BRIDGE;
   if (version !== expected) return { kind: 'unsupported_version', version };
-  const end = bodyAt + bodyLength(bytes, bodyAt);
   return bytes.length < end ? INCOMPLETE : { kind: 'complete', end };
 }
 
-/** Bytes of the remaining length that are there, at most four. */
-function lengthBytes(bytes: Buffer): number {
-  let count = 0;
-  while (count < 4 && 1 + count < bytes.length) {
-    count += 1;
-    if ((bytes[count] ?? 0) < 128) break;
-  }
-  return count;
-}
-
-function bodyLength(bytes: Buffer, bodyAt: number): number {
-  let length = 0;
-  for (let at = bodyAt - 1; at >= 1; at -= 1) length = length * 128 + ((bytes[at] ?? 0) & 127);
-  return length;
+function lengthOf(digits: Uint8Array): number {
+  return digits.reduceRight((length, digit) => length * 128 + (digit & 127), 0);
 }

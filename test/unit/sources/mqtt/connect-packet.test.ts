@@ -47,6 +47,10 @@ describe('the first packet of a connection', () => {
     ['a request over HTTP', Buffer.from('GET / HTTP/1.1\r\n')],
     ['another protocol', connectBytes({ clientId: 'a', protocol: 'AMQP' })],
     ['reserved flags', Buffer.from([0x11])],
+    ['empty', packet(0x10)],
+    ['too short for a name', packet(0x10, Buffer.from([0]))],
+    ['too short for its name', packet(0x10, Buffer.from([0, 4, 77, 81]))],
+    ['too short for a level', packet(0x10, Buffer.from([0, 4, 77, 81, 84, 84]))],
   ])('is a fault when it is %s', (_, bytes) => {
     expect(inspectConnect(bytes, 1_000)).toEqual({ kind: 'fault', fault: 'not_connect' });
   });
