@@ -1,8 +1,8 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { ApiServer } from './api/server.ts';
 import type { Config } from './config/config.ts';
 import type { SluiceError } from './core/errors.ts';
+import type { LogStats } from './core/ports.ts';
 import { DeviceTable } from './devices/device-table.ts';
 import { RefusedCounts } from './gateway/refused-counts.ts';
 import { StatsPoll } from './gateway/stats-poll.ts';
@@ -17,20 +17,23 @@ import { Metrics } from './platform/metrics.ts';
 import { RepeatSummary } from './platform/repeat-summary.ts';
 import { createServiceManager, type ServiceManager } from './platform/systemd.ts';
 import { VERSION } from './platform/version.ts';
-import { MqttSource } from './sources/mqtt/mqtt-source.ts';
+import type { MqttSource, MqttSourceOptions } from './sources/mqtt/mqtt-source.ts';
 import type { StoreOpened, StoreOptions } from './store/protocol.ts';
+import type { StoreClient } from './store/store-client.ts';
 
-/** Of the ten seconds in which a stop must be done, what the forwarder may use. */
+/** The order of the data: what was accepted is settled before what it needs is gone. */
+const STOP_ORDER = ['mqtt', 'ingest', 'uplinks', 'api', 'stats', 'devices', 'store'] as const;
+/** Of the ten seconds in which a stop must be done, what the forwarders may use. */
 const UPLINK_STOP_MS = 6_000;
 
-/** The parts that need an open store. */
-interface Parts {
+type PartName = (typeof STOP_ORDER)[number];
+
+/** The parts between the store and the outside. */
+interface Core {
   readonly devices: DeviceTable;
-  readonly uplinks: UplinkThread;
+  readonly refused: RefusedCounts;
   readonly ingest: Ingest;
   readonly stats: StatsPoll;
-  readonly mqtt: MqttSource;
-  readonly api: ApiServer;
 }
 
 /** The composition root: builds every part, hands it what it needs, starts and stops all in order. */
@@ -40,62 +43,62 @@ export class Gateway {
   readonly #config: Config;
   readonly #logger: Logger;
   readonly #manager: ServiceManager;
+  readonly #uplinks: UplinkThread;
   readonly #clock = new SystemClock();
   readonly #metrics = new Metrics();
   readonly #repeats: RepeatSummary;
   readonly #stopping = new AbortController();
+  readonly #running = new Map<PartName, () => Promise<void> | void>();
   readonly #fail: (error: Error) => void;
-  #store: StoreThread | undefined;
-  #parts: Parts | undefined;
 
   constructor(config: Config) {
+    const { promise, resolve } = Promise.withResolvers<Error>();
+    this.failed = promise;
+    this.#fail = resolve;
     this.#config = config;
     this.#logger = createLogger(config.log);
     this.#manager = createServiceManager({ logger: this.#logger, environment: process.env });
     this.#repeats = new RepeatSummary({ logger: this.#logger });
-    const { promise, resolve } = Promise.withResolvers<Error>();
-    this.failed = promise;
-    this.#fail = resolve;
+    const onDeath = (error: SluiceError) => this.#die(error);
+    this.#uplinks = new UplinkThread({ uplinks: config.uplinks, stopDeadlineMs: UPLINK_STOP_MS, onDeath });
   }
 
   /** @throws SluiceError what keeps it from starting; an upstream that cannot be reached does not. */
   async start(): Promise<void> {
     this.#clock.start();
     this.#metrics.start();
-    this.#store = new StoreThread({
-      onCommit: (seconds) => this.#metrics.observeCommit(seconds),
-      onDeath: (error) => this.#die(error),
-    });
-    const opened = await this.#store.open(this.#storeOptions());
-    const parts = this.#compose(this.#store, opened);
-    this.#parts = parts;
-    await parts.devices.start();
-    await parts.uplinks.start();
-    await parts.stats.start();
-    await parts.mqtt.start();
-    await parts.api.start();
-    void this.#openGate(parts.uplinks);
-    this.#manager.feedWatchdog(() => !parts.stats.isStuck());
+    // Loading code is what takes time: the workers boot while this thread loads the broker, and devices are served
+    // while it loads the API.
+    const store = this.#spawnThreads();
+    const loading = import('./sources/mqtt/mqtt-source.ts');
+    const opened = await store.open(this.#storeOptions());
+    const core = this.#compose(store.client);
+    this.#running.set('devices', () => core.devices.stop());
+    await core.devices.start();
+    await this.#startUplinks(store.client, opened);
+    this.#running.set('stats', () => core.stats.stop());
+    await core.stats.start();
+    this.#warnOfForgotten(core.stats.latest());
+    const mqtt = await this.#startMqtt(await loading, core, opened);
+    await this.#startApi(core, mqtt, opened);
+    this.#manager.feedWatchdog(() => !core.stats.isStuck());
     await this.#manager.ready();
     const { gatewayId, epoch } = opened;
     this.#logger.info({ gateway: gatewayId, epoch, version: VERSION, readyMs: Math.round(performance.now()) }, 'ready');
   }
 
-  /** In the order of the data, the store last. Safe when `start` failed or has not ended. Never rejects. */
+  /** Safe when `start` failed or has not ended. Never rejects. */
   async stop(): Promise<void> {
     if (this.#stopping.signal.aborted) return;
     this.#stopping.abort();
     await this.#manager.stopping();
-    const parts = this.#parts;
-    if (parts !== undefined) {
-      await this.#end('mqtt', () => parts.mqtt.stop());
-      await this.#end('ingest', () => parts.ingest.settled());
-      await this.#end('uplinks', () => parts.uplinks.stop());
-      await this.#end('api', () => parts.api.stop());
-      await this.#end('stats', () => parts.stats.stop());
-      await this.#end('devices', () => parts.devices.stop());
+    for (const part of STOP_ORDER) {
+      try {
+        await this.#running.get(part)?.();
+      } catch (error) {
+        this.#logger.error({ part, error }, 'a part could not be stopped in order');
+      }
     }
-    await this.#end('store', () => this.#store?.close());
     this.#repeats.stop();
     this.#metrics.stop();
     this.#clock.stop();
@@ -103,27 +106,26 @@ export class Gateway {
     this.#manager.close();
   }
 
-  #compose(store: StoreThread, { gatewayId, epoch, logFile, openHandshakes }: StoreOpened): Parts {
-    const { client } = store;
-    const config = this.#config;
-    const logger = this.#logger;
-    const clock = this.#clock;
-    const devices = new DeviceTable(
-      { maxDevices: config.devices.max, maxMetrics: config.devices.maxMetrics },
-      {
-        state: client,
-        read: (stream, after, limit) => client.read(stream, after, limit),
-        logger,
-        now: () => clock.now(),
-      },
-    );
-    const uplinks = new UplinkThread({
-      lanes: store.lanes,
-      state: client,
-      start: { uplinks: config.uplinks, gatewayId, epoch, logFile, logger: config.log },
-      stopDeadlineMs: UPLINK_STOP_MS,
+  #spawnThreads(): StoreThread {
+    const { store, lanes } = StoreThread.spawn({
+      onCommit: (seconds) => this.#metrics.observeCommit(seconds),
       onDeath: (error) => this.#die(error),
     });
+    this.#running.set('store', () => store.close());
+    this.#uplinks.spawn(lanes);
+    this.#running.set('uplinks', () => this.#uplinks.stop());
+    return store;
+  }
+
+  #compose(client: StoreClient): Core {
+    const { max: maxDevices, maxMetrics } = this.#config.devices;
+    const logger = this.#logger;
+    const clock = this.#clock;
+    const read: StoreClient['read'] = (stream, after, limit) => client.read(stream, after, limit);
+    const devices = new DeviceTable(
+      { maxDevices, maxMetrics },
+      { state: client, read, logger, now: () => clock.now() },
+    );
     const refused = new RefusedCounts(this.#repeats);
     const ingest = new Ingest({
       log: client,
@@ -131,17 +133,44 @@ export class Gateway {
       onAccepted: (observations) => devices.recordsAccepted(observations),
       onRefused: (message, reason) => refused.add(message, reason),
     });
-    const stats = new StatsPoll(() => client.stats(), logger);
-    const mqttParts = { intake: ingest, access: devices, presence: devices, logger, openHandshakes };
-    const mqtt = new MqttSource({ options: config.mqtt, ...mqttParts });
-    const identity = { gatewayId, epoch, dataDir: config.gateway.dataDir };
-    const views = new Views({ devices, uplinks, stats, clock, identity, mqtt, refused });
+    this.#running.set('ingest', () => ingest.settled());
+    return { devices, refused, ingest, stats: new StatsPoll(() => client.stats(), logger) };
+  }
+
+  async #startUplinks(client: StoreClient, { gatewayId, epoch, logFile }: StoreOpened): Promise<void> {
+    await this.#uplinks.start(client, { gatewayId, epoch, logFile, logger: this.#config.log });
+    void this.#openGate();
+  }
+
+  async #startMqtt(
+    { MqttSource }: { MqttSource: new (options: MqttSourceOptions) => MqttSource },
+    { devices, ingest }: Core,
+    { openHandshakes }: StoreOpened,
+  ): Promise<MqttSource> {
+    const ports = { intake: ingest, access: devices, presence: devices, logger: this.#logger };
+    const mqtt = new MqttSource({ options: this.#config.mqtt, ...ports, openHandshakes });
+    this.#running.set('mqtt', () => mqtt.stop());
+    await mqtt.start();
+    return mqtt;
+  }
+
+  async #startApi(core: Core, mqtt: MqttSource, { gatewayId, epoch }: StoreOpened): Promise<void> {
+    const { api: options, gateway, devices } = this.#config;
+    const { ApiServer } = await import('./api/server.ts');
+    const identity = { gatewayId, epoch, dataDir: gateway.dataDir };
+    const views = new Views({ ...core, mqtt, uplinks: this.#uplinks, clock: this.#clock, identity });
     const api = new ApiServer(
-      { listeners: config.api.listeners, controlSocket: join(config.gateway.dataDir, 'control.sock') },
+      { listeners: options.listeners, controlSocket: join(gateway.dataDir, 'control.sock') },
       views,
-      { metrics: this.#metrics, logger, now: () => clock.now(), staleAfterMs: config.devices.staleAfter },
+      {
+        metrics: this.#metrics,
+        logger: this.#logger,
+        now: () => this.#clock.now(),
+        staleAfterMs: devices.staleAfter,
+      },
     );
-    return { devices, uplinks, ingest, stats, mqtt, api };
+    this.#running.set('api', () => api.stop());
+    await api.start();
   }
 
   #storeOptions(): StoreOptions {
@@ -161,24 +190,26 @@ export class Gateway {
   }
 
   /** Forwarding waits for the first time synchronisation, so that records get true times; storing does not. */
-  async #openGate(uplinks: UplinkThread): Promise<void> {
+  async #openGate(): Promise<void> {
     const state = await this.#clock.waitForSync(this.#config.clock.waitForSync, this.#stopping.signal);
     if (this.#stopping.signal.aborted) return;
     if (state === 'unsynced') this.#logger.warn({}, 'the clock is not synchronised; forwarding begins all the same');
-    await uplinks.openGate();
+    await this.#uplinks.openGate();
   }
 
-  #die(error: SluiceError): void {
-    this.#parts?.uplinks.fail(error);
-    this.#fail(error);
-  }
-
-  async #end(part: string, stop: () => Promise<void> | void): Promise<void> {
-    try {
-      await stop();
-    } catch (error) {
-      this.#logger.error({ part, error }, 'a part could not be stopped in order');
+  /** Lanes stay when an uplink leaves the configuration: it may come back, and nothing is lost silently. */
+  #warnOfForgotten({ lanes }: LogStats): void {
+    const configured = this.#config.uplinks.map(({ name }) => name);
+    const forgotten = new Set(lanes.map(({ uplink }) => uplink).filter((name) => !configured.includes(name)));
+    for (const uplink of forgotten) {
+      this.#logger.warn({ uplink }, 'an uplink of earlier is not configured any more; its records wait until a limit');
     }
+  }
+
+  /** A thread ended by itself: what is asked of it fails, and the process must end. */
+  #die(error: SluiceError): void {
+    this.#uplinks.fail(error);
+    this.#fail(error);
   }
 }
 

@@ -13,27 +13,31 @@ export interface StoreThreadOptions {
 /** The store worker as the main thread sees it. */
 export class StoreThread {
   readonly client: StoreClient;
-  /** For the uplink worker. */
-  readonly lanes: MessagePort;
   readonly #spawned: SpawnedWorker;
 
-  constructor({ onCommit, onDeath }: StoreThreadOptions) {
+  private constructor(spawned: SpawnedWorker) {
+    this.#spawned = spawned;
+    this.client = new StoreClient(spawned.worker);
+  }
+
+  /** Lets the thread boot. `lanes` is for the uplink worker. */
+  static spawn({ onCommit, onDeath }: StoreThreadOptions): { store: StoreThread; lanes: MessagePort } {
     const lanes = new MessageChannel();
     const commits = new MessageChannel();
-    this.lanes = lanes.port1;
     commits.port1.on('message', (durationMs: number) => onCommit(durationMs / 1000));
     commits.port1.unref();
     const data: StoreWorkerData = { lanes: lanes.port2, commits: commits.port2 };
-    this.#spawned = spawnWorker({
+    const spawned = spawnWorker({
       entry: 'store-worker',
       data,
       transfer: [lanes.port2, commits.port2],
       onDeath: (error) => {
-        this.client.fail(error);
+        store.client.fail(error);
         onDeath(error);
       },
     });
-    this.client = new StoreClient(this.#spawned.worker);
+    const store = new StoreThread(spawned);
+    return { store, lanes: lanes.port1 };
   }
 
   open(options: StoreOptions): Promise<StoreOpened> {

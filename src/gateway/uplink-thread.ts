@@ -1,46 +1,44 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { SluiceError } from '../core/errors.ts';
-import type { LinkStatus, Stage, StateStore } from '../core/ports.ts';
+import type { LinkStatus, StateStore } from '../core/ports.ts';
 import type { UplinkControl, UplinkView } from '../core/views.ts';
 import { RpcClient } from '../platform/rpc.ts';
+import type { UplinkOptions } from '../uplink/options.ts';
 import { type SpawnedWorker, spawnWorker } from './spawn-worker.ts';
 import type { UplinkOperations, UplinkStart, UplinkWorkerData } from './uplink-worker.ts';
 
 export interface UplinkThreadOptions {
-  /** To the store worker. */
-  readonly lanes: MessagePort;
-  readonly state: StateStore;
-  readonly start: Omit<UplinkStart, 'paused'>;
+  readonly uplinks: readonly UplinkOptions[];
   readonly stopDeadlineMs: number;
   readonly onDeath: (error: SluiceError) => void;
 }
 
-/** Resolves to an open gate; forwarding begins then. */
-const CONNECTING: LinkStatus = {
+const NOT_STARTED: Omit<LinkStatus, 'since'> = {
   state: 'connecting',
   reason: null,
   code: null,
-  since: Date.now(),
   retryAt: null,
   lastDeliveredAt: null,
   rate: 0,
 };
 
-/** The uplink worker as the main thread sees it. */
-export class UplinkThread implements Stage, UplinkControl {
+/** The uplink worker as the main thread sees it. Without uplinks there is no thread. */
+export class UplinkThread implements UplinkControl {
   readonly #options: UplinkThreadOptions;
   readonly #links = new Map<string, LinkStatus>();
   #spawned: SpawnedWorker | undefined;
   #rpc: RpcClient<UplinkOperations> | undefined;
+  #state: StateStore | undefined;
+  #startedAt = 0;
 
   constructor(options: UplinkThreadOptions) {
     this.#options = options;
   }
 
-  /** Starts no thread when there is nothing to forward to. */
-  async start(): Promise<void> {
-    if (this.#options.start.uplinks.length === 0) return;
-    const { lanes, state, start, onDeath } = this.#options;
+  /** Lets the thread boot; it does nothing before `start`. `lanes` leads to the store worker. */
+  spawn(lanes: MessagePort): void {
+    const { uplinks, onDeath } = this.#options;
+    if (uplinks.length === 0) return;
     const statuses = new MessageChannel();
     statuses.port1.on('message', ({ name, status }: { name: string; status: LinkStatus }) =>
       this.#links.set(name, status),
@@ -49,12 +47,20 @@ export class UplinkThread implements Stage, UplinkControl {
     const data: UplinkWorkerData = { lanes, statuses: statuses.port2 };
     this.#spawned = spawnWorker({ entry: 'uplink-worker', data, transfer: [lanes, statuses.port2], onDeath });
     this.#rpc = new RpcClient(this.#spawned.worker);
-    await this.#rpc.call('start', { ...start, paused: await state.pausedUplinks() });
+  }
+
+  /** Resolves when every lane stands in the log. Nothing is forwarded before `openGate`. */
+  async start(state: StateStore, start: Omit<UplinkStart, 'uplinks' | 'paused'>): Promise<void> {
+    this.#state = state;
+    this.#startedAt = Date.now();
+    const { uplinks } = this.#options;
+    await this.#rpc?.call('start', { ...start, uplinks, paused: await state.pausedUplinks() });
   }
 
   /** Forwarding may begin: the clock is synchronised, or will not be waited for any longer. */
   async openGate(): Promise<void> {
-    await this.#rpc?.call('openGate', null);
+    // Should the thread die of it, onDeath tells.
+    await this.#rpc?.call('openGate', null).catch(() => undefined);
   }
 
   async stop(): Promise<void> {
@@ -62,15 +68,16 @@ export class UplinkThread implements Stage, UplinkControl {
     await this.#spawned?.end();
   }
 
+  /** The worker is gone: what is asked of it fails. */
   fail(error: SluiceError): void {
     this.#rpc?.fail(error);
   }
 
   list(): readonly UplinkView[] {
-    return this.#options.start.uplinks.map(({ name, type }) => ({
+    return this.#options.uplinks.map(({ name, type }) => ({
       name,
       type,
-      link: this.#links.get(name) ?? CONNECTING,
+      link: this.#links.get(name) ?? { ...NOT_STARTED, since: this.#startedAt },
     }));
   }
 
@@ -83,8 +90,8 @@ export class UplinkThread implements Stage, UplinkControl {
   }
 
   async #setPaused(uplink: string, paused: boolean): Promise<boolean> {
-    if (!this.#options.start.uplinks.some(({ name }) => name === uplink)) return false;
-    await this.#options.state.setPaused(uplink, paused);
+    if (!this.#options.uplinks.some(({ name }) => name === uplink)) return false;
+    await this.#state?.setPaused(uplink, paused);
     await this.#rpc?.call(paused ? 'pause' : 'resume', uplink);
     return true;
   }
