@@ -37,55 +37,80 @@ export interface InOrderResult {
  * is halved until that record stands alone; the limit of bytes is on the request, so it is halved as well. No
  * message is sent before all earlier ones are delivered or rejected.
  */
-export async function sendInOrder(options: InOrderOptions): Promise<InOrderResult> {
-  const rejects: Reject[] = [];
-  let { maxBytes } = options;
-  let at = 0;
-  /** A record in [at, suspectEnd) is refused. */
-  let suspectEnd = 0;
-  let inRow = 0;
-  let isAgain = false;
-  const result = (error: SluiceError | null): InOrderResult => ({ doneCount: at, rejects, error, maxBytes });
-  const reject = (reason: string, detail: string): void => {
-    rejects.push({ index: at, reason, detail });
-    at += 1;
-    suspectEnd = at;
-    inRow += 1;
-    isAgain = false;
-  };
-
-  while (at < options.sizes.length) {
-    const half = at + Math.ceil((suspectEnd - at) / 2);
-    const end = Math.min(requestEnd(options.sizes, at, maxBytes), at < suspectEnd ? half : Number.POSITIVE_INFINITY);
-    const verdict = await options.attempt(at, end);
-    if (verdict.kind === 'failure') return result(verdict.error);
-    if (verdict.kind === 'delivered') {
-      at = end;
-      inRow = 0;
-      isAgain = false;
-    } else if (end - at > 1) {
-      if (verdict.kind === 'poison') suspectEnd = end;
-      else maxBytes = Math.ceil(sum(options.sizes, at, end) / 2);
-    } else if (verdict.kind === 'poison' && !verdict.isCertain && !isAgain) {
-      isAgain = true;
-    } else {
-      // The large one alone may be what lowered the limit.
-      if (verdict.kind === 'too_large') maxBytes = options.maxBytes;
-      reject(verdict.kind === 'poison' ? verdict.reason : 'message_too_large', verdict.detail);
-      if (inRow > MAX_REJECTS_IN_ROW) return result(tooManyRejects(verdict.detail));
-    }
-  }
-  return result(null);
+export function sendInOrder(options: InOrderOptions): Promise<InOrderResult> {
+  return new OrderedSend(options).run();
 }
 
-function requestEnd(sizes: readonly number[], from: number, maxBytes: number): number {
-  let bytes = sizes[from] ?? 0;
-  let end = from + 1;
-  for (; end < sizes.length; end += 1) {
-    bytes += sizes[end] ?? 0;
-    if (bytes > maxBytes) break;
+class OrderedSend {
+  readonly #options: InOrderOptions;
+  readonly #rejects: Reject[] = [];
+  #maxBytes: number;
+  /** Everything before it is done. */
+  #at = 0;
+  /** A record in [at, suspectEnd) is refused. */
+  #suspectEnd = 0;
+  #rejectsInRow = 0;
+  #wasCorrupt = false;
+
+  constructor(options: InOrderOptions) {
+    this.#options = options;
+    this.#maxBytes = options.maxBytes;
   }
-  return end;
+
+  async run(): Promise<InOrderResult> {
+    let error: SluiceError | null = null;
+    while (error === null && this.#at < this.#options.sizes.length) {
+      const end = this.#requestEnd();
+      error = this.#note(await this.#options.attempt(this.#at, end), end);
+    }
+    return { doneCount: this.#at, rejects: this.#rejects, error, maxBytes: this.#maxBytes };
+  }
+
+  /** Why nothing more is to be sent, or null. */
+  #note(verdict: Verdict, end: number): SluiceError | null {
+    const isAlone = end - this.#at === 1;
+    switch (verdict.kind) {
+      case 'failure':
+        return verdict.error;
+      case 'delivered':
+        this.#at = end;
+        this.#rejectsInRow = 0;
+        this.#wasCorrupt = false;
+        return null;
+      case 'too_large':
+        // The large one alone may be what lowered the limit.
+        this.#maxBytes = isAlone ? this.#options.maxBytes : Math.ceil(sum(this.#options.sizes, this.#at, end) / 2);
+        return isAlone ? this.#reject('message_too_large', verdict.detail) : null;
+      case 'poison':
+        if (isAlone && (verdict.isCertain || this.#wasCorrupt)) return this.#reject(verdict.reason, verdict.detail);
+        this.#wasCorrupt = isAlone;
+        this.#suspectEnd = end;
+        return null;
+    }
+  }
+
+  #reject(reason: string, detail: string): SluiceError | null {
+    this.#rejects.push({ index: this.#at, reason, detail });
+    this.#at += 1;
+    this.#suspectEnd = this.#at;
+    this.#wasCorrupt = false;
+    this.#rejectsInRow += 1;
+    return this.#rejectsInRow > MAX_REJECTS_IN_ROW ? tooManyRejects(detail) : null;
+  }
+
+  /** As many as fit; of suspects a half. */
+  #requestEnd(): number {
+    const { sizes } = this.#options;
+    const isSuspect = this.#at < this.#suspectEnd;
+    const most = isSuspect ? this.#at + Math.ceil((this.#suspectEnd - this.#at) / 2) : sizes.length;
+    let bytes = sizes[this.#at] ?? 0;
+    let end = this.#at + 1;
+    for (; end < most; end += 1) {
+      bytes += sizes[end] ?? 0;
+      if (bytes > this.#maxBytes) break;
+    }
+    return end;
+  }
 }
 
 function sum(sizes: readonly number[], from: number, to: number): number {

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { type PartitionMetadata, Partitioners } from 'kafkajs';
+import { Partitioners, type PartitionMetadata } from 'kafkajs';
 import { describe, expect, it } from 'vitest';
 import { murmur2, partitionOf } from '../../../../src/uplink/kafka/partitioner.ts';
 

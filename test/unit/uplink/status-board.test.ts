@@ -1,0 +1,95 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { LinkStatus } from '../../../src/core/ports.ts';
+import { StatusBoard } from '../../../src/uplink/status-board.ts';
+import { blocking, retryable } from '../../support/fake-upstream.ts';
+import { MemoryLogger } from '../../support/memory-logger.ts';
+
+describe('StatusBoard', () => {
+  let now: number;
+  let logger: MemoryLogger;
+  let published: LinkStatus[];
+  let board: StatusBoard;
+
+  beforeEach(() => {
+    now = 1_000;
+    logger = new MemoryLogger();
+    published = [];
+    board = new StatusBoard({ logger, publish: (status) => published.push(status), now: () => now });
+  });
+
+  const messages = (): string[] => logger.lines.map(({ level, message }) => `${level}: ${message}`);
+
+  it('says why it waits for the clock', () => {
+    board.enter('waiting_for_clock');
+    expect(board.status).toMatchObject({ state: 'connecting', code: 'waiting_for_clock' });
+    expect(board.status.reason).toContain('clock.waitForSync');
+    board.enter('connecting');
+    expect(board.status).toMatchObject({ state: 'connecting', reason: null, code: null });
+  });
+
+  it('says what failed, what to do and when it is tried again', () => {
+    board.linkFailed(retryable(), 5_000);
+    expect(board.status).toMatchObject({
+      state: 'down',
+      code: 'kafka_unreachable',
+      reason: 'nobody answers: check the network',
+      retryAt: 6_000,
+    });
+    now = 9_000;
+    board.enter('open');
+    expect(board.status).toMatchObject({ state: 'up', reason: null, code: null, retryAt: null, since: 9_000 });
+  });
+
+  it('is blocked when one lane is, and names it', () => {
+    board.enter('open');
+    board.laneFailed('telemetry', retryable(), 100);
+    expect(board.status).toMatchObject({ state: 'down', reason: 'telemetry: nobody answers: check the network' });
+    board.laneFailed('events', blocking(), 30_000);
+    expect(board.status).toMatchObject({ state: 'blocked', reason: 'events: there is no such topic: create it' });
+    board.laneWorks('events');
+    expect(board.status.state).toBe('down');
+    board.laneWorks('telemetry');
+    expect(board.status.state).toBe('up');
+  });
+
+  it('stays paused whatever fails', () => {
+    board.enter('paused');
+    board.laneFailed('telemetry', blocking(), 100);
+    expect(board.status.state).toBe('paused');
+  });
+
+  it('logs a change once, and failures that repeat not at all until they are summed up', () => {
+    for (let attempt = 0; attempt < 50; attempt += 1) board.linkFailed(retryable(), 100);
+    expect(messages()).toEqual(['warn: uplink attempt failed']);
+    expect(logger.lines[0]?.fields).toMatchObject({ code: 'kafka_unreachable', hint: 'check the network' });
+    now = 61_000;
+    board.enter('open');
+    expect(messages().slice(1)).toEqual([expect.stringContaining('49 more'), 'info: uplink is up']);
+    expect(logger.lines.at(-1)?.fields).toMatchObject({ failedAttemptCount: 50, forMs: 60_000, previousState: 'down' });
+  });
+
+  it('is loud when it is blocked', () => {
+    board.enter('open');
+    board.laneFailed('events', blocking(), 100);
+    board.laneFailed('events', blocking(), 100);
+    expect(messages().filter((line) => line.startsWith('error'))).toEqual([
+      'error: uplink is blocked until it is mended',
+    ]);
+  });
+
+  it('publishes what changed, and nothing twice', () => {
+    board.enter('open');
+    board.enter('open');
+    expect(published.map(({ state }) => state)).toEqual(['up']);
+    board.stop();
+    expect(published.map(({ state }) => state)).toEqual(['up', 'stopped']);
+  });
+
+  it('remembers when something was delivered last', () => {
+    now = 5_000;
+    board.delivered(3);
+    board.delivered(0);
+    board.enter('open');
+    expect(board.status.lastDeliveredAt).toBe(5_000);
+  });
+});
