@@ -140,7 +140,14 @@ export class Kafka {
   async createTopic(topic: string, { partitions = 1, config = {} }: TopicOptions = {}): Promise<void> {
     const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));
     const description: ITopicConfig = { topic, numPartitions: partitions, replicationFactor: 1, configEntries };
-    await this.admin((admin) => admin.createTopics({ topics: [description], waitForLeaders: true }));
+    await this.admin(async (admin) => {
+      await admin.createTopics({ topics: [description], waitForLeaders: true });
+      // Leaders are named before they lead.
+      await waitFor(() => admin.fetchTopicOffsets(topic), {
+        what: `a leader of ${topic}`,
+        timeoutMs: START_TIMEOUT_MS,
+      });
+    });
   }
 
   async deleteTopic(topic: string): Promise<void> {
@@ -159,7 +166,7 @@ export class Kafka {
   }
 
   async admin<T>(use: (admin: Admin) => Promise<T>): Promise<T> {
-    const client = new KafkaJs({ brokers: [this.bootstrap], logLevel: logLevel.NOTHING, retry: { retries: 2 } });
+    const client = new KafkaJs({ brokers: [this.bootstrap], logLevel: logLevel.NOTHING, retry: { retries: 6 } });
     const admin = client.admin();
     try {
       await admin.connect();

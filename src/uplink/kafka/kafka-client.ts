@@ -1,12 +1,13 @@
 import type { Admin, Kafka, Producer } from 'kafkajs';
 import type { Logger } from '../../platform/logger.ts';
-import { type Bounds, bounded } from '../bounded.ts';
+import { type Bounds, bounded, pause } from '../bounded.ts';
 import type { NewTopicOptions } from '../options.ts';
 import { kafkajs } from './kafkajs.ts';
 import { createPartitioner, type HashedMessage } from './partitioner.ts';
 import { Sockets } from './sockets.ts';
 
 const ALL_REPLICAS = -1;
+const LEADER_POLL_MS = 50;
 const NEVER = new AbortController().signal;
 
 export interface KafkaClientOptions {
@@ -90,6 +91,7 @@ export class KafkaClient {
       const known = new Set(await admin.listTopics());
       const missing = topics.filter((topic) => !known.has(topic));
       if (missing.length > 0) await createTopics(admin, missing, how);
+      for (const topic of missing) await untilLed(admin, topic, bounds);
     };
     try {
       await bounded('creating topics', create(), bounds);
@@ -128,6 +130,22 @@ async function createTopics(admin: Admin, topics: readonly string[], how: NewTop
       replicationFactor: how.replicationFactor,
     })),
   });
+}
+
+/**
+ * Leaders are named before they lead. A batch that one of them refuses is sent again to all, so it pays to wait until
+ * each answers.
+ */
+async function untilLed(admin: Admin, topic: string, { deadlineMs, signal }: Bounds): Promise<void> {
+  const until = performance.now() + deadlineMs;
+  while (performance.now() < until && !signal.aborted) {
+    try {
+      await admin.fetchTopicOffsets(topic);
+      return;
+    } catch {
+      await pause(LEADER_POLL_MS, signal);
+    }
+  }
 }
 
 /** kafkajs splits at the first colon, so an IPv6 address gets a name. */

@@ -1,0 +1,68 @@
+import type { LaneId, LinkStatus } from '../../src/core/ports.ts';
+import type { NewRecord } from '../../src/core/record.ts';
+import type { Stream } from '../../src/core/stream.ts';
+import type { UplinkOptions } from '../../src/uplink/options.ts';
+import { createUplinkSet } from '../../src/uplink/uplink-set.ts';
+import { FakeLog, type LaneCounts } from './fake-log.ts';
+import { MemoryLogger } from './memory-logger.ts';
+import { newRecord } from './records.ts';
+import { IDENTITY } from './uplink-options.ts';
+import { waitFor } from './wait-for.ts';
+
+/** One uplink at work on a log in memory. */
+export interface RunningUplink {
+  readonly log: FakeLog;
+  readonly logger: MemoryLogger;
+  status(): LinkStatus | undefined;
+  counts(stream?: Stream): LaneCounts;
+  /** As many records as asked for, of the devices in turn; resolves to their seqs. */
+  append(count: number, changes?: Partial<NewRecord>): number[];
+  /** Resolves when nothing is pending. */
+  drained(stream?: Stream): Promise<void>;
+  reaches(state: LinkStatus['state']): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const TIMEOUT_MS = 20_000;
+const DEVICES = ['sensor-1', 'sensor-2', 'sensor-3', 'sensor-4', 'sensor-5'];
+
+export async function runUplink(options: UplinkOptions, log = new FakeLog()): Promise<RunningUplink> {
+  const logger = new MemoryLogger();
+  let status: LinkStatus | undefined;
+  let appendedCount = 0;
+  const set = createUplinkSet({
+    uplinks: [options],
+    ...IDENTITY,
+    reader: log,
+    laneLog: log,
+    logger,
+    gate: Promise.resolve(),
+    onStatus: (_name, published) => {
+      status = published;
+    },
+  });
+  await set.start();
+  const laneOf = (stream: Stream): LaneId => ({ uplink: options.name, stream });
+  return {
+    log,
+    logger,
+    status: () => status,
+    counts: (stream = 'telemetry') => log.counts(laneOf(stream)),
+    append: (count, changes = {}) => {
+      const records = Array.from({ length: count }, () => {
+        appendedCount += 1;
+        const device = DEVICES[appendedCount % DEVICES.length] ?? '';
+        return newRecord({ device, value: Buffer.from(JSON.stringify({ n: appendedCount })), ...changes });
+      });
+      return log.append(records);
+    },
+    drained: async (stream = 'telemetry') => {
+      const isDrained = (): boolean => log.counts(laneOf(stream)).pendingCount === 0;
+      await waitFor(isDrained, { what: `${stream} to be drained (${status?.reason})`, timeoutMs: TIMEOUT_MS });
+    },
+    reaches: async (state) => {
+      await waitFor(() => status?.state === state, { what: `the state ${state}`, timeoutMs: TIMEOUT_MS });
+    },
+    stop: () => set.stop({ deadlineMs: 5_000 }),
+  };
+}
