@@ -13,12 +13,17 @@ import type { Verdict } from './judge.ts';
 import { judgeRun } from './promises.ts';
 import { openSink, type SinkType } from './sink.ts';
 
+/**
+ * Runs a gateway that is broken on purpose. `early-ack`: it acknowledges before the commit, and must lose records.
+ * `no-handshake`: it does not remember QoS 2 exchanges, and must store records twice.
+ */
+export type Control = 'none' | 'early-ack' | 'no-handshake';
+
 export interface KillOptions {
   readonly cycles: number;
   readonly uplink: SinkType;
   readonly seed: number;
-  /** Runs the gateway with an intake that acknowledges before the commit: it must lose records. */
-  readonly control: boolean;
+  readonly control: Control;
   readonly say: (line: string) => void;
 }
 
@@ -26,18 +31,24 @@ export interface KillResult {
   readonly verdict: Verdict;
   readonly kills: number;
   readonly killsDuringStart: number;
+  /** Records of QoS 2 devices that were stored twice. */
+  readonly qos2TwiceCount: number;
   /** Empty when every promise was kept. */
   readonly problems: readonly string[];
 }
 
 const DRAIN_TIMEOUT_MS = 120_000;
-const EARLY_ACK = new URL('./acknowledge-too-early.ts', import.meta.url).href;
+const BREAKERS: Readonly<Record<Control, readonly string[]>> = {
+  none: [],
+  'early-ack': ['--import', new URL('./acknowledge-too-early.ts', import.meta.url).href],
+  'no-handshake': ['--import', new URL('./store-twice.ts', import.meta.url).href],
+};
 
 export async function runKills(options: KillOptions): Promise<KillResult> {
   const sink = await openSink(options.uplink);
   const gateway = await GatewayProcess.create({
     config: { uplinks: sink.uplinks },
-    ...(options.control && { nodeOptions: ['--import', EARLY_ACK] }),
+    nodeOptions: BREAKERS[options.control],
   });
   const fleet = new Fleet({ port: gateway.mqttPort, seed: options.seed, messagesPerS: 300 });
   try {
@@ -53,7 +64,8 @@ export async function runKills(options: KillOptions): Promise<KillResult> {
     await gateway.stop('SIGTERM');
     const { verdict, problems } = await judgeRun(gateway, fleet, sink.arrivals(gateway));
     const doubled = sink.exactlyOnce && verdict.repeatedCount > 0 ? [`${verdict.repeatedCount} lines doubled`] : [];
-    return { ...kills, verdict, problems: [...kills.problems, ...problems, ...doubled] };
+    const twice = fleet.exactlyOnceDevices.reduce((sum, device) => sum + (verdict.storedTwiceCount[device] ?? 0), 0);
+    return { ...kills, verdict, qos2TwiceCount: twice, problems: [...kills.problems, ...problems, ...doubled] };
   } catch (cause) {
     throw new Error(`the run broke off; the gateway's last lines:\n${gateway.logTail()}`, { cause });
   } finally {

@@ -1,16 +1,18 @@
 /**
- * npm run crash -- kill --cycles N --uplink file|kafka [--seed S] [--control]
+ * npm run crash -- kill --cycles N --uplink file|kafka [--seed S] [--control | --control-qos2]
  * npm run crash -- away [--seed S]
- * The last line is one JSON object; exit code 0 when every promise was kept, or when the control did lose records.
+ * The last line is one JSON object; exit code 0 when every promise was kept, or when a control broke the
+ * promise that it is there to break.
  */
 
 import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { runAway } from './away.ts';
-import { type KillResult, runKills } from './kill.ts';
+import { type Control, type KillResult, runKills } from './kill.ts';
 
-const USAGE =
-  'usage: npm run crash -- kill --cycles N --uplink file|kafka [--seed S] [--control]\n       npm run crash -- away [--seed S]\n';
+const USAGE = `usage: npm run crash -- kill --cycles N --uplink file|kafka [--seed S] [--control | --control-qos2]
+       npm run crash -- away [--seed S]
+`;
 
 function say(line: string): void {
   process.stdout.write(`${line}\n`);
@@ -26,7 +28,7 @@ interface Arguments {
   readonly cycles: number;
   readonly uplink: string;
   readonly seed: number;
-  readonly control: boolean;
+  readonly control: Control;
 }
 
 function readArguments(): Arguments {
@@ -37,28 +39,37 @@ function readArguments(): Arguments {
       uplink: { type: 'string', default: 'file' },
       seed: { type: 'string', default: String(Math.floor(Math.random() * 1_000_000)) },
       control: { type: 'boolean', default: false },
+      'control-qos2': { type: 'boolean', default: false },
     },
   });
   const numbers = { cycles: Number(values.cycles), seed: Number(values.seed) };
   if (!Number.isInteger(numbers.cycles) || numbers.cycles < 1) usageError('--cycles must be a whole number from 1');
   if (!Number.isInteger(numbers.seed)) usageError('--seed must be a whole number');
-  return { scenario: positionals[0] ?? '', uplink: values.uplink, control: values.control, ...numbers };
+  const control = values.control ? 'early-ack' : values['control-qos2'] ? 'no-handshake' : 'none';
+  return { scenario: positionals[0] ?? '', uplink: values.uplink, control, ...numbers };
 }
 
 async function kill({ cycles, uplink, seed, control }: Arguments): Promise<boolean> {
   if (uplink !== 'file' && uplink !== 'kafka') usageError(`unknown uplink "${uplink}"`);
   const result = await runKills({ cycles, uplink, seed, control, say });
-  const passed = control ? result.verdict.lostCount > 0 : result.problems.length === 0;
-  explain(result, control);
+  const { passed, lines } = conclude(control, result);
+  for (const line of lines) say(line);
   const { lostExamples: _, storedTwiceCount: __, ...verdict } = result.verdict;
   say(JSON.stringify({ scenario: 'kill', uplink, cycles, seed, control, passed, ...result, verdict }));
   return passed;
 }
 
-function explain({ problems, verdict }: KillResult, control: boolean): void {
-  if (control && verdict.lostCount > 0) say(`the control lost ${verdict.lostCount} acknowledged records, as it must`);
-  else if (control) say('the control lost nothing: this test could not have noticed a loss');
-  else for (const problem of problems) say(`PROBLEM ${problem}`);
+function conclude(
+  control: Control,
+  result: KillResult,
+): { readonly passed: boolean; readonly lines: readonly string[] } {
+  if (control === 'none') {
+    return { passed: result.problems.length === 0, lines: result.problems.map((problem) => `PROBLEM ${problem}`) };
+  }
+  const broken = control === 'early-ack' ? result.verdict.lostCount : result.qos2TwiceCount;
+  const what = control === 'early-ack' ? 'acknowledged records lost' : 'QoS 2 records stored twice';
+  const line = broken > 0 ? `as it must, the control has ${broken}` : 'FAIL: this run could not have noticed any';
+  return { passed: broken > 0, lines: [`${line} ${what}`] };
 }
 
 async function away({ seed }: Arguments): Promise<boolean> {
