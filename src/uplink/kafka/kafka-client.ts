@@ -109,6 +109,7 @@ export class KafkaClient {
   /** Ends it at once. */
   destroy(): void {
     this.#isUsable = false;
+    if (this.#sockets.isClosed) return;
     this.#sockets.destroy();
     this.#producer.disconnect().catch(() => undefined);
   }

@@ -22,10 +22,16 @@ export class Sockets {
     if (this.#isClosed) throw new Error('the client was thrown away');
     const socket = connect({ host: this.#hosts.get(host) ?? host, port, noDelay: true }, onConnect);
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
+    // kafkajs calls `unref` whenever it hears of a closed socket's end again, and each call adds a listener.
+    socket.setMaxListeners(0);
     this.#open.add(socket);
     socket.once('close', () => this.#open.delete(socket));
     return socket;
   };
+
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
 
   /** Cuts all at once; requests on them fail. */
   destroy(): void {
