@@ -68,7 +68,7 @@ describe('a device', () => {
       await publish(meter, topic);
     }
     await publish(meter, 'devices/meter/telemetry');
-    await subscriber.ping();
+    await subscriber.quiet();
     expect(intake.stored.map(({ topic }) => topic)).toEqual(['devices/meter/telemetry']);
     const routed = subscriber.messages().filter((text) => !text.endsWith('r'));
     expect(routed).toEqual(['devices/meter/status online q0', 'devices/meter/telemetry 1 q0']);
@@ -76,7 +76,7 @@ describe('a device', () => {
     expect(logger.lines.filter(({ message }) => message === 'MQTT publish denied').length).toBe(5);
     const late = await RawClient.connected(port, { clientId: 'late' });
     await late.subscribe(['#', 0], ['$SYS/#', 0]);
-    await late.ping();
+    await late.quiet();
     expect(late.messages()).toEqual(['devices/meter/status online q0r']);
   });
 
@@ -122,7 +122,7 @@ describe('a device', () => {
     expect(again.sessionPresent).toBe(true);
     await again.next('publish');
     await publish(panel, 'devices/pump/events/secret');
-    await again.ping();
+    await again.quiet();
     expect(again.messages().filter((text) => text.includes('pump'))).toEqual([]);
   });
 
@@ -160,7 +160,7 @@ describe('a device', () => {
     const first = await RawClient.connected(securePort, asMeter());
     const second = await RawClient.connected(securePort, asMeter());
     await first.gone();
-    await second.ping();
+    await second.quiet();
     expect(source.clientCount()).toBe(1);
   });
 
@@ -168,7 +168,7 @@ describe('a device', () => {
     const { source, securePort } = await withMeter();
     const meter = await RawClient.connected(securePort, asMeter());
     source.disconnect('pump');
-    await meter.ping();
+    await meter.quiet();
     source.disconnect('meter');
     await meter.gone();
   });
@@ -189,7 +189,7 @@ describe('a trusted client', () => {
     const panel = await RawClient.connected(port, { clientId: 'panel' });
     expect(await panel.subscribe(['$SYS/#', 0], ['#', 0], ['+/+/new/clients', 0])).toEqual([0x80, 0, 0]);
     await RawClient.connected(port, { clientId: 'other' });
-    await panel.ping();
+    await panel.quiet();
     expect(panel.messages()).toEqual([]);
   });
 });
@@ -205,7 +205,7 @@ describe('connections that use the same client id at the same moment', () => {
     expect(source.clientCount()).toBe(1);
     const next = await RawClient.connected(port, { clientId: 'same', clean: false });
     await waitFor(() => openCount() === 0, { what: 'the last one closed', timeoutMs: 5_000 });
-    await next.ping();
+    await next.quiet();
     expect(source.clientCount()).toBe(1);
   });
 });

@@ -165,6 +165,15 @@ describe('a client over its rate', () => {
     await again.next('pubcomp');
     again.send(publishBytes({ topic: TOPIC, payload: 'end', qos: 2, packetId: 11 }));
     await again.next('pubrec');
-    expect(intake.payloads().filter((payload) => payload === '10')).toEqual(['10']);
+    expect(intake.payloads()).toEqual(['1', '2', '3', '4', '5', '10', 'end']);
+  });
+
+  it('that says goodbye: its QoS 0 messages are stored without more waiting', async () => {
+    const { intake, port } = await startMqtt({ mqtt: { maxPublishRate: 1 } });
+    const client = await RawClient.connected(port, { clientId: 'c' });
+    client.send(...numbered(100, 0));
+    client.disconnect();
+    await waitFor(() => intake.stored.length === 100, { what: '100 messages', timeoutMs: 5_000 });
+    expect(intake.payloads()).toEqual(range(100).map(String));
   });
 });

@@ -86,7 +86,7 @@ describe('local delivery', () => {
     const publisher = await RawClient.connected(port, { clientId: 'p' });
     await publish(publisher, 't', '1');
     await subscriber.next('publish');
-    await subscriber.ping();
+    await subscriber.quiet();
     expect(subscriber.messages()).toEqual([]);
   });
 });
@@ -102,7 +102,7 @@ describe('retained messages', () => {
     const subscriber = await RawClient.connected(port, { clientId: 's' });
     await subscriber.subscribe(['devices/+/telemetry', 0]);
     await subscriber.next('publish');
-    await subscriber.ping();
+    await subscriber.quiet();
     expect(subscriber.messages()).toEqual([]);
   });
 
@@ -153,10 +153,11 @@ describe('a session that is kept', () => {
     const repeated = await second.next('publish');
     expect(repeated.flags).toBe(0b1010);
     await second.ping(ackBytes('puback', packetIdOf(repeated)));
+    await second.quiet();
     expect(second.messages()).toEqual([]);
     second.break();
     const third = await RawClient.connected(port, { clientId: 's', clean: false });
-    await third.ping();
+    await third.quiet();
     expect(third.messages()).toEqual([]);
   });
 
@@ -173,10 +174,11 @@ describe('a session that is kept', () => {
     const second = await RawClient.connected(port, { clientId: 's', clean: false });
     expect((await second.next('pubrel')).body.readUInt16BE(0)).toBe(id);
     await second.ping(ackBytes('pubcomp', id));
+    await second.quiet();
     expect(second.messages()).toEqual([]);
     second.break();
     const third = await RawClient.connected(port, { clientId: 's', clean: false });
-    await third.ping();
+    await third.quiet();
     expect(third.received).toEqual([]);
   });
 
@@ -189,13 +191,13 @@ describe('a session that is kept', () => {
     await publish(publisher, 't', '1');
     const clean = await RawClient.connected(port, { clientId: 's', clean: true });
     expect(clean.sessionPresent).toBe(false);
-    await clean.ping();
+    await clean.quiet();
     clean.disconnect();
     await clean.gone();
     await publish(publisher, 't', '2');
     const again = await RawClient.connected(port, { clientId: 's', clean: false });
     expect(again.sessionPresent).toBe(false);
-    await again.ping();
+    await again.quiet();
     expect([...clean.messages(), ...again.messages()]).toEqual([]);
   });
 
@@ -209,7 +211,8 @@ describe('a session that is kept', () => {
     subscriber.break();
     for (let n = 8; n < 20; n += 1) await publish(publisher, 't', `${n}`);
     const again = await RawClient.connected(port, { clientId: 's', clean: false });
-    await again.ping();
+    await waitFor(() => again.messages().length >= 5, { what: 'five messages', timeoutMs: 5_000 });
+    await again.quiet();
     expect(again.messages().map((text) => text.split(' ')[1])).toEqual(['0', '1', '2', '3', '4']);
     expect(logger.lines.filter(({ message }) => message.includes('queue is full')).length).toBe(1);
   });

@@ -40,7 +40,7 @@ describe('a QoS 2 message', () => {
     await deliver(client, '2', 7);
     expect(intake.payloads()).toEqual(['1', '2']);
     await waitFor(() => subscriber.messages().length >= 2, { what: 'both messages', timeoutMs: 5_000 });
-    await subscriber.ping();
+    await subscriber.quiet();
     expect(subscriber.messages()).toEqual([`${TOPIC} 1 q0`, `${TOPIC} 2 q0`]);
   });
 
@@ -60,7 +60,7 @@ describe('a QoS 2 message', () => {
     await second.next('pubrec');
     expect(intake.payloads()).toEqual(['1']);
     await subscriber.next('publish');
-    await subscriber.ping();
+    await subscriber.quiet();
     expect(subscriber.messages()).toEqual([]);
   });
 
@@ -80,7 +80,7 @@ describe('a QoS 2 message', () => {
       await client.next('pubrec');
     }
     await waitFor(() => subscriber.messages().length >= 2, { what: 'both messages', timeoutMs: 5_000 });
-    await subscriber.ping();
+    await subscriber.quiet();
     expect(subscriber.messages()).toEqual([`${TOPIC} x q0`, 'plant/lamp x q0']);
   });
 
@@ -193,7 +193,7 @@ describe('after a restart of the gateway', () => {
     await deliver(second, '2', 7);
     expect(intake.payloads()).toEqual(['1', '2']);
     await subscriber.next('publish');
-    await subscriber.ping();
+    await subscriber.quiet();
     expect(subscriber.messages()).toEqual([]);
     expect(intake.openHandshakes()).toEqual([]);
   });

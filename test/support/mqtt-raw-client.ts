@@ -168,6 +168,11 @@ export class RawClient {
     await this.next('pingresp');
   }
 
+  /** Resolves when the broker had time to send what it would send: deliveries do not wait for answers. */
+  async quiet(): Promise<void> {
+    for (let round = 0; round < 4; round += 1) await this.ping();
+  }
+
   async gone(): Promise<void> {
     await waitFor(() => this.closed, { what: 'the end of the connection', timeoutMs: 5_000, everyMs: 2 });
   }

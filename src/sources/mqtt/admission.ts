@@ -60,9 +60,9 @@ export class Admission {
     client.conn.once('close', endTurn);
     const former = this.#options.clientOf(connection.clientId);
     if (former !== undefined) await this.#closeCompletely(former);
-    connection.admitted = !client.closed;
-    if (client.closed) endTurn();
-    return connection.admitted;
+    if (!client.closed) return true;
+    endTurn();
+    return false;
   }
 
   async #closeCompletely(client: BrokerClient): Promise<void> {

@@ -31,6 +31,7 @@ export interface BrokerHooks {
   /** CONNACK with code 0 is written. */
   accepted(client: BrokerClient): void;
   registered(client: BrokerClient): void;
+  /** Once for every client that was registered. */
   gone(client: BrokerClient): void;
   /** The acknowledgement is written when `done` is called, routing comes after that. */
   publishing(client: BrokerClient, packet: PublishPacket, done: Callback): void;
@@ -63,6 +64,7 @@ interface Internals extends Omit<Aedes, 'publish'> {
 export class AedesBroker {
   readonly #aedes: Internals;
   readonly #hooks: BrokerHooks;
+  readonly #registeredClients = new WeakSet<BrokerClient>();
 
   constructor(hooks: BrokerHooks, options: BrokerOptions) {
     this.#hooks = hooks;
@@ -74,7 +76,7 @@ export class AedesBroker {
     const hooks = this.#hooks;
     aedes.publish = publishThrough(hooks);
     aedes.on('client', (client) => this.#registered(client as BrokerClient));
-    aedes.on('clientDisconnect', (client) => hooks.gone(client as BrokerClient));
+    aedes.on('clientDisconnect', (client) => this.#gone(client as BrokerClient));
     aedes.on('clientError', (client, error) => hooks.broken(client as BrokerClient, error));
     aedes.on('connectionError', (client, error) => hooks.broken(client as BrokerClient, error));
     aedes.on('connackSent', ({ returnCode }, client) => {
@@ -110,8 +112,16 @@ export class AedesBroker {
 
   /** aedes goes on with a CONNECT whose connection broke meanwhile, and would keep that client for ever. */
   #registered(client: BrokerClient): void {
-    if (client.closed) this.#aedes.unregisterClient(client);
-    else this.#hooks.registered(client);
+    if (client.closed) {
+      this.#aedes.unregisterClient(client);
+      return;
+    }
+    this.#registeredClients.add(client);
+    this.#hooks.registered(client);
+  }
+
+  #gone(client: BrokerClient): void {
+    if (this.#registeredClients.delete(client)) this.#hooks.gone(client);
   }
 }
 

@@ -79,7 +79,6 @@ export class LocalBroker {
         retained: router.retained,
         handshakes,
         maySubscribe: ({ conn }, filter) => this.#subscribes.allows(this.#of(conn).identity, filter),
-        isAdmitted: ({ conn }) => this.#of(conn).admitted,
       }),
       connectTimeoutMs: options.connectTimeout,
       drainTimeoutMs: options.drainTimeout,
@@ -108,7 +107,10 @@ export class LocalBroker {
     });
     this.#connections.add(connection);
     this.#bySocket.set(socket, connection);
-    socket.once('close', () => this.#connections.delete(connection));
+    socket.once('close', () => {
+      this.#connections.delete(connection);
+      connection.pacer.flush();
+    });
     connection.attach();
     this.#aedes.handle(socket);
   }

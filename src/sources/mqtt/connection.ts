@@ -35,8 +35,7 @@ export class Connection {
   readonly socket: Socket;
   readonly anonymous: boolean;
   readonly pacer: Pacer;
-  /** Whether the CONNECT was found good; who it was is known from then on. */
-  admitted = false;
+  /** Known once the CONNECT was found good. */
   clientId = '';
   identity: Identity = null;
   readonly #options: ConnectionOptions;

@@ -34,8 +34,6 @@ export interface PersistenceOptions {
   readonly handshakes: Handshakes;
   /** aedes hands over a whole SUBSCRIBE, what was denied of it included. */
   readonly maySubscribe: (client: ConnectedClient, filter: string) => boolean;
-  /** aedes also cleans up behind connections that were never let in. */
-  readonly isAdmitted: (client: ConnectedClient) => boolean;
 }
 
 /**
@@ -48,14 +46,12 @@ export class Persistence {
   readonly #retained: RetainedMessages;
   readonly #handshakes: Handshakes;
   readonly #maySubscribe: PersistenceOptions['maySubscribe'];
-  readonly #isAdmitted: PersistenceOptions['isAdmitted'];
 
-  constructor({ sessions, retained, handshakes, maySubscribe, isAdmitted }: PersistenceOptions) {
+  constructor({ sessions, retained, handshakes, maySubscribe }: PersistenceOptions) {
     this.#sessions = sessions;
     this.#retained = retained;
     this.#handshakes = handshakes;
     this.#maySubscribe = maySubscribe;
-    this.#isAdmitted = isAdmitted;
   }
 
   /** aedes asks that it be an async function. */
@@ -121,8 +117,9 @@ export class Persistence {
     await this.#handshakes.release(id, messageId);
   }
 
-  async cleanIncoming(client: ConnectedClient): Promise<void> {
-    if (this.#isAdmitted(client)) await this.#handshakes.releaseAll(client.id);
+  /** Also called when a connection ends that was refused; then there is no id, so that nobody else's session suffers. */
+  async cleanIncoming({ id }: { readonly id: string | null }): Promise<void> {
+    if (id !== null) await this.#handshakes.releaseAll(id);
   }
 
   async putWill(): Promise<void> {}

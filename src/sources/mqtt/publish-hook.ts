@@ -84,9 +84,7 @@ export class PublishHook {
     const repeated = handshake !== null && this.#options.handshakes.open(clientId, handshake.packetId);
     const payload = typeof packet.payload === 'string' ? Buffer.from(packet.payload) : packet.payload;
     this.#options.intake.accept({ source: 'mqtt', channel: packet.topic, payload, handshake }).then((acceptance) => {
-      if (acceptance.kind === 'duplicate' || (repeated && acceptance.kind !== 'accepted')) {
-        this.#options.router.withhold(packet);
-      }
+      if (repeated) this.#options.router.withhold(packet);
       this.#note(publisher, acceptance);
       this.#proceed(done);
     }, done);

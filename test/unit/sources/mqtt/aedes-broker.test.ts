@@ -1,0 +1,75 @@
+import type { Socket } from 'node:net';
+import { Duplex } from 'node:stream';
+import { afterEach, describe, expect, it } from 'vitest';
+import { AedesBroker, type BrokerHooks } from '../../../../src/sources/mqtt/aedes-broker.ts';
+import { Handshakes } from '../../../../src/sources/mqtt/handshakes.ts';
+import { Hub } from '../../../../src/sources/mqtt/hub.ts';
+import { Persistence } from '../../../../src/sources/mqtt/persistence.ts';
+import { RetainedMessages } from '../../../../src/sources/mqtt/retained.ts';
+import { Sessions } from '../../../../src/sources/mqtt/sessions.ts';
+import { FakeIntake } from '../../../support/fake-intake.ts';
+import { connectBytes } from '../../../support/mqtt-raw-client.ts';
+
+const running: AedesBroker[] = [];
+
+async function startBroker(changes: Partial<BrokerHooks>): Promise<AedesBroker> {
+  const nothing = (): undefined => undefined;
+  const hooks: BrokerHooks = {
+    connecting: async () => true,
+    accepted: nothing,
+    registered: nothing,
+    gone: nothing,
+    publishing: nothing,
+    will: nothing,
+    subscribing: (_client, subscription) => subscription,
+    mayDeliver: () => true,
+    route: nothing,
+    broken: nothing,
+    failed: nothing,
+    ...changes,
+  };
+  const limits = { maxSessions: 10, maxQueuedMessages: 10, maxQueuedBytes: 1_000 };
+  const events = { isConnected: () => false, onQueueFull: nothing, onEvicted: nothing };
+  const persistence = new Persistence({
+    sessions: new Sessions(limits, events),
+    retained: new RetainedMessages({ maxTopics: 10, maxBytes: 1_000 }),
+    handshakes: new Handshakes(new FakeIntake(), []),
+    maySubscribe: () => true,
+  });
+  const times = { connectTimeoutMs: 1_000, drainTimeoutMs: 1_000 };
+  const broker = new AedesBroker(hooks, { id: 'b', hub: new Hub(), persistence, ...times });
+  running.push(broker);
+  await broker.start();
+  return broker;
+}
+
+async function turns(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn += 1) await new Promise(setImmediate);
+}
+
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((broker) => broker.stop()));
+});
+
+describe('aedes', () => {
+  it.each(Array.from({ length: 12 }, (_, turn) => turn))(
+    'keeps no client whose connection broke %i turns after it was let in',
+    async (breakAfter) => {
+      const balance: string[] = [];
+      const socket = new Duplex({ read: () => undefined, write: (_chunk, _encoding, done) => done() });
+      const broker = await startBroker({
+        connecting: async () => {
+          void turns(breakAfter).then(() => socket.destroy());
+          return true;
+        },
+        registered: ({ id }) => balance.push(`+${id}`),
+        gone: ({ id }) => balance.push(`-${id}`),
+      });
+      broker.handle(socket as unknown as Socket);
+      socket.push(connectBytes({ clientId: 'c', clean: false }));
+      await turns(30);
+      expect(broker.clientOf('c')).toBeUndefined();
+      expect([[], ['+c', '-c']]).toContainEqual(balance);
+    },
+  );
+});
