@@ -58,13 +58,11 @@ type Publish = (packet: PublishPacket, client: BrokerClient | null | Callback, d
 interface Internals extends Omit<Aedes, 'publish'> {
   readonly clients: Readonly<Record<string, BrokerClient | undefined>>;
   publish: Publish;
-  unregisterClient(client: BrokerClient): void;
 }
 
 export class AedesBroker {
   readonly #aedes: Internals;
   readonly #hooks: BrokerHooks;
-  readonly #registeredClients = new WeakSet<BrokerClient>();
 
   constructor(hooks: BrokerHooks, options: BrokerOptions) {
     this.#hooks = hooks;
@@ -75,8 +73,8 @@ export class AedesBroker {
     const aedes = this.#aedes;
     const hooks = this.#hooks;
     aedes.publish = publishThrough(hooks);
-    aedes.on('client', (client) => this.#registered(client as BrokerClient));
-    aedes.on('clientDisconnect', (client) => this.#gone(client as BrokerClient));
+    aedes.on('client', (client) => hooks.registered(client as BrokerClient));
+    aedes.on('clientDisconnect', (client) => hooks.gone(client as BrokerClient));
     aedes.on('clientError', (client, error) => hooks.broken(client as BrokerClient, error));
     aedes.on('connectionError', (client, error) => hooks.broken(client as BrokerClient, error));
     aedes.on('connackSent', ({ returnCode }, client) => {
@@ -108,20 +106,6 @@ export class AedesBroker {
 
   async stop(): Promise<void> {
     await new Promise<void>((resolve) => this.#aedes.close(resolve));
-  }
-
-  /** aedes goes on with a CONNECT whose connection broke meanwhile, and would keep that client for ever. */
-  #registered(client: BrokerClient): void {
-    if (client.closed) {
-      this.#aedes.unregisterClient(client);
-      return;
-    }
-    this.#registeredClients.add(client);
-    this.#hooks.registered(client);
-  }
-
-  #gone(client: BrokerClient): void {
-    if (this.#registeredClients.delete(client)) this.#hooks.gone(client);
   }
 }
 

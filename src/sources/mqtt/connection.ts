@@ -24,8 +24,8 @@ export interface ConnectionOptions {
 /** `connect`: CONNECT is not complete · `login`: it is being judged · `open`: let in · `closing`: nothing counts any more. */
 type Phase = 'connect' | 'login' | 'open' | 'closing';
 
-/** How long a client may take to read its refusal. */
-const REFUSAL_MS = 1_000;
+/** How long a client may take to read what it was sent last. */
+const LAST_WORD_MS = 1_000;
 
 /**
  * A socket as aedes sees it. aedes pulls bytes with `read`; that is where they are looked at, held back until the
@@ -84,13 +84,14 @@ export class Connection {
   refuse(code: RefusalCode): void {
     this.#phase = 'closing';
     this.socket.end(connackPacket(code));
-    this.#destroyIn(REFUSAL_MS);
+    this.#destroySoon();
   }
 
   /** Ends in good order: what was written still arrives. */
   end(): void {
     this.#phase = 'closing';
     this.socket.end();
+    this.#destroySoon();
   }
 
   #next(): Buffer | null {
@@ -159,8 +160,8 @@ export class Connection {
     return null;
   }
 
-  #destroyIn(ms: number): void {
-    const timer = setTimeout(() => this.socket.destroy(), ms);
+  #destroySoon(): void {
+    const timer = setTimeout(() => this.socket.destroy(), LAST_WORD_MS);
     this.socket.once('close', () => clearTimeout(timer));
   }
 }

@@ -30,8 +30,12 @@ async function startBroker(changes: Partial<BrokerHooks>): Promise<AedesBroker> 
   };
   const limits = { maxSessions: 10, maxQueuedMessages: 10, maxQueuedBytes: 1_000 };
   const events = { isConnected: () => false, onQueueFull: nothing, onEvicted: nothing };
+  const sessions = new Sessions(limits, events);
+  // aedes takes its time to restore subscriptions.
+  sessions.resume('c');
+  sessions.subscribe('c', { topic: 'x', qos: 1 });
   const persistence = new Persistence({
-    sessions: new Sessions(limits, events),
+    sessions,
     retained: new RetainedMessages({ maxTopics: 10, maxBytes: 1_000 }),
     handshakes: new Handshakes(new FakeIntake(), []),
     maySubscribe: () => true,
