@@ -16,7 +16,7 @@ missing_packages() {
 
 java_17() {
   command -v java >/dev/null || return 1
-  version=$(java -version 2>&1 | sed -n '1s/.*"\([0-9]*\).*/\1/p')
+  version=$(java -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p' | head -n 1)
   [ "${version:-0}" -ge 17 ]
 }
 
