@@ -92,6 +92,8 @@ describe('bytes that are no MQTT', () => {
     ['a topic with a wildcard', publishBytes({ topic: 'devices/+/telemetry', payload: '1', qos: 1, packetId: 1 })],
     ['an empty topic', publishBytes({ topic: '', payload: '1', qos: 1, packetId: 1 })],
     ['a topic with a null character', publishBytes({ topic: 'a\0b', payload: '1', qos: 1, packetId: 1 })],
+    ['a topic that is no UTF-8', packet(0x30, Buffer.from([0, 2, 0xc3, 0x28]))],
+    ['a PUBLISH that is shorter than its topic', packet(0x30, Buffer.from([0, 9, 97]))],
     ['packet id 0', publishBytes({ topic: TOPIC, payload: '1', qos: 1, packetId: 0 })],
     ['QoS 3', publishBytes({ topic: TOPIC, payload: '1', qos: 3 as 2, packetId: 1 })],
     ['QoS 1 without room for a packet id', packet(0x32, Buffer.from([0, 1, 97]))],

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type { Identity } from './access.ts';
 import { connackPacket, inspectConnect, REFUSED, type RefusalCode } from './connect-packet.ts';
 import { type FrameFault, FrameGuard } from './frame-guard.ts';
+import { HeldBytes } from './held-bytes.ts';
 import { Pacer } from './rate-limit.ts';
 
 export type ConnectionFault =
@@ -29,7 +30,7 @@ const LAST_WORD_MS = 1_000;
 
 /**
  * A socket as aedes sees it. aedes pulls bytes with `read`; that is where they are looked at, held back until the
- * client is let in, and withheld while the client does not read what it is sent.
+ * client is let in, and withheld while the client does not read what it is sent. Only whole packets are handed over.
  */
 export class Connection {
   readonly socket: Socket;
@@ -42,8 +43,10 @@ export class Connection {
   readonly #guard: FrameGuard;
   readonly #read: (size?: number) => Buffer | null;
   #phase: Phase = 'connect';
-  /** Bytes of an unfinished CONNECT, then those behind it. */
-  #held: Buffer = Buffer.alloc(0);
+  /** The beginning of a packet that is not complete. */
+  readonly #held = new HeldBytes();
+  /** What came behind CONNECT. */
+  #behindConnect: Buffer | null = null;
   #frozenTimer: NodeJS.Timeout | undefined;
 
   constructor(options: ConnectionOptions) {
@@ -57,7 +60,7 @@ export class Connection {
 
   /** Takes the place of the socket's own `read`. */
   attach(): void {
-    this.socket.read = (size?: number) => (size === 0 ? this.#read(0) : this.#next());
+    this.socket.read = (size?: number) => (size === 0 ? this.#read(0) : this.#pull());
     this.socket.on('drain', () => this.#thaw());
     this.socket.once('close', () => clearTimeout(this.#frozenTimer));
   }
@@ -94,7 +97,7 @@ export class Connection {
     this.#destroySoon();
   }
 
-  #next(): Buffer | null {
+  #pull(): Buffer | null {
     switch (this.#phase) {
       case 'connect':
         return this.#nextConnect();
@@ -111,14 +114,14 @@ export class Connection {
   #nextConnect(): Buffer | null {
     const chunk = this.#read();
     if (chunk === null) return null;
-    const bytes = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk]);
+    const bytes = this.#held.takeWith(chunk);
     const verdict = inspectConnect(bytes, this.#options.maxConnectBytes);
     switch (verdict.kind) {
       case 'incomplete':
-        this.#held = bytes;
+        this.#held.add(bytes);
         return null;
       case 'complete':
-        this.#held = bytes.subarray(verdict.end);
+        this.#behindConnect = bytes.subarray(verdict.end);
         this.#phase = 'login';
         return bytes.subarray(0, verdict.end);
       case 'fault':
@@ -135,11 +138,23 @@ export class Connection {
       this.#freeze();
       return null;
     }
-    const chunk = this.#held.length > 0 ? this.#held : this.#read();
-    this.#held = Buffer.alloc(0);
+    const chunk = this.#fresh();
     if (chunk === null) return null;
     const fault = this.#guard.check(chunk);
-    return fault === null ? chunk : this.#fail({ kind: fault });
+    if (fault !== null) return this.#fail({ kind: fault });
+    const { completeEnd } = this.#guard;
+    const whole = completeEnd === 0 ? null : this.#held.takeWith(chunk.subarray(0, completeEnd));
+    if (completeEnd < chunk.length) this.#held.add(chunk.subarray(completeEnd));
+    return whole;
+  }
+
+  /** Always reads, else the socket would never again say that there is something. */
+  #fresh(): Buffer | null {
+    const chunk = this.#read();
+    const behind = this.#behindConnect;
+    this.#behindConnect = null;
+    if (behind === null || chunk === null) return behind ?? chunk;
+    return Buffer.concat([behind, chunk]);
   }
 
   #freeze(): void {

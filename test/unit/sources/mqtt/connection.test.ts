@@ -72,9 +72,32 @@ describe('a connection', () => {
     socket.push(PING);
     expect(read()).toBeUndefined();
     connection.serve();
-    expect(read()).toBe(PING.toString('hex'));
-    expect(read()).toBe(PING.toString('hex'));
+    expect(read()).toBe(Buffer.concat([PING, PING]).toString('hex'));
     expect(read()).toBeUndefined();
+  });
+
+  it('hands over a packet whose beginning came with CONNECT and whose end came before the client was let in', () => {
+    const { socket, connection, read } = setUp();
+    socket.push(Buffer.concat([CONNECT, PING.subarray(0, 1)]));
+    read();
+    socket.push(PING.subarray(1));
+    expect(read()).toBeUndefined();
+    connection.serve();
+    expect(read()).toBe(PING.toString('hex'));
+  });
+
+  it('hands over whole packets only', () => {
+    const { socket, read } = served();
+    const publish = packet(0x30, Buffer.alloc(40, 1));
+    const bytes = Buffer.concat([PING, publish, publish]);
+    socket.push(bytes.subarray(0, 10));
+    expect(read()).toBe(PING.toString('hex'));
+    socket.push(bytes.subarray(10, 20));
+    expect(read()).toBeUndefined();
+    socket.push(bytes.subarray(20, 60));
+    expect(read()).toBe(publish.toString('hex'));
+    socket.push(bytes.subarray(60));
+    expect(read()).toBe(publish.toString('hex'));
   });
 
   it('takes nothing from a client that does not read, and goes on when it does', () => {

@@ -30,6 +30,25 @@ describe('the frame guard', () => {
     );
   });
 
+  it('knows where the last packet ends that is complete in a chunk', () => {
+    const sizes = fc.array(fc.nat(300), { minLength: 1, maxLength: 5 });
+    fc.assert(
+      fc.property(sizes, fc.nat(), fc.nat(), (all, one, other) => {
+        const ends: number[] = [];
+        const bytes = Buffer.concat(all.map((size) => packet(0x30, Buffer.alloc(size))));
+        all.reduce((end, size) => ends[ends.push(end + packet(0x30, Buffer.alloc(size)).length) - 1] ?? 0, 0);
+        const guard = new FrameGuard(1_000);
+        const cut = one % (bytes.length + 1);
+        const stop = cut + (other % (bytes.length - cut + 1));
+        guard.check(bytes.subarray(0, cut));
+        expect(guard.completeEnd).toBe(ends.findLast((end) => end <= cut) ?? 0);
+        guard.check(bytes.subarray(cut, stop));
+        const last = ends.findLast((end) => end > cut && end <= stop);
+        expect(guard.completeEnd).toBe(last === undefined ? 0 : last - cut);
+      }),
+    );
+  });
+
   it('knows a packet that is too large by its header alone', () => {
     expect(new FrameGuard(1_000).check(Buffer.from('30ffffff7f', 'hex'))).toBe('packet_too_large');
     expect(new FrameGuard(1_000).check(Buffer.from('30ff', 'hex'))).toBeNull();
