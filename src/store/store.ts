@@ -14,6 +14,8 @@ import { State } from './state/state.ts';
 const TICK_MS = 1_000;
 const MIN_WAL_BYTES = 256 * 1024;
 const MAX_WAL_BYTES = 4 * 1024 * 1024;
+/** What is kept for people must leave a small buffer room for records. */
+const MAX_KEPT_BYTES = 16 * 1024 * 1024;
 
 /** Both files with everything that works on them; lives on the store worker. */
 export class Store {
@@ -34,8 +36,9 @@ export class Store {
     this.state = new State(join(options.dataDir, 'state.db'));
     const file = join(options.dataDir, 'log.db');
     const walBytes = Math.min(MAX_WAL_BYTES, Math.max(MIN_WAL_BYTES, options.maxBytes / 16));
+    const keptBytes = Math.min(MAX_KEPT_BYTES, options.maxBytes / 16);
     const machineId = options.machineId ?? this.state.remember('machine_id', randomMachineId());
-    this.log = new Log({ ...options, machineId, file, walBytes, clock, seqs: this.state });
+    this.log = new Log({ ...options, machineId, file, walBytes, keptBytes, clock, seqs: this.state });
     this.#reader = new SqliteLogReader(file);
     this.#limits = new Limits(this.log, { ...options, walBytes });
     this.commits = new GroupCommit(this.log, this.#limits, {

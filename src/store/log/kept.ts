@@ -6,7 +6,6 @@ import type { Stream } from '../../core/stream.ts';
 
 /** What each of the two tables may hold; the oldest make room. */
 const MAX_ROWS = 10_000;
-const MAX_BYTES = 16 * 1024 * 1024;
 /** Of a refused message so many bytes are kept: enough to see what is wrong with it. */
 const MAX_PAYLOAD_BYTES = 4_096;
 const MAX_DETAIL_CHARACTERS = 500;
@@ -18,9 +17,10 @@ export class Kept {
   readonly #insertReject: Database.Statement;
   readonly #insertRefused: Database.Statement;
 
-  constructor(db: Database.Database) {
-    this.#rejects = new BoundedTable(db, { table: 'rejects', blob: 'body' });
-    this.#refused = new BoundedTable(db, { table: 'refused', blob: 'payload' });
+  /** `maxBytes`: of each of the two tables. */
+  constructor(db: Database.Database, maxBytes: number) {
+    this.#rejects = new BoundedTable(db, { table: 'rejects', blob: 'body', maxBytes });
+    this.#refused = new BoundedTable(db, { table: 'refused', blob: 'payload', maxBytes });
     this.#insertReject = db.prepare(
       'INSERT INTO rejects (uplink, stream, seq, at, reason, detail, body) VALUES (?, ?, ?, ?, ?, ?, ?)',
     );
@@ -41,6 +41,12 @@ export class Kept {
     this.#insertRefused.run(message.source, message.receivedAt, message.reason, message.channel, payload);
   }
 
+  /** Takes away what is too much, as after the limit was lowered. */
+  trim(): void {
+    this.#rejects.trim();
+    this.#refused.trim();
+  }
+
   reload(): void {
     this.#rejects.reload();
     this.#refused.reload();
@@ -54,10 +60,12 @@ export class Kept {
 class BoundedTable {
   readonly #measure: Database.Statement<[], { rows: number; bytes: number }>;
   readonly #removeOldest: Database.Statement<[], number>;
+  readonly #maxBytes: number;
   rows = 0;
   #bytes = 0;
 
-  constructor(db: Database.Database, { table, blob }: { table: string; blob: string }) {
+  constructor(db: Database.Database, { table, blob, maxBytes }: { table: string; blob: string; maxBytes: number }) {
+    this.#maxBytes = maxBytes;
     this.#measure = db.prepare(`SELECT count(*) AS rows, coalesce(sum(length(${blob})), 0) AS bytes FROM ${table}`);
     this.#removeOldest = db
       .prepare<[], number>(`DELETE FROM ${table} WHERE id = (SELECT min(id) FROM ${table}) RETURNING length(${blob})`)
@@ -75,7 +83,11 @@ class BoundedTable {
   makeRoomFor(bytes: number): void {
     this.rows += 1;
     this.#bytes += bytes;
-    while (this.rows > MAX_ROWS || (this.#bytes > MAX_BYTES && this.rows > 1)) {
+    this.trim();
+  }
+
+  trim(): void {
+    while (this.rows > MAX_ROWS || (this.#bytes > this.#maxBytes && this.rows > 1)) {
       this.#bytes -= this.#removeOldest.get() ?? 0;
       this.rows -= 1;
     }

@@ -17,6 +17,8 @@ export interface LogOptions {
   readonly file: string;
   readonly durability: Durability;
   readonly walBytes: number;
+  /** What rejects may take, and refused messages as much again. */
+  readonly keptBytes: number;
   readonly seqs: SeqReservation;
   readonly clock: ReclaimClock;
   /** Names the machine; a log that wakes up on another one (a cloned card) gets a new epoch. */
@@ -47,7 +49,8 @@ export class Log {
     this.records = new Records(this.#db, options.seqs);
     this.lanes = new Lanes(this.#db, this.records);
     this.reclaim = new Reclaim({ records: this.records, lanes: this.lanes, epoch: this.epoch, clock: options.clock });
-    this.#kept = new Kept(this.#db);
+    this.#kept = new Kept(this.#db, options.keptBytes);
+    this.transaction(() => this.#kept.trim());
     this.#openHandshake = this.#db.prepare('INSERT OR IGNORE INTO handshakes VALUES (?, ?)');
   }
 

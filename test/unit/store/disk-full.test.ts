@@ -33,7 +33,14 @@ describe('a full disk', () => {
     directory = storeDirectory();
     const { dataDir } = directory;
     const seqs = { reservedSeq: () => 0, reserveSeq: (needed: number) => needed + 1_000 };
-    const options = { durability: 'full', walBytes: WAL_BYTES, machineId: 'm', clock: CLOCK, seqs } as const;
+    const options = {
+      durability: 'full',
+      walBytes: WAL_BYTES,
+      keptBytes: WAL_BYTES,
+      machineId: 'm',
+      clock: CLOCK,
+      seqs,
+    } as const;
     log = new Log({ ...options, file: join(dataDir, 'log.db') });
     const bounds = { maxBytes: 2 ** 30, maxAgeMs: 1e9, keepFreeBytes: 0, whenFull: 'drop_oldest' } as const;
     limits = new FaultyLimits(log, { ...bounds, dataDir, walBytes: WAL_BYTES });
