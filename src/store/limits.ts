@@ -96,14 +96,20 @@ export class Limits {
   #enforceFreeDisk(): boolean {
     const free = this.freeBytes();
     if (free >= this.#options.keepFreeBytes) return false;
-    const freed = this.#log.usedBytes() > MIN_USED_BYTES && this.#free('disk_reserve');
-    if (freed) {
-      this.#log.giveBack(GIVE_BACK_STEP_BYTES);
-      this.#log.checkpoint('TRUNCATE');
-    } else if (this.#log.freePageBytes() === 0) {
-      this.#full = `the disk has ${free} bytes free, ${this.#options.keepFreeBytes} are to be kept free`;
-    }
-    return freed;
+    // What holds nothing goes first; records only for what is still missing then.
+    if (this.#giveBackSome()) return true;
+    if (this.#log.usedBytes() > MIN_USED_BYTES && this.#free('disk_reserve')) return true;
+    this.#full = `the disk has ${free} bytes free, ${this.#options.keepFreeBytes} are to be kept free`;
+    return false;
+  }
+
+  /** Free pages, to the file system. False when there are none. */
+  #giveBackSome(): boolean {
+    const spare = this.#log.freePageBytes();
+    if (spare === 0) return false;
+    this.#log.giveBack(GIVE_BACK_STEP_BYTES);
+    this.#log.checkpoint('TRUNCATE');
+    return this.#log.freePageBytes() < spare;
   }
 
   #enforceAge(now: number): boolean {
@@ -133,11 +139,8 @@ export class Limits {
 
   /** Free pages are used again by new records; what is far more than they need goes back to the file system. */
   #giveBack(): boolean {
-    const spare = this.#log.freePageBytes();
-    const scarce = this.freeBytes() < this.#options.keepFreeBytes;
-    if (spare === 0 || (!scarce && spare < this.#options.maxBytes / 8)) return false;
+    if (this.#log.freePageBytes() < this.#options.maxBytes / 8) return false;
     this.#log.giveBack(GIVE_BACK_STEP_BYTES);
-    if (scarce) this.#log.checkpoint('TRUNCATE');
     return true;
   }
 }
