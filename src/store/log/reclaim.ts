@@ -54,14 +54,20 @@ export class Reclaim {
     return 0;
   }
 
-  /** Drops a chunk of the oldest pending records; returns how many records went. Never touches a batch in flight. */
+  /**
+   * Drops a chunk of the oldest pending records; returns how many records went. Never touches a batch in flight: a
+   * backlog behind one is waited for, because what comes after it in STREAMS is more precious.
+   */
   dropPending(reason: GapReason, limit: ReadLimit, olderThan = Number.POSITIVE_INFINITY): number {
     for (const stream of STREAMS) {
       const inFlight = this.#lanes.ofStream(stream).filter(({ claimedUpTo, cursor }) => claimedUpTo > cursor);
       const free = Math.min(...inFlight.map(({ cursor }) => cursor));
       const chunk = this.#chunk(stream, { upTo: free, olderThan, limit });
       const last = chunk.at(-1);
-      if (last === undefined) continue;
+      if (last === undefined) {
+        if (olderThan === Number.POSITIVE_INFINITY && this.#isBacklogBehind(stream, inFlight)) return 0;
+        continue;
+      }
       const removed = this.#records.removeUpTo(stream, last.seq);
       // Behind the removal: a gap that is reported now must not fall under it, even when `gaps` itself is short.
       for (const lane of this.#lanes.ofStream(stream)) {
@@ -70,6 +76,11 @@ export class Reclaim {
       return removed;
     }
     return 0;
+  }
+
+  #isBacklogBehind(stream: Stream, inFlight: readonly Lane[]): boolean {
+    const { lastSeq } = this.#records.count(stream);
+    return inFlight.length > 0 && inFlight.every(({ claimedUpTo }) => claimedUpTo < lastSeq);
   }
 
   #chunk(stream: Stream, what: { upTo: Seq; olderThan: number; limit: ReadLimit }): StoredBody[] {

@@ -115,6 +115,22 @@ describe('limits', () => {
     expect(await laneStats()).toMatchObject({ deliveredCount: 10, acceptedCount: 21_000 });
   });
 
+  it('spare the more precious streams while the oldest of a backlog is in flight', async () => {
+    await open({});
+    const from = await store.lanes.open(LANE, 'oldest');
+    await store.lanes.open({ uplink: 'plant', stream: 'events' }, 'oldest');
+    await store.client.append(entryOf(newRecord({ stream: 'events', value: VALUE })));
+    await fill(1_000);
+    const { upTo } = store.reader.read('telemetry', from, { maxRecords: 10, maxBytes: MIB });
+    await store.lanes.claim(LANE, upTo);
+    const filling = fill(20_000);
+    await until(async () => (await store.client.stats()).full !== null);
+    const { lanes } = await store.client.stats();
+    expect(lanes.find(({ stream }) => stream === 'events')).toMatchObject({ droppedCount: 0, pendingCount: 1 });
+    await store.lanes.release(LANE);
+    await filling;
+  });
+
   it('with `block` let nothing in and drop nothing until there is space again', async () => {
     await open({ whenFull: 'block' });
     await store.lanes.open(LANE, 'oldest');
@@ -142,6 +158,15 @@ describe('limits', () => {
     await until(async () => (await store.client.stats()).full !== null);
     expect(statSync(join(directory.dataDir, 'log.db')).size).toBeLessThan(2 * MIB);
     expect((await laneStats()).droppedByReason['disk_reserve']).toBeGreaterThan(0);
+  });
+
+  it('leave room for records beside what is kept for people', async () => {
+    await open({ maxBytes: 2 * MIB, whenFull: 'block' });
+    const payload = Buffer.alloc(4_096, 'x');
+    const message = { source: 'mqtt', reason: 'invalid_json', channel: 'x', receivedAt: 0, payload } as const;
+    for (let count = 0; count < 4_000; count++) void store.client.append({ kind: 'refused', message });
+    await fill(100);
+    expect((await store.client.stats()).full).toBeNull();
   });
 
   it('take records that are too old, but not those whose time was never synchronised', async () => {
