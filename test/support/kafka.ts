@@ -141,8 +141,8 @@ export class Kafka {
     const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));
     const description: ITopicConfig = { topic, numPartitions: partitions, replicationFactor: 1, configEntries };
     await this.admin(async (admin) => {
-      await admin.createTopics({ topics: [description], waitForLeaders: true });
-      // Leaders are named before they lead.
+      await admin.createTopics({ topics: [description], waitForLeaders: false });
+      // A new topic is known late, and its leaders are named before they lead.
       await waitFor(() => admin.fetchTopicOffsets(topic), {
         what: `a leader of ${topic}`,
         timeoutMs: START_TIMEOUT_MS,

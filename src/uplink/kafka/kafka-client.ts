@@ -124,7 +124,8 @@ export class KafkaClient {
 
 async function createTopics(admin: Admin, topics: readonly string[], how: NewTopicOptions): Promise<void> {
   await admin.createTopics({
-    waitForLeaders: true,
+    // kafkajs fails when the brokers have not told each other yet.
+    waitForLeaders: false,
     topics: topics.map((topic) => ({
       topic,
       numPartitions: how.partitions,
@@ -134,8 +135,8 @@ async function createTopics(admin: Admin, topics: readonly string[], how: NewTop
 }
 
 /**
- * Leaders are named before they lead. A batch that one of them refuses is sent again to all, so it pays to wait until
- * each answers.
+ * A new topic is known late, and its leaders are named before they lead. A batch that one of them refuses is sent again
+ * to all, so it pays to wait until each answers.
  */
 async function untilLed(admin: Admin, topic: string, { deadlineMs, signal }: Bounds): Promise<void> {
   const until = performance.now() + deadlineMs;
