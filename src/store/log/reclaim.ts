@@ -156,7 +156,7 @@ export class Reclaim {
  */
 function isOlder({ seq, body }: StoredBody, than: number): boolean {
   if (than === Number.POSITIVE_INFINITY) return true;
-  return (isTimeTrusted(body) && receivedAtOf(body) < than) || !isIntact(body, seq);
+  return !isIntact(body, seq) || (isTimeTrusted(body) && receivedAtOf(body) < than);
 }
 
 /** One loss per device, or one for all when there are too many devices. */

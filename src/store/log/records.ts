@@ -2,8 +2,11 @@ import type { Buffer } from 'node:buffer';
 import type Database from 'better-sqlite3';
 import type { ReadLimit } from '../../core/ports.ts';
 import type { Seq } from '../../core/record.ts';
-import { receivedAtOf, sealRecord } from '../../core/record-codec.ts';
+import { isIntact, receivedAtOf, sealRecord } from '../../core/record-codec.ts';
 import { STREAMS, type Stream } from '../../core/stream.ts';
+
+/** An age is not worth reading more of a damaged log. */
+const MAX_DAMAGED_LOOKED_AT = 100;
 
 export interface StoredBody {
   readonly seq: Seq;
@@ -111,10 +114,15 @@ export class Records {
     return found;
   }
 
+  /** Of the oldest record that is not damaged; null when there is none among the first. */
   oldestReceivedAt(stream: Stream, after: Seq): number | null {
-    const range = { after, upTo: Number.MAX_SAFE_INTEGER };
-    const [row] = this.oldest(stream, range, { maxRecords: 1, maxBytes: 1 });
-    return row === undefined ? null : receivedAtOf(row.body);
+    let looked = 0;
+    for (const [seq, body] of this.#tables[stream].oldest.iterate(after, Number.MAX_SAFE_INTEGER)) {
+      if (isIntact(body, seq)) return receivedAtOf(body);
+      looked += 1;
+      if (looked === MAX_DAMAGED_LOOKED_AT) break;
+    }
+    return null;
   }
 
   body(stream: Stream, seq: Seq): Buffer | undefined {

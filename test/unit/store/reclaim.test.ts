@@ -75,6 +75,24 @@ describe('what a limit takes', () => {
     for (const gap of gaps()) expect([Date.parse(gap.first_time), Date.parse(gap.last_time)]).not.toContain(Number.NaN);
   });
 
+  it('may be cut short, and stops neither the counts nor what a limit takes', async () => {
+    await dropping.store.lanes.open(LANE, 'oldest');
+    const seqs = await dropping.append([newRecord(), newRecord(), newRecord()]);
+    const db = new Database(dropping.store.opened.logFile);
+    db.prepare("UPDATE telemetry SET body = x'' WHERE seq = ?").run(seqs[0] ?? 0);
+    db.close();
+    expect(await lane()).toMatchObject({ pendingCount: 3, oldestPendingAt: expect.any(Number) });
+    await dropping.drop(seqs[2] ?? 0);
+    expect(await lane()).toMatchObject({ droppedCount: 3, pendingCount: 0 });
+  });
+
+  it('is not asked how old it is when it is damaged', async () => {
+    await dropping.store.lanes.open(LANE, 'oldest');
+    const [first = 0] = await dropping.append([newRecord({ receivedAt: 5_000_000 }), newRecord({ receivedAt: 0 })]);
+    damage(first, 6, Buffer.alloc(8, 0x7f));
+    expect(await lane()).toMatchObject({ pendingCount: 2, oldestPendingAt: 5_000_001 });
+  });
+
   it('is found under seqs beyond 32 bits, like everything else', async () => {
     await dropping.store.close();
     const state = new Database(join(directory.dataDir, 'state.db'));
