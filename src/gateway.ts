@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from './config/config.ts';
 import type { SluiceError } from './core/errors.ts';
 import type { LogStats } from './core/ports.ts';
@@ -25,6 +26,8 @@ import type { StoreClient } from './store/store-client.ts';
 const STOP_ORDER = ['mqtt', 'ingest', 'uplinks', 'api', 'stats', 'devices', 'store'] as const;
 /** Of the ten seconds in which a stop must be done, what the forwarders may use. */
 const UPLINK_STOP_MS = 6_000;
+/** A full store settles nothing; the sources have waited for it already. */
+const INGEST_STOP_MS = 500;
 
 type PartName = (typeof STOP_ORDER)[number];
 
@@ -133,7 +136,9 @@ export class Gateway {
       onAccepted: (observations) => devices.recordsAccepted(observations),
       onRefused: (message, reason) => refused.add(message, reason),
     });
-    this.#running.set('ingest', () => ingest.settled());
+    this.#running.set('ingest', () =>
+      Promise.race([ingest.settled(), delay(INGEST_STOP_MS, undefined, { ref: false })]),
+    );
     return { devices, refused, ingest, stats: new StatsPoll(() => client.stats(), logger) };
   }
 
