@@ -1,6 +1,7 @@
 import type { BrokerClient, ConnectPacket } from './aedes-broker.ts';
+import { REFUSED } from './connect-packet.ts';
 import type { Connection } from './connection.ts';
-import type { Login } from './login.ts';
+import type { Login, Refusal } from './login.ts';
 import type { Problems } from './problems.ts';
 import { Turns } from './turns.ts';
 
@@ -9,7 +10,16 @@ export interface AdmissionOptions {
   readonly problems: Problems;
   /** The client that has this client id now. */
   readonly clientOf: (clientId: string) => BrokerClient | undefined;
+  /** Whether too much waits for the store already. */
+  readonly isOverloaded: () => boolean;
 }
+
+const OVERLOADED: Refusal = {
+  kind: 'refused',
+  code: REFUSED.unavailable,
+  reason: 'nothing can be stored, and too much waits for it already',
+  hint: 'make room on the disk or in the buffer; clients are let in again by themselves',
+};
 
 /**
  * Lets clients in, one at a time per client id. A client that is replaced is gone completely before the new one is
@@ -28,7 +38,8 @@ export class Admission {
 
   /** Resolves with whether aedes may go on with the CONNECT; if not, the client has its answer. */
   async admit(client: BrokerClient, connection: Connection, packet: ConnectPacket): Promise<boolean> {
-    const verdict = await this.#options.login.judge(packet, connection.anonymous);
+    const { login, isOverloaded } = this.#options;
+    const verdict = isOverloaded() ? OVERLOADED : await login.judge(packet, connection.anonymous);
     if (verdict.kind === 'admitted') {
       connection.clientId = verdict.clientId;
       connection.identity = verdict.identity;

@@ -70,7 +70,12 @@ export class LocalBroker {
     this.#tracker = tracker;
     this.publishes = new PublishHook({ intake, router, handshakes, tracker, denials, problems, maxTopicLevels });
     this.#subscribes = new SubscribeHook(denials, maxTopicLevels);
-    this.#admission = new Admission({ login: new Login(access, options.connectTimeout), problems, clientOf });
+    this.#admission = new Admission({
+      login: new Login(access, options.connectTimeout),
+      problems,
+      clientOf,
+      isOverloaded: () => this.publishes.isOverloaded,
+    });
     this.#aedes = new AedesBroker(this.#hooks(), {
       id: BROKER_ID,
       hub: router.hub,

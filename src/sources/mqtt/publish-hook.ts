@@ -28,6 +28,11 @@ export interface PublishHookOptions {
   readonly problems: Problems;
 }
 
+/** What may wait for the store before nobody more is let in; a store that works has far less before it. */
+const MAX_WAITING_BYTES = 32 * 1024 * 1024;
+/** Of a message beside its payload, about. */
+const MESSAGE_BYTES = 512;
+
 /**
  * Where the acknowledgement waits: aedes writes PUBACK or PUBREC when the callback is called, so it is called only
  * after the message is stored. An error closes the connection without an acknowledgement.
@@ -35,11 +40,20 @@ export interface PublishHookOptions {
 export class PublishHook {
   readonly #options: PublishHookOptions;
   #stopped = false;
+  #waitingBytes = 0;
   deniedCount = 0;
   localCount = 0;
 
   constructor(options: PublishHookOptions) {
     this.#options = options;
+  }
+
+  /**
+   * True when nothing can be stored for so long that much waits. Each connection is held up after a little; but a
+   * client that gives up, connects again and sends all again adds to what waits, for as long as the store is full.
+   */
+  get isOverloaded(): boolean {
+    return this.#waitingBytes > MAX_WAITING_BYTES;
   }
 
   /** From now on nothing is taken and nothing acknowledged. */
@@ -83,11 +97,20 @@ export class PublishHook {
     const handshake = packetId === undefined ? null : { clientId, packetId };
     const repeated = handshake !== null && this.#options.handshakes.open(clientId, handshake.packetId);
     const payload = typeof packet.payload === 'string' ? Buffer.from(packet.payload) : packet.payload;
-    this.#options.intake.accept({ source: 'mqtt', channel: packet.topic, payload, handshake }).then((acceptance) => {
-      if (repeated) this.#options.router.withhold(packet);
-      this.#note(publisher, acceptance);
-      this.#proceed(done);
-    }, done);
+    const bytes = payload.length + MESSAGE_BYTES;
+    this.#waitingBytes += bytes;
+    this.#options.intake.accept({ source: 'mqtt', channel: packet.topic, payload, handshake }).then(
+      (acceptance) => {
+        this.#waitingBytes -= bytes;
+        if (repeated) this.#options.router.withhold(packet);
+        this.#note(publisher, acceptance);
+        this.#proceed(done);
+      },
+      (error: Error) => {
+        this.#waitingBytes -= bytes;
+        done(error);
+      },
+    );
   }
 
   #note(publisher: Publisher, acceptance: Acceptance): void {

@@ -25,6 +25,7 @@ function setUp() {
     login: new Login(new FakeAccess(), 1_000),
     problems: new Problems(new MemoryLogger()),
     clientOf: (clientId) => clients.get(clientId) as BrokerClient | undefined,
+    isOverloaded: () => false,
   });
   const settled: string[] = [];
   const admit = async (name: string, client: FakeClient) => {
