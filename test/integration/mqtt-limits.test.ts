@@ -276,8 +276,10 @@ describe('topics with too many levels', () => {
     await client.next('puback');
     expect(harness.intake.payloads()).toEqual(['1']);
     expect(harness.source.deniedCount()).toBe(1);
-    expect(await client.subscribe(['a/b/c/d', 0], ['a/b/c/d/e', 0], ['a/+b', 0])).toEqual([0, 0x80, 0x80]);
-    expect(warnings(harness)).toEqual(['too_many_levels', 'too_many_levels', 'invalid_filter']);
+    const filters = ['a/b/c/d', 'a/b/c/d/e', 'a/+b', 'x'.repeat(1_024), 'x'.repeat(1_025)];
+    const codes = await client.subscribe(...filters.map((filter) => [filter, 0] as const));
+    expect(codes).toEqual([0, 0x80, 0x80, 0, 0x80]);
+    expect(warnings(harness)).toEqual(['too_many_levels', 'too_many_levels', 'invalid_filter', 'too_long']);
   });
 
   it('end the connection when they are absurd', async () => {
@@ -286,6 +288,22 @@ describe('topics with too many levels', () => {
     client.send(publishBytes({ topic: '/'.repeat(5_000), payload: '1', qos: 1, packetId: 1 }));
     await client.gone();
     await expectAlive(harness);
+  });
+});
+
+describe('a client with very many subscriptions', () => {
+  it.each([true, false])('keeps a bounded number of them (clean session: %s)', async (clean) => {
+    const { port } = await startMqtt();
+    const options = { clientId: 'c', clean };
+    const client = await RawClient.connected(port, options);
+    const filters = Array.from({ length: 20_000 }, (_, n) => [`t/${n}`, 1] as const);
+    const codes = await client.subscribe(...filters);
+    expect(codes.filter((code) => code === 1).length).toBe(1_000);
+    expect(codes.filter((code) => code === 0x80).length).toBe(19_000);
+    client.break();
+    const again = await RawClient.connected(port, options);
+    expect(again.sessionPresent).toBe(!clean);
+    expect((await again.subscribe(['one/more', 1]))[0]).toBe(clean ? 1 : 0x80);
   });
 });
 

@@ -39,6 +39,7 @@ export interface BrokerHooks {
   publishing(client: BrokerClient, packet: PublishPacket, done: Callback): void;
   will(client: BrokerClient, packet: PublishPacket, done: Callback): void;
   subscribing(client: BrokerClient, subscription: Subscription): Subscription | null;
+  unsubscribed(client: BrokerClient, filters: readonly string[]): void;
   mayDeliver(client: BrokerClient): boolean;
   /** `client` is null for aedes' own messages. */
   route(packet: PublishPacket, client: BrokerClient | null): void;
@@ -77,6 +78,7 @@ export class AedesBroker {
     aedes.publish = publishThrough(hooks);
     aedes.on('client', (client) => hooks.registered(client as BrokerClient));
     aedes.on('clientDisconnect', (client) => hooks.gone(client as BrokerClient));
+    aedes.on('unsubscribe', (filters, client) => hooks.unsubscribed(client as BrokerClient, filters));
     aedes.on('clientError', (client, error) => hooks.broken(client as BrokerClient, error));
     aedes.on('connectionError', (client, error) => hooks.broken(client as BrokerClient, error));
     aedes.on('connackSent', ({ returnCode }, client) => {

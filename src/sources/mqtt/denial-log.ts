@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import { printable } from '../../core/printable.ts';
 import type { Logger } from '../../platform/logger.ts';
 import type { Identity } from './access.ts';
@@ -7,11 +8,12 @@ export interface Denied {
   readonly clientId: string;
   readonly identity: Identity;
   readonly topic: string;
-  readonly reason: 'not_allowed' | 'too_many_levels' | 'too_many_subscriptions' | 'invalid_filter';
+  readonly reason: 'not_allowed' | 'too_many_levels' | 'too_long' | 'too_many_subscriptions' | 'invalid_filter';
 }
 
 const MAX_CLIENTS = 1_000;
 const MAX_TOPICS_PER_CLIENT = 16;
+const MAX_TOPIC_LENGTH = 200;
 
 /** One line per client and topic, however often it tries; a client that tries many topics is cut short. */
 export class DenialLog {
@@ -24,7 +26,8 @@ export class DenialLog {
 
   denied({ action, clientId, identity, topic, reason }: Denied): void {
     const told = this.#topicsOf(clientId);
-    const key = `${action} ${topic}`;
+    // A copy: what is cut from a string keeps the whole of it.
+    const key = Buffer.from(`${action} ${topic.slice(0, MAX_TOPIC_LENGTH)}`).toString();
     if (told.size > MAX_TOPICS_PER_CLIENT || told.has(key)) return;
     told.add(key);
     const fields = { clientId: printable(clientId), device: identity };
@@ -32,7 +35,7 @@ export class DenialLog {
       this.#logger.warn(fields, 'MQTT client is denied many topics: no more of them are logged');
       return;
     }
-    this.#logger.warn({ ...fields, topic: printable(topic, 200), reason }, `MQTT ${action} denied`);
+    this.#logger.warn({ ...fields, topic: printable(topic, MAX_TOPIC_LENGTH), reason }, `MQTT ${action} denied`);
   }
 
   #topicsOf(clientId: string): Set<string> {

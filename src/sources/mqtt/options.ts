@@ -30,6 +30,7 @@ export const LIMITS = {
   /** [MQTT 3.1, 3.1 Client Identifier] */
   clientIdLengthMqtt31: 23,
   subscriptionsPerClient: 1_000,
+  filterLength: 1_024,
   /** QoS 2 messages of one client that wait for PUBREL. */
   openHandshakesPerClient: 10_000,
   devicesPerConnection: 1_000,

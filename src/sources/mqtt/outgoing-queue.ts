@@ -1,4 +1,4 @@
-import type { LocalPacket } from './packet.ts';
+import { keptBytes, type LocalPacket } from './packet.ts';
 
 /** What aedes writes to a session and waits for: a message, or the PUBREL that took its place. */
 export interface Outgoing {
@@ -24,7 +24,7 @@ export class OutgoingQueue {
 
   add(packet: LocalPacket): void {
     this.#entries.set(packet.brokerCounter, { cmd: 'publish', packet, messageId: undefined });
-    this.#bytes += packet.payload.length;
+    this.#bytes += keptBytes(packet);
   }
 
   /** The message leaves under this packet id. */
@@ -50,7 +50,7 @@ export class OutgoingQueue {
     if (place === undefined || entry === undefined) return undefined;
     this.#entries.delete(place);
     if (entry.messageId !== undefined) this.#sent.delete(entry.messageId);
-    this.#bytes -= entry.packet.payload.length;
+    this.#bytes -= keptBytes(entry.packet);
     return entry;
   }
 

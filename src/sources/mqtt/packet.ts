@@ -22,6 +22,11 @@ export interface LocalPacket {
   readonly clientId: string | null;
 }
 
+/** What a kept packet counts against a limit in bytes. */
+export function keptBytes({ topic, payload }: LocalPacket): number {
+  return topic.length + payload.length;
+}
+
 /** A packet that may be kept: its payload no longer holds on to the chunk of the socket it was cut from. */
 export function detached(packet: LocalPacket): LocalPacket {
   return { ...packet, payload: Buffer.from(packet.payload) };

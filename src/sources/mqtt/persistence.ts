@@ -32,8 +32,8 @@ export interface PersistenceOptions {
   readonly sessions: Sessions;
   readonly retained: RetainedMessages;
   readonly handshakes: Handshakes;
-  /** aedes hands over a whole SUBSCRIBE, what was denied of it included. */
-  readonly maySubscribe: (client: ConnectedClient, filter: string) => boolean;
+  /** The subscriptions that were granted to a client since this was asked last. */
+  readonly takeGranted: (client: ConnectedClient) => readonly StoredSubscription[];
 }
 
 /**
@@ -45,13 +45,13 @@ export class Persistence {
   readonly #sessions: Sessions;
   readonly #retained: RetainedMessages;
   readonly #handshakes: Handshakes;
-  readonly #maySubscribe: PersistenceOptions['maySubscribe'];
+  readonly #takeGranted: PersistenceOptions['takeGranted'];
 
-  constructor({ sessions, retained, handshakes, maySubscribe }: PersistenceOptions) {
+  constructor({ sessions, retained, handshakes, takeGranted }: PersistenceOptions) {
     this.#sessions = sessions;
     this.#retained = retained;
     this.#handshakes = handshakes;
-    this.#maySubscribe = maySubscribe;
+    this.#takeGranted = takeGranted;
   }
 
   /** aedes asks that it be an async function. */
@@ -70,10 +70,9 @@ export class Persistence {
     return known ? [{ ...MARK }, ...this.#sessions.subscriptions(id)] : [];
   }
 
-  async addSubscriptions(client: ConnectedClient, subscriptions: readonly StoredSubscription[]): Promise<void> {
-    for (const subscription of subscriptions) {
-      if (this.#maySubscribe(client, subscription.topic)) this.#sessions.subscribe(client.id, subscription);
-    }
+  /** aedes calls this for each subscription of a SUBSCRIBE, and hands over all of them, those that were denied included. */
+  async addSubscriptions(client: ConnectedClient): Promise<void> {
+    for (const subscription of this.#takeGranted(client)) this.#sessions.subscribe(client.id, subscription);
   }
 
   async removeSubscriptions({ id }: SessionClient, filters: readonly string[]): Promise<void> {

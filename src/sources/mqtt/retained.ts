@@ -1,4 +1,4 @@
-import { detached, type LocalPacket } from './packet.ts';
+import { detached, keptBytes, type LocalPacket } from './packet.ts';
 import { matchesFilter } from './topics.ts';
 
 export interface RetainedLimits {
@@ -21,29 +21,38 @@ export class RetainedMessages {
     const known = this.#packets.get(packet.topic);
     if (known !== undefined) {
       this.#packets.delete(packet.topic);
-      this.#bytes -= known.payload.length;
+      this.#bytes -= keptBytes(known);
     }
     if (packet.payload.length === 0) return true;
     if (!this.#hasRoom(packet)) return false;
     this.#packets.set(packet.topic, detached(packet));
-    this.#bytes += packet.payload.length;
+    this.#bytes += keptBytes(packet);
     return true;
   }
 
   /** For the broker's own topics always: they are as many as there are devices. */
-  #hasRoom({ clientId, payload }: LocalPacket): boolean {
+  #hasRoom(packet: LocalPacket): boolean {
     const { maxTopics, maxBytes } = this.#limits;
-    return clientId === null || (this.#packets.size < maxTopics && this.#bytes + payload.length <= maxBytes);
+    const { size } = this.#packets;
+    return packet.clientId === null || (size < maxTopics && this.#bytes + keptBytes(packet) <= maxBytes);
   }
 
   *matching(filters: readonly string[]): Generator<LocalPacket> {
     for (const filter of filters) {
-      if (!/[+#]/.test(filter)) {
+      const wildcardAt = filter.search(/[+#]/);
+      if (wildcardAt === -1) {
         const packet = this.#packets.get(filter);
         if (packet !== undefined) yield packet;
-        continue;
+      } else {
+        // Without the separator in front of the wildcard: `a/#` matches `a` too.
+        yield* this.#search(filter, filter.slice(0, Math.max(0, wildcardAt - 1)));
       }
-      for (const packet of this.#packets.values()) if (matchesFilter(filter, packet.topic)) yield packet;
+    }
+  }
+
+  *#search(filter: string, prefix: string): Generator<LocalPacket> {
+    for (const packet of this.#packets.values()) {
+      if (packet.topic.startsWith(prefix) && matchesFilter(filter, packet.topic)) yield packet;
     }
   }
 }

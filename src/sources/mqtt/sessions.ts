@@ -1,6 +1,6 @@
 import { FilterTree } from './filter-tree.ts';
 import { OutgoingQueue } from './outgoing-queue.ts';
-import { detached, type LocalPacket, lowerQos, type Qos } from './packet.ts';
+import { detached, keptBytes, type LocalPacket, lowerQos, type Qos } from './packet.ts';
 
 export interface SessionLimits {
   readonly maxSessions: number;
@@ -98,18 +98,18 @@ export class Sessions {
     if (subscribers.length === 0) return;
     const kept = detached({ ...packet, retain: false });
     for (const [session, qos] of highestQos(subscribers)) {
-      if (!this.#hasRoom(session, kept.payload.length)) {
+      if (!this.#hasRoom(session, keptBytes(kept))) {
         this.#events.onQueueFull(session.clientId);
         continue;
       }
       session.queue.add({ ...kept, qos: lowerQos(qos, kept.qos) });
-      this.#queuedBytes += kept.payload.length;
+      this.#queuedBytes += keptBytes(kept);
     }
   }
 
   dequeue(clientId: string, which: { messageId?: number; brokerCounter?: number }): LocalPacket | undefined {
     const entry = this.#sessions.get(clientId)?.queue.remove(which);
-    this.#queuedBytes -= entry?.packet.payload.length ?? 0;
+    if (entry !== undefined) this.#queuedBytes -= keptBytes(entry.packet);
     return entry?.packet;
   }
 

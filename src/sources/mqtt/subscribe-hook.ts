@@ -3,42 +3,74 @@ import { type Identity, maySubscribe } from './access.ts';
 import type { DenialLog, Denied } from './denial-log.ts';
 import { LIMITS } from './options.ts';
 import { isSessionMark } from './persistence.ts';
+import type { StoredSubscription } from './sessions.ts';
 import { isValidFilter, levelCount } from './topics.ts';
 
-/** Who subscribes. */
+/** Who subscribes; one per connection. */
 export interface Subscriber {
   readonly clientId: string;
   readonly identity: Identity;
+}
+
+interface Granted {
+  readonly filters: Set<string>;
+  /** What the session does not know yet. */
+  fresh: StoredSubscription[];
 }
 
 /** Judges subscriptions: what is denied is answered with 0x80 [MQTT-3.9.3-1]. */
 export class SubscribeHook {
   readonly #denials: DenialLog;
   readonly #maxTopicLevels: number;
+  readonly #granted = new WeakMap<Subscriber, Granted>();
 
   constructor(denials: DenialLog, maxTopicLevels: number) {
     this.#denials = denials;
     this.#maxTopicLevels = maxTopicLevels;
   }
 
-  /** The subscription, or null when it is denied. `subscriptionCount`: what the client has already. */
-  judge(subscriber: Subscriber, subscription: Subscription, subscriptionCount: number): Subscription | null {
-    const { topic } = subscription;
-    const full = subscriptionCount >= LIMITS.subscriptionsPerClient;
-    const reason = full ? 'too_many_subscriptions' : this.#denial(subscriber.identity, topic);
-    if (reason === null) return subscription;
-    const { clientId, identity } = subscriber;
-    if (!isSessionMark(topic)) this.#denials.denied({ action: 'subscribe', clientId, identity, topic, reason });
-    return null;
+  /** The subscription, or null when it is denied. `kept`: whether the session outlives the connection. */
+  judge(subscriber: Subscriber, subscription: Subscription, kept: boolean): Subscription | null {
+    const { topic, qos } = subscription;
+    const granted = this.#grantedTo(subscriber);
+    const reason = this.#denial(subscriber.identity, topic, granted.filters);
+    if (reason !== null) {
+      const { clientId, identity } = subscriber;
+      if (!isSessionMark(topic)) this.#denials.denied({ action: 'subscribe', clientId, identity, topic, reason });
+      return null;
+    }
+    granted.filters.add(topic);
+    if (kept) granted.fresh.push({ topic, qos });
+    return subscription;
   }
 
-  allows(identity: Identity, filter: string): boolean {
-    return this.#denial(identity, filter) === null;
+  unsubscribed(subscriber: Subscriber, filters: readonly string[]): void {
+    const granted = this.#grantedTo(subscriber);
+    for (const filter of filters) granted.filters.delete(filter);
   }
 
-  #denial(identity: Identity, filter: string): Denied['reason'] | null {
+  /** What was granted for a session that is kept since this was asked last. */
+  takeFresh(subscriber: Subscriber): readonly StoredSubscription[] {
+    const granted = this.#grantedTo(subscriber);
+    const { fresh } = granted;
+    granted.fresh = [];
+    return fresh;
+  }
+
+  #grantedTo(subscriber: Subscriber): Granted {
+    let granted = this.#granted.get(subscriber);
+    if (granted === undefined) {
+      granted = { filters: new Set(), fresh: [] };
+      this.#granted.set(subscriber, granted);
+    }
+    return granted;
+  }
+
+  #denial(identity: Identity, filter: string, filters: ReadonlySet<string>): Denied['reason'] | null {
+    if (filter.length > LIMITS.filterLength) return 'too_long';
     if (!isValidFilter(filter)) return 'invalid_filter';
     if (levelCount(filter) > this.#maxTopicLevels) return 'too_many_levels';
-    return maySubscribe(identity, filter) ? null : 'not_allowed';
+    if (!maySubscribe(identity, filter)) return 'not_allowed';
+    return filters.has(filter) || filters.size < LIMITS.subscriptionsPerClient ? null : 'too_many_subscriptions';
   }
 }

@@ -22,6 +22,7 @@ async function startBroker(changes: Partial<BrokerHooks>): Promise<AedesBroker> 
     publishing: nothing,
     will: nothing,
     subscribing: (_client, subscription) => subscription,
+    unsubscribed: nothing,
     mayDeliver: () => true,
     route: nothing,
     broken: nothing,
@@ -38,7 +39,7 @@ async function startBroker(changes: Partial<BrokerHooks>): Promise<AedesBroker> 
     sessions,
     retained: new RetainedMessages({ maxTopics: 10, maxBytes: 1_000 }),
     handshakes: new Handshakes(new FakeIntake(), []),
-    maySubscribe: () => true,
+    takeGranted: () => [],
   });
   const times = { connectTimeoutMs: 1_000, drainTimeoutMs: 1_000 };
   const broker = new AedesBroker(hooks, { id: 'b', hub: new Hub(), persistence, ...times });

@@ -5,7 +5,7 @@ import { Handshakes } from '../../../../src/sources/mqtt/handshakes.ts';
 import type { LocalPacket } from '../../../../src/sources/mqtt/packet.ts';
 import { isSessionMark, Persistence } from '../../../../src/sources/mqtt/persistence.ts';
 import { RetainedMessages } from '../../../../src/sources/mqtt/retained.ts';
-import { Sessions } from '../../../../src/sources/mqtt/sessions.ts';
+import { Sessions, type StoredSubscription } from '../../../../src/sources/mqtt/sessions.ts';
 import { FakeIntake } from '../../../support/fake-intake.ts';
 
 const CLIENT = { id: 'c', conn: {} as Socket };
@@ -15,14 +15,15 @@ function setUp() {
   const nothing = (): undefined => undefined;
   const events = { isConnected: () => false, onQueueFull: nothing, onEvicted: nothing };
   const sessions = new Sessions(limits, events);
+  const granted: StoredSubscription[] = [];
   const handshakes = new Handshakes(new FakeIntake(), []);
   const persistence = new Persistence({
     sessions,
     retained: new RetainedMessages({ maxTopics: 10, maxBytes: 1_000 }),
     handshakes,
-    maySubscribe: (_client, filter) => filter !== 'denied',
+    takeGranted: () => granted.splice(0),
   });
-  return { sessions, handshakes, persistence };
+  return { sessions, handshakes, persistence, granted };
 }
 
 function message(brokerCounter: number): LocalPacket {
@@ -34,7 +35,8 @@ function message(brokerCounter: number): LocalPacket {
 async function withQueue() {
   const parts = setUp();
   await parts.persistence.subscriptionsByClient(CLIENT);
-  await parts.persistence.addSubscriptions(CLIENT, [{ topic: 'x', qos: 2 }]);
+  parts.granted.push({ topic: 'x', qos: 2 });
+  await parts.persistence.addSubscriptions(CLIENT);
   for (const place of [1, 2, 3]) parts.sessions.enqueue(message(place));
   const outgoing = async () => {
     const packets = (await parts.persistence.outgoingStream(CLIENT).toArray()) as LocalPacket[];
@@ -55,16 +57,6 @@ describe('the persistence behind aedes', () => {
     const { persistence, handshakes } = setUp();
     handshakes.open('c', 1);
     expect((await persistence.subscriptionsByClient(CLIENT)).length).toBe(1);
-  });
-
-  it('keeps no subscription that was denied', async () => {
-    const { sessions, persistence } = setUp();
-    await persistence.subscriptionsByClient(CLIENT);
-    await persistence.addSubscriptions(CLIENT, [
-      { topic: 'granted', qos: 1 },
-      { topic: 'denied', qos: 1 },
-    ]);
-    expect(sessions.subscriptions('c')).toEqual([{ topic: 'granted', qos: 1 }]);
   });
 
   it('sends again what was sent, as a repetition, and what was received as PUBREL', async () => {

@@ -28,11 +28,13 @@ describe('retained messages', () => {
     for (const topic of ['a/b', 'a/c', '$x/b']) retained.put(message(topic, '1'));
     expect(found(retained, 'a/b')).toEqual(['a/b 1']);
     expect(found(retained, '+/b')).toEqual(['a/b 1']);
+    expect(found(retained, 'a/b/#')).toEqual(['a/b 1']);
+    expect(found(retained, 'a/+')).toEqual(['a/b 1', 'a/c 1']);
     expect(found(retained, '$x/#', 'a/c')).toEqual(['$x/b 1', 'a/c 1']);
   });
 
   it('are bounded in number and in bytes; a topic that is known may change within them', () => {
-    const retained = new RetainedMessages({ maxTopics: 2, maxBytes: 10 });
+    const retained = new RetainedMessages({ maxTopics: 2, maxBytes: 12 });
     expect(retained.put(message('a', '12345'))).toBe(true);
     expect(retained.put(message('b', '123456'))).toBe(false);
     expect(retained.put(message('b', '12345'))).toBe(true);

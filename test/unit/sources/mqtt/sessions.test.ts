@@ -99,7 +99,7 @@ describe('sessions', () => {
   });
 
   it('are bounded in bytes together, and what leaves makes room', () => {
-    const sessions = sessionsOf({ maxQueuedBytes: 10 });
+    const sessions = sessionsOf({ maxQueuedBytes: 12 });
     for (const id of ['a', 'b']) sessions.resume(id);
     for (const id of ['a', 'b']) sessions.subscribe(id, { topic: 'x', qos: 1 });
     sessions.enqueue(message('x', '12345'));
