@@ -128,7 +128,8 @@ export interface LaneLog {
   wait(stream: Stream, after: Seq, signal: AbortSignal): Promise<void>;
   /**
    * Takes (cursor, upTo] in flight: no limit removes them until settled or released. A later claim only adds.
-   * Resolves with the lane's cursor, which has moved past `from` when a limit dropped records before the claim.
+   * Resolves with the lane's cursor, which has moved past `from` when a limit dropped records before the claim; that
+   * is waited for when a limit needs it and earlier records of the stream are in flight, until they are not.
    */
   claim(lane: LaneId, upTo: Seq): Promise<Seq>;
   release(lane: LaneId): Promise<void>;

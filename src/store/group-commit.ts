@@ -1,4 +1,5 @@
 import { codeOf, SluiceError } from '../core/errors.ts';
+import type { Stream } from '../core/stream.ts';
 import type { Limits } from './limits.ts';
 import type { Log } from './log/log.ts';
 
@@ -6,6 +7,8 @@ import type { Log } from './log/log.ts';
 export interface Work {
   /** True for what grows the log: it waits, in its order, while nothing can be stored. */
   readonly grows: boolean;
+  /** Set for what takes records of the stream in flight: it waits while a limit waits for its turn there. */
+  readonly claims?: Stream;
   /** Runs inside the transaction. A SluiceError thrown before the first write concerns this piece alone. */
   apply(): void;
   /** Called when what `apply` did is on disk. */
@@ -51,6 +54,11 @@ export class GroupCommit {
     return this.#diskFull ?? this.#limits.full;
   }
 
+  /** True while a limit waits for its turn at the stream. */
+  isAwaited(stream: Stream): boolean {
+    return this.#limits.awaited === stream;
+  }
+
   submit(work: Work): void {
     this.#queue.push(work);
     this.#schedule(this.#options.commitIntervalMs);
@@ -83,9 +91,11 @@ export class GroupCommit {
 
   #commit(): void {
     const holds = this.#limits.holds || this.#diskFull !== null;
-    const batch = holds ? this.#queue.filter(({ grows }) => !grows) : this.#queue;
+    const { awaited } = this.#limits;
+    const waits = ({ grows, claims }: Work) => (holds && grows) || (claims !== undefined && claims === awaited);
+    const batch = this.#queue.filter((work) => !waits(work));
     if (batch.length === 0) return;
-    this.#queue = holds ? this.#queue.filter(({ grows }) => grows) : [];
+    this.#queue = this.#queue.filter(waits);
     const failures = new Map<Work, SluiceError>();
     const startedAt = performance.now();
     try {
@@ -124,12 +134,14 @@ export class GroupCommit {
   #keepLimits(): void {
     const { appendedBytes } = this.#log.records;
     const grown = appendedBytes - this.#checkedBytes >= this.#limits.strideBytes;
-    if (this.#diskFull !== null || (!grown && performance.now() < this.#limitsDueAt)) return;
+    const { holds, awaited } = this.#limits;
+    const isDue = grown || awaited !== null || performance.now() >= this.#limitsDueAt;
+    if (this.#diskFull !== null || !isDue) return;
     this.#checkedBytes = appendedBytes;
-    const held = this.#limits.holds;
     const more = this.#stepLimits();
     this.#limitsDueAt = more ? 0 : performance.now() + LIMITS_CHECK_MS;
-    if (more || (held && !this.#limits.holds && this.#queue.length > 0)) this.#schedule(0);
+    const isLetGo = (holds && !this.#limits.holds) || this.#limits.awaited !== awaited;
+    if (more || (isLetGo && this.#queue.length > 0)) this.#schedule(0);
   }
 
   /** Reclaim writes before it frees, so a full disk stops it too. */

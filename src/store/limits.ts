@@ -1,6 +1,7 @@
 import { statfsSync } from 'node:fs';
 import type { GapReason } from '../core/gap.ts';
 import type { ReadLimit } from '../core/ports.ts';
+import type { Stream } from '../core/stream.ts';
 import type { Log } from './log/log.ts';
 
 export interface LimitOptions {
@@ -39,6 +40,7 @@ export class Limits {
   readonly #chunk: ReadLimit;
   #full: string | null = null;
   #holds = false;
+  #awaited: Stream | null = null;
   #reclaiming = false;
   #ageDueAt = 0;
 
@@ -58,6 +60,14 @@ export class Limits {
     return this.#full;
   }
 
+  /**
+   * The stream whose oldest records would be dropped now, were they not in flight, or null. No more of it may be taken
+   * in flight meanwhile: a lane that always has the next batch in flight already would never let a limit have its turn.
+   */
+  get awaited(): Stream | null {
+    return this.#awaited;
+  }
+
   /** So much new may be stored before `step` must look again. */
   get strideBytes(): number {
     return this.#chunk.maxBytes;
@@ -74,6 +84,7 @@ export class Limits {
     let freed = this.#enforceBytes();
     while (freed && performance.now() < until) freed = this.#enforceBytes();
     freed ||= this.#enforceFreeDisk();
+    if (!freed) this.#awaited = this.#wouldDrop() ? this.#log.reclaim.awaited() : null;
     const aged = clockSynced && this.#enforceAge(now);
     return freed || aged || this.#giveBack();
   }
@@ -110,6 +121,11 @@ export class Limits {
     this.#log.giveBack(GIVE_BACK_STEP_BYTES);
     this.#log.checkpoint('TRUNCATE');
     return this.#log.freePageBytes() < spare;
+  }
+
+  /** Whether records have to go, and pending ones may. */
+  #wouldDrop(): boolean {
+    return this.#options.whenFull === 'drop_oldest' && (this.#reclaiming || this.#full !== null);
   }
 
   #enforceAge(now: number): boolean {

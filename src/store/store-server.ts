@@ -1,4 +1,5 @@
 import type { Appended, LogStats, Settlement } from '../core/ports.ts';
+import type { Stream } from '../core/stream.ts';
 import { type Port, type Reply, serve } from '../platform/rpc.ts';
 import type { ReclaimClock } from './log/reclaim.ts';
 import { unpack } from './pack.ts';
@@ -72,8 +73,12 @@ export class StoreServer {
         });
       },
       wait: ({ stream, after }, reply) => this.#wait({ stream, after, reply }),
-      claim: ({ lane, upTo }, reply) => reply.ok(this.#opened().log.lanes.claim(lane, upTo)),
-      release: (lane, reply) => reply.ok(this.#opened().log.lanes.release(lane)),
+      claim: (claim, reply) => this.#claim(claim, reply),
+      release: (lane, reply) => {
+        const { log, commits } = this.#opened();
+        reply.ok(log.lanes.release(lane));
+        commits.tick();
+      },
       settle: (settlement: Settlement, reply) =>
         this.#change(reply, () => {
           this.#opened().log.settle(settlement);
@@ -105,16 +110,24 @@ export class StoreServer {
   }
 
   /** Work that shrinks or keeps the log; `apply` returns what yields the answer once it is on disk. */
-  #change(reply: Reply, apply: () => () => unknown): void {
+  #change(reply: Reply, apply: () => () => unknown, claims?: Stream): void {
     let answer: () => unknown = () => null;
     this.#opened().commits.submit({
       grows: false,
+      ...(claims !== undefined && { claims }),
       apply: () => {
         answer = apply();
       },
       done: () => reply.ok(answer()),
       failed: (error) => reply.fail(error),
     });
+  }
+
+  #claim({ lane, upTo }: LaneOperations['claim']['args'], reply: Reply): void {
+    const { log, commits } = this.#opened();
+    const claim = () => log.lanes.claim(lane, upTo);
+    if (commits.isAwaited(lane.stream)) this.#change(reply, () => claim, lane.stream);
+    else reply.ok(claim());
   }
 
   #wait(waiter: Waiter): void {

@@ -97,10 +97,17 @@ export class Lane {
         batch = await (ahead ?? this.#takeLater(batch.upTo, run));
       }
     } finally {
-      await Promise.allSettled([settled, ahead]);
-      // When the store is gone, nothing is in flight any more.
-      await this.#parts.laneLog.release(this.#parts.id).catch(() => undefined);
+      await Promise.allSettled([settled]);
+      await this.#release();
+      // The claim ahead may have waited for just that; what it took is released as well.
+      await Promise.allSettled([ahead]);
+      if (ahead !== undefined) await this.#release();
     }
+  }
+
+  /** When the store is gone, nothing is in flight any more. */
+  async #release(): Promise<void> {
+    await this.#parts.laneLog.release(this.#parts.id).catch(() => undefined);
   }
 
   /** The next batch behind `after`, in flight; one with nothing in it when there is none. */

@@ -60,12 +60,12 @@ export class Reclaim {
    */
   dropPending(reason: GapReason, limit: ReadLimit, olderThan = Number.POSITIVE_INFINITY): number {
     for (const stream of STREAMS) {
-      const inFlight = this.#lanes.ofStream(stream).filter(({ claimedUpTo, cursor }) => claimedUpTo > cursor);
+      const inFlight = this.#inFlight(stream);
       const free = Math.min(...inFlight.map(({ cursor }) => cursor));
       const chunk = this.#chunk(stream, { upTo: free, olderThan, limit });
       const last = chunk.at(-1);
       if (last === undefined) {
-        if (olderThan === Number.POSITIVE_INFINITY && this.#isBacklogBehind(stream, inFlight)) return 0;
+        if (olderThan === Number.POSITIVE_INFINITY && this.#isBacklogInFlight(stream)) return 0;
         continue;
       }
       const removed = this.#records.removeUpTo(stream, last.seq);
@@ -78,8 +78,18 @@ export class Reclaim {
     return 0;
   }
 
-  #isBacklogBehind(stream: Stream, inFlight: readonly Lane[]): boolean {
+  /** The stream that `dropPending` must wait for before it may drop anything, or null. */
+  awaited(): Stream | null {
+    return STREAMS.find((stream) => this.#isBacklogInFlight(stream)) ?? null;
+  }
+
+  #inFlight(stream: Stream): readonly Lane[] {
+    return this.#lanes.ofStream(stream).filter(({ claimedUpTo, cursor }) => claimedUpTo > cursor);
+  }
+
+  #isBacklogInFlight(stream: Stream): boolean {
     const { lastSeq } = this.#records.count(stream);
+    const inFlight = this.#inFlight(stream);
     return inFlight.length > 0 && inFlight.every(({ claimedUpTo }) => claimedUpTo < lastSeq);
   }
 

@@ -131,6 +131,33 @@ describe('limits', () => {
     await filling;
   });
 
+  it('drop the oldest of a backlog that is always in flight, and then take new records again', async () => {
+    await open({});
+    const cursor = await store.lanes.open(LANE, 'oldest');
+    await fill(1_000);
+    const take = async (after: number) => {
+      const { upTo } = store.reader.read('telemetry', after, { maxRecords: 10, maxBytes: MIB });
+      const begin = Math.max(after, await store.lanes.claim(LANE, upTo));
+      return { from: begin, upTo: Math.max(begin, upTo), count: begin > after ? 0 : 10 };
+    };
+    let batch = await take(cursor);
+    let isFilled = false;
+    const filling = fill(20_000).then(() => {
+      isFilled = true;
+    });
+    while (!isFilled) {
+      const ahead = take(batch.upTo);
+      const { from, upTo, count: deliveredCount } = batch;
+      if (upTo > from) await store.lanes.settle({ lane: LANE, from, upTo, deliveredCount, rejected: [] });
+      batch = await ahead;
+    }
+    await filling;
+    const { acceptedCount, deliveredCount, droppedCount } = await laneStats();
+    expect(acceptedCount).toBe(21_000);
+    expect(droppedCount).toBeGreaterThan(10_000);
+    expect(deliveredCount).toBeLessThan(5_000);
+  });
+
   it('with `block` let nothing in and drop nothing until there is space again', async () => {
     await open({ whenFull: 'block' });
     await store.lanes.open(LANE, 'oldest');
