@@ -94,7 +94,9 @@ export class Lane {
         await settled;
         settled = awaitedLater(this.#settle(batch, outcome));
         if (outcome.error !== null) throw outcome.error;
-        batch = await (ahead ?? this.#takeLater(batch.upTo, run));
+        const following = awaitedLater(ahead ?? this.#takeLater(batch.upTo, run));
+        // A claim may wait for this settlement, and would wait for ever for one that failed.
+        batch = await Promise.race([following, settled.then(() => following)]);
       }
     } finally {
       await Promise.allSettled([settled]);

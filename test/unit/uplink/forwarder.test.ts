@@ -149,6 +149,43 @@ describe('Forwarder', () => {
     expect(log.counts(lane())).toMatchObject({ deliveredCount: 18, droppedCount: 12 });
   });
 
+  describe('when a limit waits for its turn', () => {
+    /** As the store does it then: a claim waits for what its lane has in flight. */
+    beforeEach(() => {
+      const claim = log.claim.bind(log);
+      log.claim = async (id, upTo) => {
+        await waitFor(() => !log.isInFlight(id), { ...WAIT, what: 'nothing to be in flight' });
+        return claim(id, upTo);
+      };
+    });
+
+    it('goes on after every batch', async () => {
+      const seqs = append(50);
+      await make().start();
+      await drained();
+      expect(taken()).toEqual(seqs);
+    });
+
+    it.each(['is not taken', 'cannot be settled'])('goes on after a batch that %s', async (what) => {
+      const seqs = append(50);
+      upstream.onSend = async (sent, after) => {
+        await nextTurn();
+        await nextTurn();
+        upstream.onSend = async ({ records }) => upstream.take(records);
+        return what === 'is not taken'
+          ? { upTo: after, rejected: [], error: retryable() }
+          : upstream.take(sent.records);
+      };
+      log.beforeSettle = async () => {
+        log.beforeSettle = () => Promise.resolve();
+        if (what === 'cannot be settled') throw new SluiceError('the store did not settle', { code: 'store_error' });
+      };
+      await make().start();
+      await drained();
+      expect([...new Set(taken())]).toEqual(seqs);
+    });
+  });
+
   it('does not count what a limit dropped between reading and claiming', async () => {
     const seqs = append(5);
     const claim = log.claim.bind(log);
