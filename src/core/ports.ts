@@ -217,7 +217,7 @@ export interface LogStats {
   readonly epoch: string;
   readonly streams: readonly StreamStats[];
   readonly lanes: readonly LaneStats[];
-  /** Database, write-ahead log and reserve file. */
+  /** Pages of the database that hold something, and the write-ahead log. */
   readonly bytes: number;
   readonly maxBytes: number;
   readonly freeBytes: number;

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Appended, LogStats } from '../core/ports.ts';
+import type { LogStats } from '../core/ports.ts';
 import { defaultGatewayId, randomMachineId } from '../platform/machine-id.ts';
 import { GroupCommit } from './group-commit.ts';
 import { Limits } from './limits.ts';
@@ -86,11 +86,6 @@ export class Store {
     // With `relaxed` a commit reaches the disk at the next checkpoint: at most this much later.
     if (this.#options.durability === 'relaxed') this.log.tryCheckpoint('PASSIVE');
   }
-}
-
-/** The number per entry that crosses the thread border; see AppendResult. */
-export function appendCode({ firstSeq, duplicate }: Appended): number {
-  return duplicate ? -1 : firstSeq;
 }
 
 /** Bytes this thread caused to be written to the disk; 0 where the kernel does not say. */
