@@ -65,7 +65,7 @@ function upstreamDevices(): string[] {
   const folder = join(directory, 'upstream');
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ndjson'));
   const lines = files.flatMap((file) => readFileSync(join(folder, file), 'utf8').split('\n'));
-  return [...new Set(lines.flatMap((line) => /greenhouse|arduino-1|meter/.exec(line)?.[0] ?? []))].sort();
+  return [...new Set(lines.flatMap((line) => /greenhouse|arduino-1|meter/.exec(line)?.[0] ?? []))].sort((a, b) => a.localeCompare(b));
 }
 
 /** Processes whose command line names the demonstration's own port or directory. */
