@@ -61,11 +61,13 @@ function demonstration(): { readonly child: ChildProcess; output(): string } {
   return { child, output: () => output };
 }
 
-function upstreamDevices(): string[] {
+function upstreamDevices(): ReadonlySet<string> {
   const folder = join(directory, 'upstream');
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ndjson'));
   const lines = files.flatMap((file) => readFileSync(join(folder, file), 'utf8').split('\n'));
-  return [...new Set(lines.flatMap((line) => /greenhouse|arduino-1|meter/.exec(line)?.[0] ?? []))].sort((a, b) => a.localeCompare(b));
+  return [...new Set(lines.flatMap((line) => /greenhouse|arduino-1|meter/.exec(line)?.[0] ?? []))].sort((a, b) =>
+    a.localeCompare(b),
+  );
 }
 
 /** Processes whose command line names the demonstration's own port or directory. */
@@ -87,7 +89,7 @@ describe('scripts/start', () => {
     const { child, output } = demonstration();
     await waitFor(() => output().includes('was ready after'), { what: 'the demonstration', timeoutMs: 60_000 });
     expect(output()).toContain(`mosquitto_pub -p ${ports.mqtt} -q 1 -t devices/kitchen/telemetry`);
-    const arrived = (): boolean => upstreamDevices().length === 3;
+    const arrived = (): boolean => upstreamDevices().size === 3;
     await waitFor(arrived, { what: 'records of all three sensors upstream', timeoutMs: 30_000 });
     child.kill('SIGTERM');
     expect(await once(child, 'exit')).toEqual([0, null]);
