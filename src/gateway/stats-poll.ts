@@ -13,6 +13,7 @@ export class StatsPoll {
   #latest: LogStats | undefined;
   #answeredAt = performance.now();
   #timer: NodeJS.Timeout | undefined;
+  #stopped: boolean = false;
 
   constructor(read: () => Promise<LogStats>, logger: Logger) {
     this.#read = read;
@@ -24,6 +25,7 @@ export class StatsPoll {
   }
 
   stop(): void {
+    this.#stopped = true;
     clearTimeout(this.#timer);
   }
 
@@ -42,9 +44,9 @@ export class StatsPoll {
       this.#latest = await this.#read();
       this.#answeredAt = performance.now();
       this.#tellFull(before, this.#latest.full);
-      this.#timer = setTimeout(() => void this.#poll(), POLL_MS);
+      if (!this.#stopped) this.#timer = setTimeout(() => void this.#poll(), POLL_MS);
     } catch (error) {
-      this.#logger.error({ reason: messageOf(error) }, 'the store does not answer');
+      if (!this.#stopped) this.#logger.error({ reason: messageOf(error) }, 'the store does not answer');
     }
   }
 
