@@ -46,8 +46,8 @@ function run(script: string, ...args: readonly string[]): { code: number | null;
   return { code: status, output: stdout, complaint: stderr };
 }
 
-/** Starts the demonstration; its output is read as it comes. */
-function demonstration(): { readonly child: ChildProcess; output(): string } {
+/** Starts the demonstration and resolves with it and its output when it says that it is ready, or when it ends. */
+async function demonstration(): Promise<{ readonly child: ChildProcess; readonly output: string }> {
   let output = '';
   const child = spawn(join(SCRIPTS, 'start'), {
     cwd: directory,
@@ -58,16 +58,17 @@ function demonstration(): { readonly child: ChildProcess; output(): string } {
     output += chunk.toString();
   });
   started = child;
-  return { child, output: () => output };
+  const saidOrEnded = (): boolean => output.includes('was ready after') || child.exitCode !== null;
+  await waitFor(saidOrEnded, { what: 'the demonstration', timeoutMs: 25_000 });
+  expect(output).toContain('was ready after');
+  return { child, output };
 }
 
 function upstreamDevices(): ReadonlySet<string> {
   const folder = join(directory, 'upstream');
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ndjson'));
   const lines = files.flatMap((file) => readFileSync(join(folder, file), 'utf8').split('\n'));
-  return [...new Set(lines.flatMap((line) => /greenhouse|arduino-1|meter/.exec(line)?.[0] ?? []))].sort((a, b) =>
-    a.localeCompare(b),
-  );
+  return new Set(lines.flatMap((line) => /greenhouse|arduino-1|meter/.exec(line)?.[0] ?? []));
 }
 
 /** Processes whose command line names the demonstration's own port or directory. */
@@ -86,19 +87,17 @@ function leftOver(): string[] {
 
 describe('scripts/start', () => {
   it('runs the gateway and three sensors whose records arrive upstream, and leaves nothing running', async () => {
-    const { child, output } = demonstration();
-    await waitFor(() => output().includes('was ready after'), { what: 'the demonstration', timeoutMs: 60_000 });
-    expect(output()).toContain(`mosquitto_pub -p ${ports.mqtt} -q 1 -t devices/kitchen/telemetry`);
+    const { child, output } = await demonstration();
+    expect(output).toContain(`mosquitto_pub -p ${ports.mqtt} -q 1 -t devices/kitchen/telemetry`);
     const arrived = (): boolean => upstreamDevices().size === 3;
-    await waitFor(arrived, { what: 'records of all three sensors upstream', timeoutMs: 30_000 });
+    await waitFor(arrived, { what: 'records of all three sensors upstream', timeoutMs: 20_000 });
     child.kill('SIGTERM');
     expect(await once(child, 'exit')).toEqual([0, null]);
     await waitFor(() => leftOver().length === 0, { what: 'every process to be gone', timeoutMs: 5000 });
   });
 
   it('stops the sensors when the gateway is killed', async () => {
-    const { child, output } = demonstration();
-    await waitFor(() => output().includes('was ready after'), { what: 'the demonstration', timeoutMs: 60_000 });
+    const { child } = await demonstration();
     child.kill('SIGKILL');
     await once(child, 'exit');
     await waitFor(() => leftOver().length === 0, { what: 'every process to be gone', timeoutMs: 5000 });
