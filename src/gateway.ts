@@ -79,10 +79,12 @@ export class Gateway {
     this.#running.set('devices', () => core.devices.stop());
     await core.devices.start();
     await this.#startUplinks(store.client, opened);
+    this.#stopping.signal.throwIfAborted();
     this.#running.set('stats', () => core.stats.stop());
     await core.stats.start();
     this.#warnOfForgotten(core.stats.latest());
     const mqtt = await this.#startMqtt(await loading, core, opened);
+    this.#stopping.signal.throwIfAborted();
     await this.#startApi(core, mqtt, opened);
     this.#manager.feedWatchdog(() => !core.stats.isStuck());
     await this.#manager.ready();

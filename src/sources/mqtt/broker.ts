@@ -57,7 +57,9 @@ export class LocalBroker {
     const handshakes = new Handshakes(intake, openHandshakes);
     const clientOf = (clientId: string): BrokerClient | undefined => this.#aedes.clientOf(clientId);
     const isConnected = (clientId: string): boolean => clientOf(clientId) !== undefined;
-    const router = new Router({ ...options, brokerId: BROKER_ID, problems, isConnected });
+    // It can only fail when the store is gone, and the process with it.
+    const onSessionEvicted = (clientId: string) => void handshakes.releaseAll(clientId).catch(() => undefined);
+    const router = new Router({ ...options, brokerId: BROKER_ID, problems, isConnected, onSessionEvicted });
     const tracker = new PresenceTracker({
       presence,
       announce: (device, status) => router.announce(device, status),

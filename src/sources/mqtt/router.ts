@@ -20,6 +20,8 @@ export interface RouterOptions {
   readonly maxClients: number;
   readonly problems: Problems;
   readonly isConnected: (clientId: string) => boolean;
+  /** A session was given up for a newer one: nothing of it may stay behind. */
+  readonly onSessionEvicted: (clientId: string) => void;
 }
 
 /**
@@ -36,7 +38,7 @@ export class Router {
   readonly #withheld = new WeakSet<object>();
   #counter = 0;
 
-  constructor({ brokerId, maxQueuedMessages, maxClients, problems, isConnected }: RouterOptions) {
+  constructor({ brokerId, maxQueuedMessages, maxClients, problems, isConnected, onSessionEvicted }: RouterOptions) {
     this.#brokerId = brokerId;
     this.#problems = problems;
     this.retained = new RetainedMessages({ maxTopics: LIMITS.retainedTopics, maxBytes: LIMITS.retainedBytes });
@@ -44,7 +46,10 @@ export class Router {
       { maxSessions: Math.max(LIMITS.sessions, 2 * maxClients), maxQueuedMessages, maxQueuedBytes: LIMITS.queuedBytes },
       {
         isConnected,
-        onEvicted: (clientId) => problems.sessionEvicted(clientId),
+        onEvicted: (clientId) => {
+          problems.sessionEvicted(clientId);
+          onSessionEvicted(clientId);
+        },
         onQueueFull: (clientId) => problems.queueFull(clientId),
       },
     );
