@@ -55,7 +55,7 @@ async function drainOnce(records: number): Promise<Round> {
     await TopicCount.within(kafka, TOPIC, (count) => count.reaches(idle.sentCount, TIMEOUT_MS));
     await kafka.kill();
     await fillBacklog(gateway, records);
-    const { live, ...drained } = await drain(kafka, gateway, records);
+    const { live, ...drained } = await drain(kafka, gateway, { before: idle.sentCount, records });
     await verify(kafka, gateway, idle.sentCount + records + live.sentCount);
     return { ...drained, idleP99Ms: idle.p99Ms, liveP99Ms: live.p99Ms, liveMaxMs: live.maxMs };
   } finally {
@@ -69,15 +69,21 @@ interface Drained extends Usage {
   readonly live: LoadResult;
 }
 
-/** From the first record that arrives until as many have arrived as had piled up. */
-async function drain(kafka: Kafka, gateway: GatewayProcess, records: number): Promise<Drained> {
+/**
+ * From the first count until as many records have arrived as had piled up. `before`: how many were there when Kafka
+ * went away; asked now, the topic would already hold some of the backlog.
+ */
+async function drain(
+  kafka: Kafka,
+  gateway: GatewayProcess,
+  { before, records }: { before: number; records: number },
+): Promise<Drained> {
   await kafka.start();
   const stopLive = new AbortController();
   const live = liveLoad(gateway, stopLive.signal);
   const watch = new UsageWatch([gateway.pid ?? 0]);
   try {
     return await TopicCount.within(kafka, TOPIC, async (count) => {
-      const before = await count.now();
       const first = await count.reaches(before + 1, TIMEOUT_MS);
       const startedAt = performance.now();
       const last = await count.reaches(before + records, TIMEOUT_MS);
