@@ -190,7 +190,8 @@ export class Kafka {
 
   #format(): void {
     const id = randomBytes(16).toString('base64url');
-    this.java('kafka.tools.StorageTool', 'format', '-t', id, '-c', this.#properties, '--standalone');
+    // In one word: an id may begin with a dash, and would be taken for an option.
+    this.java('kafka.tools.StorageTool', 'format', `--cluster-id=${id}`, '-c', this.#properties, '--standalone');
   }
 
   async #answers(child: ChildProcess): Promise<boolean> {
