@@ -16,7 +16,8 @@ export class PeerProcess {
 
   constructor(command: string, args: readonly string[]) {
     this.name = command;
-    this.#child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    // The kernel ends it when this process dies, however that happens.
+    this.#child = spawn('setpriv', ['--pdeathsig', 'KILL', command, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
     running.add(this.#child);
     this.#child.once('exit', () => running.delete(this.#child));
     this.#child.once('error', (error) => {

@@ -85,8 +85,9 @@ export class GatewayProcess {
   /** Starts the process and returns at once. */
   launch(): void {
     const log = openSync(this.logFile, 'a');
-    const [command = '', ...args] = [...this.#command, 'run', '--config', this.configFile];
-    const child = spawn(command, args, { stdio: ['ignore', log, log], env: { ...process.env, ...this.#env } });
+    // The kernel ends the gateway when this process dies, however that happens.
+    const args = ['--pdeathsig', 'KILL', ...this.#command, 'run', '--config', this.configFile];
+    const child = spawn('setpriv', args, { stdio: ['ignore', log, log], env: { ...process.env, ...this.#env } });
     closeSync(log);
     running.add(child);
     this.#child = child;
