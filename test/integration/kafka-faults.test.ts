@@ -72,6 +72,7 @@ describe('with a Kafka that is not well', () => {
     const timer = setInterval(() => seqs.push(...running.append(20)), 5);
     const target = running.counts().deliveredCount + 200;
     await waitFor(() => running.counts().deliveredCount > target, { ...WAIT, what: 'records to flow' });
+    await running.reaches('up');
     try {
       await disturb();
     } finally {

@@ -19,6 +19,7 @@ export interface RunningUplink {
   append(count: number, changes?: Partial<NewRecord>): number[];
   /** Resolves when nothing is pending. */
   drained(stream?: Stream): Promise<void>;
+  /** Resolves when the state is, or was since the last call, however briefly. */
   reaches(state: LinkStatus['state']): Promise<void>;
   stop(): Promise<void>;
 }
@@ -28,7 +29,9 @@ const DEVICES = ['sensor-1', 'sensor-2', 'sensor-3', 'sensor-4', 'sensor-5'];
 
 export async function runUplink(options: UplinkOptions, log = new FakeLog()): Promise<RunningUplink> {
   const logger = new MemoryLogger();
+  const states: LinkStatus['state'][] = [];
   let status: LinkStatus | undefined;
+  let seenCount = 0;
   let appendedCount = 0;
   const set = createUplinkSet({
     uplinks: [options],
@@ -39,6 +42,7 @@ export async function runUplink(options: UplinkOptions, log = new FakeLog()): Pr
     gate: Promise.resolve(),
     onStatus: (_name, published) => {
       status = published;
+      states.push(published.state);
     },
   });
   await set.start();
@@ -58,10 +62,12 @@ export async function runUplink(options: UplinkOptions, log = new FakeLog()): Pr
     },
     drained: async (stream = 'telemetry') => {
       const isDrained = (): boolean => log.counts(laneOf(stream)).pendingCount === 0;
-      await waitFor(isDrained, { what: `${stream} to be drained (${status?.reason})`, timeoutMs: TIMEOUT_MS });
+      await waitFor(isDrained, { what: () => `${stream} to be drained (${status?.reason})`, timeoutMs: TIMEOUT_MS });
     },
     reaches: async (state) => {
-      await waitFor(() => status?.state === state, { what: `the state ${state}`, timeoutMs: TIMEOUT_MS });
+      const isReached = (): boolean => status?.state === state || states.includes(state, seenCount);
+      await waitFor(isReached, { what: `the state ${state}`, timeoutMs: TIMEOUT_MS });
+      seenCount = status?.state === state ? states.length : states.indexOf(state, seenCount) + 1;
     },
     stop: () => set.stop({ deadlineMs: 5_000 }),
   };

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 export interface WaitOptions {
-  /** Said in the error when the deadline passes. */
-  readonly what: string;
+  /** Said in the error when the deadline passes; a function is asked then. */
+  readonly what: string | (() => string);
   readonly timeoutMs: number;
   readonly everyMs?: number;
 }
@@ -24,7 +24,11 @@ export async function waitFor<T>(
     } catch (error) {
       cause = error;
     }
-    if (performance.now() > deadline) throw new Error(`waited ${options.timeoutMs} ms for ${options.what}`, { cause });
+    if (performance.now() > deadline) throw new Error(`waited ${options.timeoutMs} ms for ${said(options)}`, { cause });
     await delay(options.everyMs ?? 20);
   }
+}
+
+function said({ what }: WaitOptions): string {
+  return typeof what === 'string' ? what : what();
 }

@@ -93,13 +93,13 @@ export class BatchSend {
 
   /**
    * kafkajs asks for all topics at once that a client was used for, and does not say which one is missing. So a topic
-   * that was good until now is judged by a fresh client.
+   * that was found before is judged by a fresh client.
    */
   #topicError(error: SluiceError): SluiceError {
     const { client, target, onTopicRefused } = this.#parts;
     onTopicRefused();
     target.refusedCount += 1;
-    const mayBeAnother = client.knows(target.topic);
+    const mayBeAnother = client.hasFound(target.topic);
     if (mayBeAnother) client.retire();
     if (!mayBeAnother && target.refusedCount >= TOPIC_PATIENCE_COUNT) return error;
     const { message, code, hint } = error;

@@ -26,6 +26,7 @@ export class KafkaClient {
   readonly #sockets: Sockets;
   readonly #kafka: Kafka;
   readonly #producer: Producer;
+  /** Found to exist; kafkajs must hear of no other. */
   readonly #topics = new Set<string>();
   #inFlightCount = 0;
   #isUsable = true;
@@ -69,32 +70,48 @@ export class KafkaClient {
     const { GZIP, None } = kafkajs.CompressionTypes;
     const compression = this.#options.compression === 'gzip' ? GZIP : None;
     const request = { topic, messages, acks: ALL_REPLICAS, timeout: this.#options.requestTimeout, compression };
+    const send = async (): Promise<void> => {
+      if (!this.#topics.has(topic)) await this.#find(topic);
+      await this.#producer.send(request);
+    };
     this.#inFlightCount += 1;
     try {
-      await bounded('the request', this.#producer.send(request), bounds);
-      this.#topics.add(topic);
+      await bounded('the request', send(), bounds);
     } finally {
       this.#inFlightCount -= 1;
       if (!this.#isUsable && this.#inFlightCount === 0) this.destroy();
     }
   }
 
-  /** Whether something was delivered to the topic, so that kafkajs asks for its metadata with every other topic's. */
-  knows(topic: string): boolean {
+  /** Whether the topic was found to exist. A refusal of one that was found may be about another that was. */
+  hasFound(topic: string): boolean {
     return this.#topics.has(topic);
   }
 
   async createMissingTopics(topics: readonly string[], how: NewTopicOptions, bounds: Bounds): Promise<void> {
-    const admin = this.#kafka.admin({ retry: { retries: 5, initialRetryTime: 100 } });
-    const create = async (): Promise<void> => {
-      await admin.connect();
+    const create = async (admin: Admin): Promise<void> => {
       const known = new Set(await admin.listTopics());
       const missing = topics.filter((topic) => !known.has(topic));
       if (missing.length > 0) await createTopics(admin, missing, how);
       for (const topic of missing) await untilLed(admin, topic, bounds);
     };
+    await bounded('creating topics', this.#administer(create), bounds);
+  }
+
+  /**
+   * The producer asks for the metadata of all its topics at once: one that is missing would fail the requests to
+   * every other, for good. So it hears of a topic only when that exists.
+   */
+  async #find(topic: string): Promise<void> {
+    await this.#administer((admin) => admin.fetchTopicMetadata({ topics: [topic] }));
+    this.#topics.add(topic);
+  }
+
+  async #administer(use: (admin: Admin) => Promise<unknown>): Promise<void> {
+    const admin = this.#kafka.admin({ retry: { retries: 5, initialRetryTime: 100 } });
     try {
-      await bounded('creating topics', create(), bounds);
+      await admin.connect();
+      await use(admin);
     } finally {
       admin.disconnect().catch(() => undefined);
     }
