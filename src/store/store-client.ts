@@ -15,8 +15,10 @@ import { type Port, RpcClient } from '../platform/rpc.ts';
 import { PackWriter } from './pack.ts';
 import type { AppendResult, MainOperations, StoreOpened, StoreOptions } from './protocol.ts';
 
-/** Packs on their way at once: one is being committed while the next one is already there. */
-const MAX_PACKS_IN_FLIGHT = 2;
+/** Packs on their way at once: one is being committed, one is already there, and one is being answered. */
+const MAX_PACKS_IN_FLIGHT = 3;
+/** So many entries do not wait for the end of the turn: the worker commits them while the rest is decoded. */
+const EAGER_COUNT = 100;
 const MAX_PACK_BYTES = 4 * 1024 * 1024;
 const NOTHING: Appended = { firstSeq: 0, duplicate: false };
 const DUPLICATE: Appended = { firstSeq: 0, duplicate: true };
@@ -32,7 +34,7 @@ interface QueuedEntry extends Waiting {
 
 /**
  * The store as the main thread sees it. What is appended during one turn of the loop, or while the worker is busy,
- * goes over in one pack. Memory: two packs, and what the sources hold back while their messages wait.
+ * goes over in one pack; a long turn hands over several. Memory: three packs, and what the sources hold back while their messages wait.
  */
 export class StoreClient implements LogWriter, StateStore {
   readonly #rpc: RpcClient<MainOperations>;
@@ -57,7 +59,8 @@ export class StoreClient implements LogWriter, StateStore {
       const waiting = { entry, resolve, reject };
       if (this.#overflow.length > 0 || this.#pack.byteLength >= MAX_PACK_BYTES) this.#overflow.push(waiting);
       else this.#add(waiting);
-      this.#schedule();
+      if (this.#packed.length >= EAGER_COUNT && this.#maySend()) this.#send();
+      else this.#schedule();
     });
   }
 
@@ -124,7 +127,7 @@ export class StoreClient implements LogWriter, StateStore {
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#inFlight >= MAX_PACKS_IN_FLIGHT) return;
+    if (this.#scheduled || !this.#maySend()) return;
     this.#scheduled = true;
     setImmediate(() => {
       this.#scheduled = false;
@@ -132,8 +135,12 @@ export class StoreClient implements LogWriter, StateStore {
     });
   }
 
+  #maySend(): boolean {
+    return this.#inFlight < MAX_PACKS_IN_FLIGHT;
+  }
+
   #send(): void {
-    if (this.#packed.length === 0) return;
+    if (this.#packed.length === 0 || !this.#maySend()) return;
     const waiting = this.#packed;
     const pack = this.#pack.take();
     this.#packed = [];

@@ -1,6 +1,5 @@
 /** aedes 1.2 behind one door: its options, its events, and the places where it must be held back. */
 
-import type { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import {
   Aedes,
@@ -14,7 +13,6 @@ import { grantedQos, type Subscriptions } from './granted-qos.ts';
 import type { Hub } from './hub.ts';
 import { LIMITS } from './options.ts';
 import type { Persistence } from './persistence.ts';
-import { boundsAt, decodePublish, isPublish } from './publish-packet.ts';
 
 export type { ConnectPacket, PublishPacket, Subscription };
 
@@ -22,7 +20,7 @@ export interface BrokerClient extends Client {
   readonly conn: Socket;
   readonly will: PublishPacket | null;
   readonly subscriptions: Subscriptions;
-  readonly _parser: EventEmitter & { parse: (bytes: Buffer) => number };
+  readonly _parser: { parse: (bytes: Buffer) => number };
 }
 
 export type Callback = (error?: Error | null) => void;
@@ -99,7 +97,7 @@ export class AedesBroker {
     // Packets are handled while the parser runs, and nobody catches what is thrown on the way: it would end the process.
     client._parser.parse = (bytes) => {
       try {
-        parsePackets(bytes, client._parser, parse);
+        parse(bytes);
       } catch (error) {
         this.#hooks.failed(error);
         socket.destroy();
@@ -110,24 +108,6 @@ export class AedesBroker {
 
   async stop(): Promise<void> {
     await new Promise<void>((resolve) => this.#aedes.close(resolve));
-  }
-}
-
-/** PUBLISH is what nearly all packets are, and the parser would be a third of all the work of the broker. */
-function parsePackets(bytes: Buffer, parser: EventEmitter, parse: (bytes: Buffer) => number): void {
-  for (let start = 0; start < bytes.length; ) {
-    const bounds = boundsAt(bytes, start);
-    start = bounds.end;
-    if (!isPublish(bytes[bounds.start])) {
-      parse(bytes.subarray(bounds.start, bounds.end));
-      continue;
-    }
-    const publish = decodePublish(bytes, bounds);
-    if (publish === undefined) {
-      parser.emit('error', new Error('malformed PUBLISH'));
-      return;
-    }
-    parser.emit('packet', publish);
   }
 }
 
