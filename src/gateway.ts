@@ -16,6 +16,7 @@ import { createLogger, type Logger } from './platform/logger.ts';
 import { readMachineId } from './platform/machine-id.ts';
 import { Metrics } from './platform/metrics.ts';
 import { RepeatSummary } from './platform/repeat-summary.ts';
+import { giveBackStartMemory } from './platform/start-memory.ts';
 import { createServiceManager, type ServiceManager } from './platform/systemd.ts';
 import { VERSION } from './platform/version.ts';
 import type { MqttSource, MqttSourceOptions } from './sources/mqtt/mqtt-source.ts';
@@ -88,6 +89,7 @@ export class Gateway {
     await this.#startApi(core, mqtt, opened);
     this.#manager.feedWatchdog(() => !core.stats.isStuck());
     await this.#manager.ready();
+    giveBackStartMemory();
     const { gatewayId, epoch } = opened;
     this.#logger.info({ gateway: gatewayId, epoch, version: VERSION, readyMs: Math.round(performance.now()) }, 'ready');
   }

@@ -21,7 +21,10 @@ export interface SpawnedWorker {
  * What a thread may take. The limit on the old generation also decides how far V8 lets garbage grow before it collects
  * it: up to fourfold without one, by half with this one. The threads keep a few ten MB alive at most.
  */
-const MEMORY = { maxYoungGenerationSizeMb: 6, maxOldGenerationSizeMb: 256 };
+const MEMORY = {
+  'store-worker': { maxYoungGenerationSizeMb: 3, maxOldGenerationSizeMb: 256 },
+  'uplink-worker': { maxYoungGenerationSizeMb: 6, maxOldGenerationSizeMb: 256 },
+};
 
 export function spawnWorker({ entry, data, transfer, onDeath }: SpawnOptions): SpawnedWorker {
   const file = new URL(`./${entry}${extname(import.meta.filename)}`, import.meta.url);
@@ -29,7 +32,7 @@ export function spawnWorker({ entry, data, transfer, onDeath }: SpawnOptions): S
     name: entry,
     workerData: data,
     transferList: [...transfer],
-    resourceLimits: MEMORY,
+    resourceLimits: MEMORY[entry],
   });
   let ended = false;
   const die = (reason: string, cause?: unknown) => {

@@ -1,5 +1,6 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { SystemClock } from '../platform/clock.ts';
+import { giveBackStartMemory } from '../platform/start-memory.ts';
 import { StoreServer } from '../store/store-server.ts';
 
 /** What `gateway.ts` hands to this thread. */
@@ -13,6 +14,7 @@ export interface StoreWorkerData {
 const { lanes, commits } = workerData as StoreWorkerData;
 if (parentPort === null) throw new Error('store-worker is the entry of a worker thread');
 
+giveBackStartMemory();
 const clock = new SystemClock();
 clock.start();
 new StoreServer({

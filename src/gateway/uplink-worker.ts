@@ -1,6 +1,7 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { createLogger, type LoggerOptions } from '../platform/logger.ts';
 import { type Reply, serve } from '../platform/rpc.ts';
+import { giveBackStartMemory } from '../platform/start-memory.ts';
 import { LaneClient } from '../store/lane-client.ts';
 import { SqliteLogReader } from '../store/log/reader.ts';
 import type { UplinkOptions } from '../uplink/options.ts';
@@ -39,6 +40,7 @@ const gate = Promise.withResolvers<void>();
 let set: UplinkSet | undefined;
 let reader: SqliteLogReader | undefined;
 
+giveBackStartMemory();
 const handlers: Handlers = {
   start: async ({ logFile, paused, logger, ...start }) => {
     reader = new SqliteLogReader(logFile);

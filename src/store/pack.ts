@@ -26,7 +26,7 @@ const SOURCES: readonly Source[] = ['mqtt', 'serial', 'http'];
 const FIRST_BYTES = 64 * 1024;
 const NO_HANDSHAKE: Handshake = { clientId: '', packetId: 0 };
 
-/** Grows as needed; `take` hands its buffer away and begins anew. */
+/** Grows as needed. Few entries are copied out of it: at a thousand packs a second a buffer each would fill the memory. */
 export class PackWriter {
   #buffer = Buffer.allocUnsafeSlow(FIRST_BYTES);
   #end = 0;
@@ -61,11 +61,17 @@ export class PackWriter {
 
   /** The packed bytes in a buffer of their own, ready to be transferred. */
   take(): { buffer: ArrayBuffer; byteLength: number; count: number } {
-    const taken = { buffer: this.#buffer.buffer as ArrayBuffer, byteLength: this.#end, count: this.#count };
-    this.#buffer = Buffer.allocUnsafeSlow(FIRST_BYTES);
+    const taken = { buffer: this.#takeBuffer(), byteLength: this.#end, count: this.#count };
     this.#end = 0;
     this.#count = 0;
     return taken;
+  }
+
+  #takeBuffer(): ArrayBuffer {
+    const buffer = this.#buffer.buffer as ArrayBuffer;
+    if (buffer.byteLength === FIRST_BYTES) return buffer.slice(0, this.#end);
+    this.#buffer = Buffer.allocUnsafeSlow(FIRST_BYTES);
+    return buffer;
   }
 
   #addRecords(entry: Extract<LogEntry, { kind: 'records' }>): void {

@@ -30,7 +30,7 @@ export function openForWriting({ file, migrations, durability, walBytes }: OpenO
   db.pragma('temp_store = MEMORY');
   // A bad card then gives an error, not a SIGBUS.
   db.pragma('mmap_size = 0');
-  db.pragma('cache_size = -4096');
+  db.pragma('cache_size = -2048');
   db.pragma(`wal_autocheckpoint = ${Math.ceil(walBytes / PAGE_BYTES)}`);
   db.pragma(`journal_size_limit = ${walBytes}`);
   if (db.pragma('synchronous', { simple: true }) !== wanted || db.pragma('journal_mode', { simple: true }) !== 'wal') {
@@ -64,6 +64,6 @@ export function openForReading(file: string): Database.Database {
   const db = new Database(file, { readonly: true, fileMustExist: true });
   db.pragma('busy_timeout = 5000');
   db.pragma('mmap_size = 0');
-  db.pragma('cache_size = -2048');
+  db.pragma('cache_size = -1024');
   return db;
 }
