@@ -44,6 +44,7 @@ export class StoreClient implements LogWriter, StateStore {
   #overflow: QueuedEntry[] = [];
   #inFlight = 0;
   #scheduled = false;
+  #hasFailed = false;
 
   constructor(port: Port) {
     this.#rpc = new RpcClient(port);
@@ -54,7 +55,7 @@ export class StoreClient implements LogWriter, StateStore {
   }
 
   append(entry: LogEntry): Promise<Appended> {
-    if (entry.kind === 'barrier' && this.#idle()) return Promise.resolve(NOTHING);
+    if (entry.kind === 'barrier' && this.#isIdle()) return Promise.resolve(NOTHING);
     return new Promise((resolve, reject) => {
       const waiting = { entry, resolve, reject };
       if (this.#overflow.length > 0 || this.#pack.byteLength >= MAX_PACK_BYTES) this.#overflow.push(waiting);
@@ -111,13 +112,16 @@ export class StoreClient implements LogWriter, StateStore {
 
   /** The worker is gone: everything that waits is rejected. */
   fail(error: SluiceError): void {
+    this.#hasFailed = true;
     this.#rpc.fail(error);
     for (const { reject } of [...this.#packed, ...this.#overflow]) reject(error);
     this.#packed = [];
     this.#overflow = [];
   }
 
-  #idle(): boolean {
+  /** A worker that is gone is asked, so that the barrier fails as everything does. */
+  #isIdle(): boolean {
+    if (this.#hasFailed) return false;
     return this.#inFlight === 0 && this.#packed.length === 0 && this.#overflow.length === 0;
   }
 

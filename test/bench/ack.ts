@@ -91,8 +91,8 @@ function report(sluiceRounds: readonly Round[], mosquittoRounds: readonly Round[
   const row = (name: string, of: readonly Round[], ratio: string, aim: string): string[] => [
     name,
     thousands(median(of.map(({ ackedPerS }) => ackedPerS))),
-    `${median(of.map(({ p50Ms }) => p50Ms))} ms`,
-    `${median(of.map(({ p99Ms }) => p99Ms))} ms`,
+    `${median(of.map(({ p50Ms }) => p50Ms)).toFixed(1)} ms`,
+    `${median(of.map(({ p99Ms }) => p99Ms)).toFixed(1)} ms`,
     `${median(of.map(({ peakRssMb }) => peakRssMb))} MB`,
     ratio,
     aim,

@@ -42,10 +42,10 @@ export class BatchSend {
     const { target } = this.#parts;
     const { doneCount, rejects, error, maxBytes } = await sendInOrder({
       sizes: this.#messages.map(messageBytes),
-      maxBytes: target.maxBytes,
+      maxBytes: target.requestLimit.bytes,
       attempt: (from, to) => this.#attempt(from, to),
     });
-    target.maxBytes = maxBytes;
+    target.requestLimit.learn(maxBytes);
     const rejected = rejects.map(({ index, reason, detail }) => ({ seq: this.#seqAt(index, after), reason, detail }));
     return { upTo: this.#seqAt(doneCount - 1, after), rejected, error };
   }

@@ -2,14 +2,14 @@ import type { Stream } from '../../core/stream.ts';
 import type { CloudEvents } from '../cloud-event.ts';
 import type { KafkaUplinkOptions } from '../options.ts';
 import { BATCH_OVERHEAD_BYTES, MessageBuilder } from './message-builder.ts';
+import { RequestLimit } from './request-limit.ts';
 import { renderTemplate } from './template.ts';
 
 /** Where the records of one stream go, and what was learned about it. */
 export interface Target {
   readonly topic: string;
   readonly builder: MessageBuilder;
-  /** Bytes of messages that fit into one request, as far as is known. */
-  maxBytes: number;
+  readonly requestLimit: RequestLimit;
   /** Refusals of the topic in a row. */
   refusedCount: number;
   /** Until then the observed time is not used; of a clock that never goes back. */
@@ -26,7 +26,7 @@ export function createTarget(stream: Stream, options: KafkaUplinkOptions, { gate
   return {
     topic: renderTemplate(options.topics[stream], { gateway: gatewayId, stream }),
     builder: new MessageBuilder({ stream, events, gatewayId, key, envelope, channelHeader }),
-    maxBytes: Math.max(1, options.batch.maxBytes - BATCH_OVERHEAD_BYTES),
+    requestLimit: new RequestLimit(Math.max(1, options.batch.maxBytes - BATCH_OVERHEAD_BYTES)),
     refusedCount: 0,
     sentTimeUntil: options.timestamp === 'sent' ? Number.POSITIVE_INFINITY : 0,
   };
