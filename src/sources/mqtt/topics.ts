@@ -8,9 +8,12 @@ export function levelCount(topic: string): number {
   return count;
 }
 
-/** What a PUBLISH may name [MQTT-3.3.2-2, MQTT-4.7.3-1, MQTT-4.7.3-2]. */
+/**
+ * What a PUBLISH may name [MQTT-1.5.3-1, MQTT-3.3.2-2, MQTT-4.7.3-1, MQTT-4.7.3-2]. The parser puts U+FFFD where the
+ * bytes are no UTF-8, so a topic that really has this character is refused as well.
+ */
 export function isValidTopic(topic: string): boolean {
-  return topic !== '' && !/[+#\0]/.test(topic);
+  return topic !== '' && !/[+#\0\ufffd]/.test(topic);
 }
 
 /** What a SUBSCRIBE may name [MQTT-4.7.1-2, MQTT-4.7.1-3, MQTT-4.7.3-1]. */
