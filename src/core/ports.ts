@@ -124,8 +124,8 @@ export interface Settlement {
 export interface LaneLog {
   /** The lane's cursor; makes the lane, beginning at `oldest` or `now`, when it is new. */
   open(lane: LaneId, from: 'oldest' | 'now'): Promise<Seq>;
-  /** Resolves when the stream has a record after `after`, or when the signal is aborted. */
-  wait(stream: Stream, after: Seq, signal: AbortSignal): Promise<void>;
+  /** Resolves when the lane's stream has a record after `after`, the signal is aborted, or the lane waits anew. */
+  wait(lane: LaneId, after: Seq, signal: AbortSignal): Promise<void>;
   /**
    * Takes (cursor, upTo] in flight: no limit removes them until settled or released. A later claim only adds.
    * Resolves with the lane's cursor, which has moved past `from` when a limit dropped records before the claim; that

@@ -1,7 +1,6 @@
 import type { SluiceError } from '../core/errors.ts';
 import type { LaneId, LaneLog, Settlement } from '../core/ports.ts';
 import type { Seq } from '../core/record.ts';
-import type { Stream } from '../core/stream.ts';
 import { type Port, RpcClient } from '../platform/rpc.ts';
 import type { LaneOperations } from './protocol.ts';
 
@@ -17,13 +16,13 @@ export class LaneClient implements LaneLog {
     return this.#rpc.call('open', { lane, from });
   }
 
-  async wait(stream: Stream, after: Seq, signal: AbortSignal): Promise<void> {
+  async wait(lane: LaneId, after: Seq, signal: AbortSignal): Promise<void> {
     if (signal.aborted) return;
     const { promise: aborted, resolve } = Promise.withResolvers<void>();
     const onAbort = () => resolve();
     signal.addEventListener('abort', onAbort, { once: true });
     try {
-      await Promise.race([this.#rpc.call('wait', { stream, after }), aborted]);
+      await Promise.race([this.#rpc.call('wait', { lane, after }), aborted]);
     } finally {
       signal.removeEventListener('abort', onAbort);
     }

@@ -48,7 +48,7 @@ export type MainOperations = {
 /** What the uplink worker asks of the store worker. */
 export type LaneOperations = {
   open: { args: { lane: LaneId; from: 'oldest' | 'now' }; result: Seq };
-  wait: { args: { stream: Stream; after: Seq }; result: null };
+  wait: { args: { lane: LaneId; after: Seq }; result: null };
   claim: { args: { lane: LaneId; upTo: Seq }; result: Seq };
   release: { args: LaneId; result: null };
   settle: { args: Settlement; result: null };

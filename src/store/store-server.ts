@@ -1,4 +1,4 @@
-import type { Appended, LogStats, Settlement } from '../core/ports.ts';
+import type { Appended, LaneId, LogStats, Settlement } from '../core/ports.ts';
 import type { Stream } from '../core/stream.ts';
 import { type Port, type Reply, serve } from '../platform/rpc.ts';
 import type { ReclaimClock } from './log/reclaim.ts';
@@ -7,7 +7,7 @@ import type { AppendResult, LaneOperations, MainOperations, StoreOptions } from 
 import { Store } from './store.ts';
 
 interface Waiter {
-  readonly stream: LaneOperations['wait']['args']['stream'];
+  readonly stream: Stream;
   readonly after: number;
   readonly reply: Reply;
 }
@@ -26,7 +26,8 @@ type LaneHandlers = { [Op in keyof LaneOperations]: (args: LaneOperations[Op]['a
 export class StoreServer {
   readonly #options: StoreServerOptions;
   #store: Store | undefined;
-  #waiters: Waiter[] = [];
+  /** One per lane: one that gave up says nothing, and is replaced when its lane waits anew. */
+  readonly #waiters = new Map<string, Waiter>();
 
   constructor(options: StoreServerOptions) {
     this.#options = options;
@@ -72,7 +73,7 @@ export class StoreServer {
           return () => cursor;
         });
       },
-      wait: ({ stream, after }, reply) => this.#wait({ stream, after, reply }),
+      wait: ({ lane, after }, reply) => this.#wait(lane, after, reply),
       claim: (claim, reply) => this.#claim(claim, reply),
       release: (lane, reply) => {
         const { log, commits } = this.#opened();
@@ -130,17 +131,20 @@ export class StoreServer {
     else reply.ok(claim());
   }
 
-  #wait(waiter: Waiter): void {
-    this.#waiters.push(waiter);
+  #wait({ uplink, stream }: LaneId, after: number, reply: Reply): void {
+    const lane = `${uplink}/${stream}`;
+    this.#waiters.get(lane)?.reply.ok(null);
+    this.#waiters.set(lane, { stream, after, reply });
     this.#wake();
   }
 
   #wake(): void {
     const { log } = this.#opened();
-    const ready = this.#waiters.filter(({ stream, after }) => log.lastSeq(stream) > after);
-    if (ready.length === 0) return;
-    this.#waiters = this.#waiters.filter((waiter) => !ready.includes(waiter));
-    for (const { reply } of ready) reply.ok(null);
+    for (const [lane, { stream, after, reply }] of this.#waiters) {
+      if (log.lastSeq(stream) <= after) continue;
+      this.#waiters.delete(lane);
+      reply.ok(null);
+    }
   }
 
   #close(): null {

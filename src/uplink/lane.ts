@@ -137,7 +137,7 @@ export class Lane {
     const { backoff, board, id, laneLog } = this.#parts;
     backoff.reset();
     board.laneWorks(id.stream);
-    await laneLog.wait(id.stream, after, run.ending);
+    await laneLog.wait(id, after, run.ending);
     return this.#takeLater(after, run);
   }
 

@@ -141,11 +141,11 @@ export function laneLogContract(name: string, make: () => Promise<LaneLogUnderTe
 
       it('ends at once when there is a record already', async () => {
         const [seq = 0] = await append(1);
-        await log.laneLog.wait('telemetry', seq - 1, new AbortController().signal);
+        await log.laneLog.wait(LANE, seq - 1, new AbortController().signal);
       });
 
       it('ends when a record of its stream arrives, not for another one', async () => {
-        const state = outcome(log.laneLog.wait('telemetry', 0, new AbortController().signal));
+        const state = outcome(log.laneLog.wait(LANE, 0, new AbortController().signal));
         await append(1, { stream: 'events', eventType: 'door' });
         await log.laneLog.open({ uplink: 'plant', stream: 'events' }, 'oldest');
         expect(state.isDone).toBe(false);
@@ -153,12 +153,22 @@ export function laneLogContract(name: string, make: () => Promise<LaneLogUnderTe
         await waitFor(() => state.isDone, { ...WAIT, what: 'the wait to end' });
       });
 
+      it('ends when the same lane waits anew, and not when another one does', async () => {
+        const [seq = 0] = await append(1);
+        const { signal } = new AbortController();
+        const first = outcome(log.laneLog.wait(LANE, seq, signal));
+        const other = outcome(log.laneLog.wait({ ...LANE, uplink: 'other' }, seq, signal));
+        const second = outcome(log.laneLog.wait(LANE, seq, signal));
+        await waitFor(() => first.isDone, { ...WAIT, what: 'the first wait to end' });
+        expect([other.isDone, second.isDone]).toEqual([false, false]);
+      });
+
       it('ends when it is given up, also when that happened before', async () => {
         const controller = new AbortController();
-        const waiting = log.laneLog.wait('telemetry', 0, controller.signal);
+        const waiting = log.laneLog.wait(LANE, 0, controller.signal);
         controller.abort();
         await waiting;
-        await log.laneLog.wait('telemetry', 0, controller.signal);
+        await log.laneLog.wait(LANE, 0, controller.signal);
       });
     });
 

@@ -55,7 +55,7 @@ async function settleForEver({ lanes, reader }: OpenStore, print: (line: string)
   const { signal } = new AbortController();
   let cursor = await lanes.open(LANE, 'oldest');
   for (;;) {
-    await lanes.wait(LANE.stream, cursor, signal);
+    await lanes.wait(LANE, cursor, signal);
     const { records, upTo } = reader.read(LANE.stream, cursor, { maxRecords: 100, maxBytes: 2 ** 20 });
     await lanes.claim(LANE, upTo);
     const rejected = records.filter(isRejected).map(({ seq }) => ({ seq, reason: 'invalid_record', detail: 'no' }));

@@ -30,6 +30,8 @@ export class FakeLog implements LogReader, LaneLog {
   readonly #damaged = new Set<Seq>();
   readonly #lanes = new Map<string, FakeLane>();
   readonly #waiting = new Set<() => void>();
+  /** How often each lane waited: only the last one goes on waiting. */
+  readonly #waitCounts = new Map<string, number>();
   #lastSeq: Seq = 0;
   /** Every settlement that was made, in order. */
   readonly settlements: Settlement[] = [];
@@ -109,9 +111,12 @@ export class FakeLog implements LogReader, LaneLog {
     return Promise.resolve(cursor);
   }
 
-  async wait(stream: Stream, after: Seq, signal: AbortSignal): Promise<void> {
-    const has = (): boolean => this.#records.some((record) => record.stream === stream && record.seq > after);
-    while (!signal.aborted && !has()) {
+  async wait(id: LaneId, after: Seq, signal: AbortSignal): Promise<void> {
+    const turn = (this.#waitCounts.get(nameOf(id)) ?? 0) + 1;
+    this.#waitCounts.set(nameOf(id), turn);
+    for (const wake of this.#waiting) wake();
+    const has = (): boolean => this.#records.some((record) => record.stream === id.stream && record.seq > after);
+    while (!signal.aborted && !has() && this.#waitCounts.get(nameOf(id)) === turn) {
       const { promise, resolve } = Promise.withResolvers<void>();
       const wake = (): void => resolve();
       this.#waiting.add(wake);

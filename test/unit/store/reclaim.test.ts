@@ -51,7 +51,7 @@ describe('what a limit takes', () => {
     const after = await lanes.open(GAPS, 'oldest');
     const [seq = 0] = await dropping.append([newRecord()]);
     let isWoken = false;
-    const waiting = lanes.wait('gaps', after, new AbortController().signal).then(() => {
+    const waiting = lanes.wait({ uplink: 'plant', stream: 'gaps' }, after, new AbortController().signal).then(() => {
       isWoken = true;
     });
     dropping.outdate(seq);

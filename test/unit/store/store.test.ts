@@ -152,7 +152,7 @@ describe('the store', () => {
     it('are woken by the next record of their stream', async () => {
       const { signal } = new AbortController();
       const { lastSeq } = (await store.client.stats()).streams[0] ?? { lastSeq: -1 };
-      const woken = store.lanes.wait('telemetry', lastSeq, signal);
+      const woken = store.lanes.wait({ uplink: 'plant', stream: 'telemetry' }, lastSeq, signal);
       const { firstSeq } = await store.client.append(entryOf(newRecord()));
       await woken;
       expect(store.reader.read('telemetry', lastSeq, ALL).upTo).toBe(firstSeq);
