@@ -71,7 +71,7 @@ export class KafkaClient {
     const compression = this.#options.compression === 'gzip' ? GZIP : None;
     const request = { topic, messages, acks: ALL_REPLICAS, timeout: this.#options.requestTimeout, compression };
     const send = async (): Promise<void> => {
-      if (!this.#topics.has(topic)) await this.#find(topic);
+      if (!this.#topics.has(topic)) await this.#find(topic, bounds);
       await this.#producer.send(request);
     };
     this.#inFlightCount += 1;
@@ -95,23 +95,26 @@ export class KafkaClient {
       if (missing.length > 0) await createTopics(admin, missing, how);
       for (const topic of missing) await untilLed(admin, topic, bounds);
     };
-    await bounded('creating topics', this.#administer(create), bounds);
+    await this.#administer('creating topics', create, bounds);
   }
 
   /**
    * The producer asks for the metadata of all its topics at once: one that is missing would fail the requests to
    * every other, for good. So it hears of a topic only when that exists.
    */
-  async #find(topic: string): Promise<void> {
-    await this.#administer((admin) => admin.fetchTopicMetadata({ topics: [topic] }));
+  async #find(topic: string, bounds: Bounds): Promise<void> {
+    await this.#administer('finding the topic', (admin) => admin.fetchTopicMetadata({ topics: [topic] }), bounds);
     this.#topics.add(topic);
   }
 
-  async #administer(use: (admin: Admin) => Promise<unknown>): Promise<void> {
+  async #administer(what: string, use: (admin: Admin) => Promise<unknown>, bounds: Bounds): Promise<void> {
     const admin = this.#kafka.admin({ retry: { retries: 5, initialRetryTime: 100 } });
-    try {
+    const connectAndUse = async (): Promise<void> => {
       await admin.connect();
       await use(admin);
+    };
+    try {
+      await bounded(what, connectAndUse(), bounds);
     } finally {
       admin.disconnect().catch(() => undefined);
     }
