@@ -4,13 +4,12 @@
  */
 
 import { createRequire } from 'node:module';
+import { replaceModule } from '../../platform/replace-module.ts';
 
 if (process.env['DEBUG'] === undefined) silenceDebug();
 
 function silenceDebug(): void {
   const { resolve } = createRequire(import.meta.url);
-  const require = createRequire(createRequire(resolve('aedes')).resolve('mqtt-packet'));
-  require('debug');
-  const loaded = require.cache[require.resolve('debug')];
-  if (loaded !== undefined) loaded.exports = () => () => undefined;
+  const requireAsParser = createRequire(createRequire(resolve('aedes')).resolve('mqtt-packet'));
+  replaceModule(requireAsParser, 'debug', () => () => () => undefined);
 }

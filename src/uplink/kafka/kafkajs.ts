@@ -1,6 +1,7 @@
 /** The one place that loads kafkajs 2.2.4, mended where it is known to be slow or noisy. Nothing else may load it before. */
 
 import { createRequire } from 'node:module';
+import { replaceModule } from '../../platform/replace-module.ts';
 import { type EncodedRecord, encodeRecord, type PlainRecord } from './record-encoder.ts';
 
 interface Grouping {
@@ -12,20 +13,17 @@ interface Grouping {
 
 const require = createRequire(import.meta.url);
 
-replaceModule('kafkajs/src/protocol/recordBatch/record/v0', (encode: (record: PlainRecord) => EncodedRecord) => {
-  return (record: PlainRecord) => encodeRecord(record) ?? encode(record);
-});
-replaceModule('kafkajs/src/producer/groupMessagesPerPartition', () => groupByPartition);
+replaceModule(
+  require,
+  'kafkajs/src/protocol/recordBatch/record/v0',
+  (encode: (record: PlainRecord) => EncodedRecord) => {
+    return (record: PlainRecord) => encodeRecord(record) ?? encode(record);
+  },
+);
+replaceModule(require, 'kafkajs/src/producer/groupMessagesPerPartition', () => groupByPartition);
 silenceNegativeTimeouts();
 
 export const kafkajs = require('kafkajs') as typeof import('kafkajs');
-
-/** What other modules of kafkajs get when they load this one. */
-function replaceModule<T>(path: string, replace: (original: T) => T): void {
-  const original = require(path) as T;
-  const loaded = require.cache[require.resolve(path)];
-  if (loaded !== undefined) loaded.exports = replace(original);
-}
 
 /** Keeps the order within each partition. The original copies the whole list for every message. */
 function groupByPartition({ topic, partitionMetadata, messages, partitioner }: Grouping): Record<number, unknown[]> {
