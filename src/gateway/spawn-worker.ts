@@ -1,4 +1,5 @@
 import { extname } from 'node:path';
+import v8 from 'node:v8';
 import { type MessagePort, Worker } from 'node:worker_threads';
 import { SluiceError } from '../core/errors.ts';
 
@@ -27,6 +28,8 @@ const MEMORY = {
 };
 
 export function spawnWorker({ entry, data, transfer, onDeath }: SpawnOptions): SpawnedWorker {
+  // The main thread has its heap by now; the flag that sized it would win over the limits of the worker.
+  v8.setFlagsFromString('--max-semi-space-size=0');
   const file = new URL(`./${entry}${extname(import.meta.filename)}`, import.meta.url);
   const worker = new Worker(file, {
     name: entry,

@@ -45,8 +45,7 @@ export async function benchE2e({ rounds, messages }: E2eOptions): Promise<boolea
       for (const peer of ['memory', 'sluice', 'disk'] as const) {
         const topic = `bench.${peer}.${round}`;
         await kafka.createTopic(topic, { partitions: 3 });
-        // The disk buffer is several times slower; a fifth of the messages takes long enough.
-        const target = { kafka, topic, messages: peer === 'disk' ? Math.ceil(messages / 5) : messages };
+        const target = { kafka, topic, messages };
         const result = await (peer === 'sluice' ? sluice(target) : telegraf(target, peer));
         results[peer].push(result);
         measured('e2e', {

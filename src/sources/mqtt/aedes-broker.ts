@@ -1,6 +1,6 @@
 /** aedes 1.2 behind one door: its options, its events, and the places where it must be held back. */
 
-import './without-debug.ts';
+import './lean-mqtt-packet.ts';
 import type { Socket } from 'node:net';
 import {
   Aedes,
