@@ -46,6 +46,8 @@ export class Forwarder {
   readonly #parts: ForwarderParts;
   readonly #lanes: readonly Lane[];
   #active: ActiveRun | undefined;
+  /** Of the last run, whether it was ended or not. */
+  #done: Promise<void> = Promise.resolve();
   #isPaused = false;
   #isStarted = false;
   /** Start, pause, resume and stop wait for each other. */
@@ -68,12 +70,15 @@ export class Forwarder {
     });
   }
 
-  /** Resolves when nothing is in flight and the upstream is closed. Before `start`: it starts paused. */
-  pause(): Promise<void> {
+  /**
+   * Finishes what is in flight, or gives it up, and closes the upstream, by the deadline. Before `start`: it starts
+   * paused.
+   */
+  pause({ deadlineMs = PAUSE_DEADLINE_MS }: { readonly deadlineMs?: number } = {}): Promise<void> {
     return this.#inTurn(async () => {
       this.#isPaused = true;
       if (!this.#isStarted) return;
-      await this.#end(PAUSE_DEADLINE_MS);
+      await this.#end(deadlineMs);
       this.#parts.board.enter('paused');
     });
   }
@@ -103,14 +108,17 @@ export class Forwarder {
   #begin(): void {
     const ending = new AbortController();
     const aborted = new AbortController();
-    const done = awaitedLater(this.#run(ending.signal, aborted.signal));
+    const before = this.#done;
+    const done = awaitedLater(this.#run(before, ending.signal, aborted.signal));
     this.#active = { ending, aborted, done };
+    this.#done = Promise.all([before, done]).then(() => undefined);
   }
 
-  async #run(ending: AbortSignal, aborted: AbortSignal): Promise<void> {
+  async #run(before: Promise<void>, ending: AbortSignal, aborted: AbortSignal): Promise<void> {
     const { board, upstream, gate } = this.#parts;
     board.enter('waiting_for_clock');
-    await Promise.race([gate.catch(() => undefined), aborting(ending)]);
+    // One that outlived its deadline may still hold claims, which are the lane's and not its own.
+    await Promise.race([Promise.all([before, gate.catch(() => undefined)]), aborting(ending)]);
     if (ending.aborted) return;
     board.enter('connecting');
     const link = new Link({ upstream, board, ending, backoff: this.#backoff() });

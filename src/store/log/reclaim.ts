@@ -96,8 +96,7 @@ export class Reclaim {
   #chunk(stream: Stream, what: { upTo: Seq; olderThan: number; limit: ReadLimit }): StoredBody[] {
     const range = { after: 0, upTo: Math.min(what.upTo, Number.MAX_SAFE_INTEGER) };
     const rows = this.#records.oldest(stream, range, what.limit);
-    const end = rows.findIndex((row) => !isOlder(row, what.olderThan));
-    return end === -1 ? rows : rows.slice(0, end);
+    return rows.slice(0, olderCount(rows, what.olderThan));
   }
 
   #dropFrom(lane: Lane, drop: { chunk: readonly StoredBody[]; upTo: Seq; reason: GapReason }): void {
@@ -161,12 +160,19 @@ export class Reclaim {
 }
 
 /**
- * A time that was never synchronised (1970 …) must not make a record look old. A damaged record counts as old: it must
+ * How many of the rows, from the oldest end, are older. A time that was never synchronised (1970 …) must not make a
+ * record look old, but it is older than any that came after it. A damaged record goes with what is before it: it must
  * not keep for ever what stands behind it.
  */
-function isOlder({ seq, body }: StoredBody, than: number): boolean {
-  if (than === Number.POSITIVE_INFINITY) return true;
-  return !isIntact(body, seq) || (isTimeTrusted(body) && receivedAtOf(body) < than);
+function olderCount(rows: readonly StoredBody[], than: number): number {
+  if (than === Number.POSITIVE_INFINITY) return rows.length;
+  let count = 0;
+  for (const [index, { seq, body }] of rows.entries()) {
+    if (!isIntact(body, seq)) count = count === index ? index + 1 : count;
+    else if (isTimeTrusted(body) && receivedAtOf(body) < than) count = index + 1;
+    else if (isTimeTrusted(body)) break;
+  }
+  return count;
 }
 
 /** One loss per device, or one for all when there are too many devices. */

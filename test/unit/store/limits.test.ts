@@ -206,4 +206,16 @@ describe('limits', () => {
     await until(async () => (await laneStats()).droppedCount > 0);
     expect(await laneStats()).toMatchObject({ droppedByReason: { max_age: 2 }, pendingCount: 1 });
   });
+
+  it('take records without a synchronised time once one that came after them is too old', async () => {
+    await open({ maxAgeMs: 60_000 });
+    await store.lanes.open(LANE, 'oldest');
+    const unsynced = newRecord({ receivedAt: 0, timeQuality: 'unsynced' });
+    const old = newRecord({ receivedAt: Date.now() - 120_000 });
+    await store.client.append(entryOf(unsynced, unsynced, old, unsynced, newRecord({ receivedAt: Date.now() })));
+    await store.close();
+    await open({ maxAgeMs: 60_000 });
+    await until(async () => (await laneStats()).droppedCount > 0);
+    expect(await laneStats()).toMatchObject({ droppedByReason: { max_age: 3 }, pendingCount: 2 });
+  });
 });

@@ -414,6 +414,21 @@ describe('Forwarder', () => {
     expect(taken()).toHaveLength(30);
   });
 
+  it('does not begin again while a send outlives the pause', async () => {
+    append(30);
+    const letThrough = holdSends();
+    await make().start();
+    await waitFor(() => upstream.sends.length === 1, { ...WAIT, what: 'a batch on its way' });
+    await forwarder.pause({ deadlineMs: 20 });
+    await forwarder.resume();
+    await nextTurn();
+    expect([upstream.openCount, upstream.sends.length]).toEqual([1, 1]);
+    letThrough();
+    await drained();
+    expect(taken()).toEqual([...new Set(taken())]);
+    expect(log.counts(lane())).toMatchObject({ deliveredCount: 30, pendingCount: 0 });
+  });
+
   it('starts paused when it was paused before', async () => {
     append(3);
     make();
