@@ -36,7 +36,7 @@ export async function withDevices<T>(
   }
   // Loaded late: with a running gateway nothing native is needed.
   const { openStateOffline } = await import('../gateway/offline.ts');
-  const offline = await openStateOffline(gateway.dataDir, devices.max);
+  const offline = await openStateOffline({ dataDir: gateway.dataDir, maxDevices: devices.max });
   try {
     return await work({
       add: offline.add,

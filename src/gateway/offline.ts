@@ -1,4 +1,7 @@
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
+import process from 'node:process';
+import { SluiceError } from '../core/errors.ts';
 import { DeviceMap } from '../devices/device-map.ts';
 import { LatestBudget } from '../devices/latest-values.ts';
 import { Provisioning } from '../devices/provisioning.ts';
@@ -22,8 +25,20 @@ export interface OfflineDevices {
   close(): Promise<void>;
 }
 
-/** @throws SluiceError `locked`, naming the pid of the daemon that has the directory; `data_dir_unusable` */
-export async function openStateOffline(dataDir: string, maxDevices: number): Promise<OfflineDevices> {
+export interface OfflineOptions {
+  readonly dataDir: string;
+  readonly maxDevices: number;
+  /** The user that this process runs as. */
+  readonly uid?: number | undefined;
+}
+
+/**
+ * @throws SluiceError `foreign_data_dir`; `locked`, naming the pid of the daemon that has the directory;
+ * `data_dir_unusable`
+ */
+export async function openStateOffline(options: OfflineOptions): Promise<OfflineDevices> {
+  const { dataDir, maxDevices, uid = process.getuid?.() } = options;
+  refuseForeign(dataDir, uid);
   const logger = createLogger({ level: 'error', format: 'auto' });
   const lock = new DataDirLock(dataDir);
   const state = new LocalState(new State(join(dataDir, 'state.db')));
@@ -44,4 +59,14 @@ export async function openStateOffline(dataDir: string, maxDevices: number): Pro
       lock.release();
     },
   };
+}
+
+/** Files that root makes there could not be written by the gateway, which runs as somebody else. */
+function refuseForeign(dataDir: string, uid: number | undefined): void {
+  const owner = statSync(dataDir, { throwIfNoEntry: false })?.uid;
+  if (owner === undefined || owner === uid) return;
+  throw new SluiceError(`the data directory ${dataDir} belongs to another user (uid ${owner})`, {
+    code: 'foreign_data_dir',
+    hint: `start the gateway first, or run this as that user: sudo -u '#${owner}' sluice ...`,
+  });
 }
