@@ -9,6 +9,8 @@ const MAX_ROWS = 10_000;
 /** Of a refused message so many bytes are kept: enough to see what is wrong with it. */
 const MAX_PAYLOAD_BYTES = 4_096;
 const MAX_DETAIL_CHARACTERS = 500;
+/** A topic may have 65,535 bytes; what is longer than this is a mistake or malice. */
+const MAX_CHANNEL_CHARACTERS = 256;
 
 /** What is kept aside for people: rejected records and refused messages. Belongs into the store's transaction. */
 export class Kept {
@@ -19,8 +21,8 @@ export class Kept {
 
   /** `maxBytes`: of each of the two tables. */
   constructor(db: Database.Database, maxBytes: number) {
-    this.#rejects = new BoundedTable(db, { table: 'rejects', blob: 'body', maxBytes });
-    this.#refused = new BoundedTable(db, { table: 'refused', blob: 'payload', maxBytes });
+    this.#rejects = new BoundedTable(db, { table: 'rejects', columns: ['detail', 'body'], maxBytes });
+    this.#refused = new BoundedTable(db, { table: 'refused', columns: ['channel', 'payload'], maxBytes });
     this.#insertReject = db.prepare(
       'INSERT INTO rejects (uplink, stream, seq, at, reason, detail, body) VALUES (?, ?, ?, ?, ?, ?, ?)',
     );
@@ -31,14 +33,15 @@ export class Kept {
 
   reject(lane: { uplink: string; stream: Stream }, rejection: Rejection, kept: { at: number; body: Buffer }): void {
     const detail = rejection.detail.slice(0, MAX_DETAIL_CHARACTERS);
-    this.#rejects.makeRoomFor(kept.body.byteLength);
+    this.#rejects.makeRoomFor([detail, kept.body]);
     this.#insertReject.run(lane.uplink, lane.stream, rejection.seq, kept.at, rejection.reason, detail, kept.body);
   }
 
   refuse(message: RefusedMessage): void {
     const payload = Buffer.from(message.payload.subarray(0, MAX_PAYLOAD_BYTES));
-    this.#refused.makeRoomFor(payload.byteLength);
-    this.#insertRefused.run(message.source, message.receivedAt, message.reason, message.channel, payload);
+    const channel = message.channel.slice(0, MAX_CHANNEL_CHARACTERS);
+    this.#refused.makeRoomFor([channel, payload]);
+    this.#insertRefused.run(message.source, message.receivedAt, message.reason, channel, payload);
   }
 
   /** Takes away what is too much, as after the limit was lowered. */
@@ -57,6 +60,16 @@ export class Kept {
   }
 }
 
+/** For what a row has beside the columns that are measured. */
+const ROW_BYTES = 100;
+
+interface BoundedTableOptions {
+  readonly table: string;
+  /** Those whose length the outside decides. */
+  readonly columns: readonly string[];
+  readonly maxBytes: number;
+}
+
 class BoundedTable {
   readonly #measure: Database.Statement<[], { rows: number; bytes: number }>;
   readonly #removeOldest: Database.Statement<[], number>;
@@ -64,11 +77,12 @@ class BoundedTable {
   rows = 0;
   #bytes = 0;
 
-  constructor(db: Database.Database, { table, blob, maxBytes }: { table: string; blob: string; maxBytes: number }) {
+  constructor(db: Database.Database, { table, columns, maxBytes }: BoundedTableOptions) {
     this.#maxBytes = maxBytes;
-    this.#measure = db.prepare(`SELECT count(*) AS rows, coalesce(sum(length(${blob})), 0) AS bytes FROM ${table}`);
+    const size = [ROW_BYTES, ...columns.map((column) => `octet_length(${column})`)].join(' + ');
+    this.#measure = db.prepare(`SELECT count(*) AS rows, coalesce(sum(${size}), 0) AS bytes FROM ${table}`);
     this.#removeOldest = db
-      .prepare<[], number>(`DELETE FROM ${table} WHERE id = (SELECT min(id) FROM ${table}) RETURNING length(${blob})`)
+      .prepare<[], number>(`DELETE FROM ${table} WHERE id = (SELECT min(id) FROM ${table}) RETURNING ${size}`)
       .pluck();
     this.reload();
   }
@@ -79,10 +93,10 @@ class BoundedTable {
     this.#bytes = bytes;
   }
 
-  /** To be called right before an insert of so many bytes. */
-  makeRoomFor(bytes: number): void {
+  /** To be called right before an insert; `values`: of the columns that count. */
+  makeRoomFor(values: readonly (string | Buffer)[]): void {
     this.rows += 1;
-    this.#bytes += bytes;
+    this.#bytes += values.reduce((sum, value) => sum + Buffer.byteLength(value), ROW_BYTES);
     this.trim();
   }
 

@@ -196,6 +196,18 @@ describe('limits', () => {
     expect((await store.client.stats()).full).toBeNull();
   });
 
+  it('count the topics of refused messages too, however long they are', async () => {
+    await open({ maxBytes: 8 * MIB });
+    await store.lanes.open(LANE, 'oldest');
+    await fill(1_000);
+    const message = { source: 'mqtt', reason: 'bad_metric_name', receivedAt: 0, payload: Buffer.from('1') } as const;
+    const channel = `devices/d/telemetry/${'x'.repeat(65_000)}`;
+    const refuse = () => store.client.append({ kind: 'refused', message: { ...message, channel } });
+    for (let round = 0; round < 20; round++) await Promise.all(Array.from({ length: 100 }, refuse));
+    expect(await laneStats()).toMatchObject({ droppedCount: 0, pendingCount: 1_000 });
+    expect((await store.client.stats()).full).toBeNull();
+  });
+
   it('take records that are too old, but not those whose time was never synchronised', async () => {
     await open({ maxAgeMs: 60_000 });
     await store.lanes.open(LANE, 'oldest');
