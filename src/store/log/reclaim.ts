@@ -63,7 +63,7 @@ export class Reclaim {
       const inFlight = this.#inFlight(stream);
       const free = Math.min(...inFlight.map(({ cursor }) => cursor));
       const chunk = this.#chunk(stream, { upTo: free, olderThan, limit });
-      const last = chunk.at(-1);
+      const last = stream === 'gaps' && chunk.length <= this.#fewGaps() ? undefined : chunk.at(-1);
       if (last === undefined) {
         if (olderThan === Number.POSITIVE_INFINITY && this.#isBacklogInFlight(stream)) return 0;
         continue;
@@ -81,6 +81,11 @@ export class Reclaim {
   /** The stream that `dropPending` must wait for before it may drop anything, or null. */
   awaited(): Stream | null {
     return STREAMS.find((stream) => this.#isBacklogInFlight(stream)) ?? null;
+  }
+
+  /** Dropping so many gaps would free nothing: each lane's are reported in a new one. */
+  #fewGaps(): number {
+    return 2 * this.#lanes.ofStream('gaps').length;
   }
 
   #inFlight(stream: Stream): readonly Lane[] {
@@ -106,7 +111,7 @@ export class Reclaim {
       .filter((record) => lane.stream !== 'gaps' || record.channel === lane.uplink);
     const bytes = lost.reduce((sum, { value }) => sum + value.byteLength, 0);
     this.#lanes.drop(lane, drop.upTo, { reason: drop.reason, count: lost.length, bytes });
-    for (const loss of lossesOf(lost)) this.#report(lane, loss, drop.reason);
+    for (const loss of lossesOf(lane.stream, lost)) this.#report(lane, loss, drop.reason);
   }
 
   /** What a damaged record says of itself cannot be used: not its device, and a time that is no time least of all. */
@@ -175,10 +180,11 @@ function olderCount(rows: readonly StoredBody[], than: number): number {
   return count;
 }
 
-/** One loss per device, or one for all when there are too many devices. */
-function lossesOf(records: readonly StoredRecord[]): Loss[] {
+/** One loss per device, or one for all when there are too many devices, or when they were reports of losses. */
+function lossesOf(stream: Stream, records: readonly StoredRecord[]): Loss[] {
   const byDevice = Map.groupBy(records, ({ device }) => device);
-  if (byDevice.size > MAX_GAPS_PER_CHUNK) return [lossOf(null, records)];
+  const isSummary = byDevice.size > MAX_GAPS_PER_CHUNK || (stream === 'gaps' && records.length > 0);
+  if (isSummary) return [lossOf(null, records)];
   return [...byDevice].map(([device, theirs]) => lossOf(device === '' ? null : device, theirs));
 }
 

@@ -38,7 +38,7 @@ describe('a disk with too little space', () => {
     log = new Log({
       durability: 'full',
       walBytes: WAL_BYTES,
-      keptBytes: WAL_BYTES,
+      keptBytes: 8 * MIB,
       machineId: 'm',
       clock: CLOCK,
       seqs,
@@ -71,6 +71,23 @@ describe('a disk with too little space', () => {
   function keepLimits(): void {
     while (limits.step(Date.now(), true));
   }
+
+  it('does not go round in circles with reports of reports, when there is nothing else left to drop', () => {
+    log.transaction(() => log.lanes.open({ uplink: 'plant', stream: 'gaps' }, 'oldest'));
+    const payload = Buffer.alloc(4_000);
+    const message = { source: 'mqtt', reason: 'empty', channel: 'x', receivedAt: 0, payload } as const;
+    log.transaction(() => {
+      for (let left = 1_000; left > 0; left -= 1) log.append({ kind: 'refused', message });
+    });
+    fill(100);
+    limits.diskBytes = MIB;
+    let steps = 0;
+    while (limits.step(Date.now(), true) && steps < 1_000) steps += 1;
+    expect(steps).toBeLessThan(1_000);
+    const gaps = log.stats().lanes.find(({ stream }) => stream === 'gaps');
+    expect(gaps).toMatchObject({ acceptedCount: 1, pendingCount: 1 });
+    expect(limits.full).toContain('to be kept free');
+  });
 
   it('gets back what is free already, and no record is dropped for it', () => {
     fill(20_000);
