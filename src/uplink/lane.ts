@@ -134,11 +134,14 @@ export class Lane {
   }
 
   async #awaitMore(after: Seq, run: Run): Promise<LaneBatch> {
-    const { backoff, board, id, laneLog } = this.#parts;
+    const { backoff, board, from, id, laneLog } = this.#parts;
     backoff.reset();
     board.laneWorks(id.stream);
     await laneLog.wait(id, after, run.ending);
-    return this.#takeLater(after, run);
+    const batch = await this.#takeLater(after, run);
+    if (batch.upTo > after || run.ending.aborted) return batch;
+    // A limit took what the lane was woken for, and its cursor went on.
+    return this.#take(await laneLog.open(id, from));
   }
 
   /** What the upstream holds already is delivered: it was confirmed, but the settlement did not get to the disk. */

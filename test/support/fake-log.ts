@@ -33,6 +33,7 @@ export class FakeLog implements LogReader, LaneLog {
   /** How often each lane waited: only the last one goes on waiting. */
   readonly #waitCounts = new Map<string, number>();
   #lastSeq: Seq = 0;
+  readonly #lastSeqs = new Map<Stream, Seq>();
   /** Every settlement that was made, in order. */
   readonly settlements: Settlement[] = [];
   /** Awaited before a settlement is made: a test may delay it or let it fail. */
@@ -44,6 +45,7 @@ export class FakeLog implements LogReader, LaneLog {
       return { ...record, seq: this.#lastSeq };
     });
     this.#records.push(...stored);
+    for (const { stream, seq } of stored) this.#lastSeqs.set(stream, seq);
     for (const lane of this.#lanes.values())
       lane.acceptedCount += stored.filter((record) => isOf(lane.id, record)).length;
     for (const wake of this.#waiting) wake();
@@ -115,7 +117,7 @@ export class FakeLog implements LogReader, LaneLog {
     const turn = (this.#waitCounts.get(nameOf(id)) ?? 0) + 1;
     this.#waitCounts.set(nameOf(id), turn);
     for (const wake of this.#waiting) wake();
-    const has = (): boolean => this.#records.some((record) => record.stream === id.stream && record.seq > after);
+    const has = (): boolean => (this.#lastSeqs.get(id.stream) ?? 0) > after;
     while (!signal.aborted && !has() && this.#waitCounts.get(nameOf(id)) === turn) {
       const { promise, resolve } = Promise.withResolvers<void>();
       const wake = (): void => resolve();

@@ -149,6 +149,26 @@ describe('Forwarder', () => {
     expect(log.counts(lane())).toMatchObject({ deliveredCount: 18, droppedCount: 12 });
   });
 
+  it('waits again when a limit took what it was woken for', async () => {
+    append(1);
+    await make().start();
+    await drained();
+    const [seq = 0] = append(1);
+    log.drop('telemetry', seq);
+    let waitCount = 0;
+    const wait = log.wait.bind(log);
+    log.wait = (...args) => {
+      waitCount += 1;
+      if (waitCount > 100) throw new Error('it goes round in circles');
+      return wait(...args);
+    };
+    for (let turn = 0; turn < 1_000; turn += 1) await nextTurn();
+    expect(waitCount).toBeLessThan(10);
+    append(1);
+    await drained();
+    expect(log.counts(lane())).toMatchObject({ deliveredCount: 2, droppedCount: 1 });
+  });
+
   describe('when a limit waits for its turn', () => {
     /** As the store does it then: a claim waits for what its lane has in flight. */
     beforeEach(() => {
