@@ -27,6 +27,7 @@ export interface ViewsParts {
     localCount(): number;
     disconnect(device: string): void;
   };
+  readonly ingest: { settled(): Promise<void> };
   readonly refused: RefusedCounts;
 }
 
@@ -44,13 +45,15 @@ export class Views implements GatewayViews {
   }
 
   get registry(): DeviceRegistry {
-    const { devices, mqtt } = this.#parts;
+    const { devices, ingest, mqtt } = this.#parts;
     return {
       add: (id, secret) => devices.add(id, secret),
       remove: async (id) => {
         const removed = await devices.remove(id);
         mqtt.disconnect(id);
-        return removed;
+        // What its session had sent made it known again.
+        await ingest.settled();
+        return (await devices.remove(id)) || removed;
       },
     };
   }

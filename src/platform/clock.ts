@@ -21,9 +21,11 @@ export interface SystemClockOptions {
   readonly systemdDir?: string;
   readonly timedatectl?: string;
   readonly pollMs?: number;
+  readonly askTimeoutMs?: number;
 }
 
-const PROBE_DEADLINE_MS = 2_000;
+/** At boot the time service, or the bus to it, may not be there yet; one that keeps failing will never tell. */
+const MAX_FAILURES = 5;
 const MAX_ASK_EVERY_MS = 60_000;
 
 /**
@@ -36,6 +38,7 @@ export class SystemClock implements Clock {
   #timer: NodeJS.Timeout | undefined;
   #askAt = 0;
   #askEveryMs = 0;
+  #failures = 0;
   #watching: boolean = false;
   readonly #waiting = new Set<() => void>();
 
@@ -45,6 +48,7 @@ export class SystemClock implements Clock {
       systemdDir: '/run/systemd/system',
       timedatectl: 'timedatectl',
       pollMs: 1_000,
+      askTimeoutMs: 2_000,
       ...options,
     };
   }
@@ -111,11 +115,13 @@ export class SystemClock implements Clock {
   /** `NTPSynchronized` is the kernel's own flag, so it holds for chrony and ntpd too (timedatectl(1)). */
   #ask(): Promise<ClockState> {
     const { promise, resolve } = Promise.withResolvers<ClockState>();
-    const options = { timeout: PROBE_DEADLINE_MS, killSignal: 'SIGKILL' } as const;
+    const options = { timeout: this.#options.askTimeoutMs, killSignal: 'SIGKILL' } as const;
     execFile(this.#options.timedatectl, ['show', '-p', 'NTPSynchronized', '--value'], options, (error, stdout) => {
       const answer = stdout.trim();
-      if (error === null && (answer === 'yes' || answer === 'no')) resolve(answer === 'yes' ? 'synced' : 'unsynced');
-      else resolve('unknown');
+      const isAnswer = error === null && (answer === 'yes' || answer === 'no');
+      this.#failures = isAnswer ? 0 : this.#failures + 1;
+      if (isAnswer) resolve(answer === 'yes' ? 'synced' : 'unsynced');
+      else resolve(error?.code === 'ENOENT' || this.#failures >= MAX_FAILURES ? 'unknown' : this.#state);
     });
     return promise;
   }

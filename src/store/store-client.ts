@@ -57,9 +57,9 @@ export class StoreClient implements LogWriter, StateStore {
   append(entry: LogEntry): Promise<Appended> {
     if (entry.kind === 'barrier' && this.#isIdle()) return Promise.resolve(NOTHING);
     return new Promise((resolve, reject) => {
-      const waiting = { entry, resolve, reject };
-      if (this.#overflow.length > 0 || this.#pack.byteLength >= MAX_PACK_BYTES) this.#overflow.push(waiting);
-      else this.#add(waiting);
+      if (this.#overflow.length > 0 || this.#pack.byteLength >= MAX_PACK_BYTES) {
+        this.#overflow.push({ entry, resolve, reject });
+      } else this.#add(entry, { resolve, reject });
       if (this.#packed.length >= EAGER_COUNT && this.#maySend()) this.#send();
       else this.#schedule();
     });
@@ -125,8 +125,9 @@ export class StoreClient implements LogWriter, StateStore {
     return this.#inFlight === 0 && this.#packed.length === 0 && this.#overflow.length === 0;
   }
 
-  #add(waiting: QueuedEntry): void {
-    this.#pack.add(waiting.entry);
+  /** `waiting` without the entry: once packed, that is not needed again. */
+  #add(entry: LogEntry, waiting: Waiting): void {
+    this.#pack.add(entry);
     this.#packed.push(waiting);
   }
 
@@ -170,7 +171,7 @@ export class StoreClient implements LogWriter, StateStore {
     let taken = 0;
     while (taken < this.#overflow.length && this.#pack.byteLength < MAX_PACK_BYTES) {
       const next = this.#overflow[taken];
-      if (next !== undefined) this.#add(next);
+      if (next !== undefined) this.#add(next.entry, { resolve: next.resolve, reject: next.reject });
       taken += 1;
     }
     if (taken > 0) this.#overflow.splice(0, taken);

@@ -124,6 +124,14 @@ export function stateStoreContract(name: string, make: () => Promise<StateStoreU
       expect(answers).toEqual([true, false]);
     });
 
+    it('keeps the newest claim of an owner who has very many, whatever the clock says', async () => {
+      const claims = Array.from({ length: 1_000 }, (_, i) => store.claimClientId(`c${i}`, 'pump', 1e12 + i));
+      await Promise.all(claims);
+      expect(await store.claimClientId('newest', 'pump', 0)).toBe(true);
+      expect(await store.claimClientId('newer', 'pump', 1)).toBe(true);
+      expect(await store.claimClientId('newest', 'valve', 2)).toBe(false);
+    });
+
     it('frees the client ids of a device that is removed', async () => {
       await store.putSecret('pump', HASH_A);
       await store.claimClientId('c1', 'pump', 1);

@@ -48,7 +48,7 @@ export const mqtt = section({
   ),
   maxTopicLevels: count(16, 'Levels of a topic; a publish or subscription with more is refused.', {
     min: 4,
-    max: 128,
+    max: 100,
     unit: 'levels',
   }),
   drainTimeout: duration(

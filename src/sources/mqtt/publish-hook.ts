@@ -30,8 +30,11 @@ export interface PublishHookOptions {
 
 /** What may wait for the store before nobody more is let in; a store that works has far less before it. */
 const MAX_WAITING_BYTES = 32 * 1024 * 1024;
-/** Of a message beside its payload, about. */
-const MESSAGE_BYTES = 512;
+/** Of a record beside the payload that it came in, about. */
+const RECORD_BYTES = 512;
+const OPENING_BRACE = 0x7b;
+/** As many as one message may become. */
+const MAX_RECORDS = 10_000;
 
 /**
  * Where the acknowledgement waits: aedes writes PUBACK or PUBREC when the callback is called, so it is called only
@@ -89,7 +92,8 @@ export class PublishHook {
     const denial = this.#denial(publisher.identity, packet.topic);
     if (denial !== null) {
       this.#deny(publisher, packet, denial);
-      this.#options.intake.settled().then(() => this.#proceed(done), done);
+      const settled = this.#options.intake.settled();
+      this.#wait(settled, packet.payload.length + RECORD_BYTES).then(() => this.#proceed(done), done);
       return;
     }
     const { clientId } = publisher;
@@ -97,20 +101,21 @@ export class PublishHook {
     const handshake = packetId === undefined ? null : { clientId, packetId };
     const repeated = handshake !== null && this.#options.handshakes.open(clientId, handshake.packetId);
     const payload = typeof packet.payload === 'string' ? Buffer.from(packet.payload) : packet.payload;
-    const bytes = payload.length + MESSAGE_BYTES;
+    const accepted = this.#options.intake.accept({ source: 'mqtt', channel: packet.topic, payload, handshake });
+    this.#wait(accepted, payload.length + RECORD_BYTES * maxRecordCount(payload)).then((acceptance) => {
+      if (repeated) this.#options.router.withhold(packet);
+      this.#note(publisher, acceptance);
+      this.#proceed(done);
+    }, done);
+  }
+
+  async #wait<T>(stored: Promise<T>, bytes: number): Promise<T> {
     this.#waitingBytes += bytes;
-    this.#options.intake.accept({ source: 'mqtt', channel: packet.topic, payload, handshake }).then(
-      (acceptance) => {
-        this.#waitingBytes -= bytes;
-        if (repeated) this.#options.router.withhold(packet);
-        this.#note(publisher, acceptance);
-        this.#proceed(done);
-      },
-      (error: Error) => {
-        this.#waitingBytes -= bytes;
-        done(error);
-      },
-    );
+    try {
+      return await stored;
+    } finally {
+      this.#waitingBytes -= bytes;
+    }
   }
 
   #note(publisher: Publisher, acceptance: Acceptance): void {
@@ -139,4 +144,15 @@ export class PublishHook {
       this.#options.problems.internal(error);
     }
   }
+}
+
+/** A batch becomes at most as many records as it has objects. */
+function maxRecordCount(payload: Buffer): number {
+  let count = 0;
+  let at = payload.indexOf(OPENING_BRACE);
+  while (at >= 0 && count < MAX_RECORDS) {
+    count += 1;
+    at = payload.indexOf(OPENING_BRACE, at + 1);
+  }
+  return Math.max(count, 1);
 }

@@ -78,7 +78,12 @@ export class State {
       .get(clientId);
     if (known !== undefined) return known.owner === owner;
     this.#db.transaction(() => {
-      this.#db.prepare('INSERT INTO client_ids VALUES (?, ?, ?)').run(clientId, owner, at);
+      // In the order of the claims, whatever the clock says.
+      const last = this.#db
+        .prepare<[string], number | null>('SELECT max(claimed_at) FROM client_ids WHERE owner = ?')
+        .pluck()
+        .get(owner);
+      this.#db.prepare('INSERT INTO client_ids VALUES (?, ?, ?)').run(clientId, owner, Math.max(at, (last ?? 0) + 1));
       this.#db
         .prepare(
           `DELETE FROM client_ids WHERE client_id IN (

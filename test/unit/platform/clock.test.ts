@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -65,11 +65,35 @@ describe('the clock', () => {
 
   it('is unknown when the time service cannot answer, until it can', async () => {
     startClock(undefined);
-    await vi.waitFor(() => expect(clock.state()).toBe('unknown'));
+    await vi.waitFor(() => expect(clock.state()).toBe('unknown'), 10_000);
     answerWith('no');
     await vi.waitFor(() => expect(clock.state()).toBe('unsynced'));
     answerWith('yes');
     await vi.waitFor(() => expect(clock.state()).toBe('synced'));
+  });
+
+  it('is unsynced, not unknown, until the time service has failed again and again: at boot it may not be up yet', async () => {
+    const asked = join(directory, 'asked');
+    const timedatectl = join(directory, 'failing');
+    writeFileSync(timedatectl, `#!/bin/sh\necho >> ${asked}\nexit 1\n`, { mode: 0o755 });
+    clock = new SystemClock({ synchronizedFile, systemdDir: directory, timedatectl, pollMs: 1 });
+    clock.start();
+    await vi.waitFor(() => expect(clock.state()).toBe('unknown'), 10_000);
+    expect(readFileSync(asked, 'utf8')).toHaveLength(5);
+  });
+
+  it('is unsynced while the time service does not answer in time', async () => {
+    const timedatectl = join(directory, 'hanging');
+    writeFileSync(timedatectl, '#!/bin/sh\nexec sleep 60\n', { mode: 0o755 });
+    clock = new SystemClock({
+      synchronizedFile,
+      systemdDir: directory,
+      timedatectl,
+      askTimeoutMs: 20,
+      pollMs: 3_600_000,
+    });
+    clock.start();
+    expect(await clock.waitForSync(500, never)).toBe('unsynced');
   });
 
   it('stops waiting at its deadline and when it is told to', async () => {
