@@ -1,5 +1,6 @@
 import type { Intake } from '../../core/ports.ts';
 import type { Handshake } from '../../core/record.ts';
+import { LIMITS } from './options.ts';
 
 interface OpenHandshake {
   /** PUBREC was sent, or will be: the message is known. */
@@ -24,6 +25,12 @@ export class Handshakes {
 
   has(clientId: string): boolean {
     return this.#clients.has(clientId);
+  }
+
+  /** True when one more would be too many. */
+  isFull(clientId: string, packetId: number): boolean {
+    const client = this.#clients.get(clientId);
+    return client !== undefined && client.size >= LIMITS.openHandshakesPerClient && !client.has(packetId);
   }
 
   /** Called in the order of receipt, before the intake is. True when the PUBLISH repeats one that is open. */

@@ -31,10 +31,12 @@ export const LIMITS = {
   clientIdLengthMqtt31: 23,
   subscriptionsPerClient: 1_000,
   filterLength: 1_024,
-  /** QoS 2 messages of one client that wait for PUBREL. */
+  /** QoS 2 messages of one client that wait for PUBREL, however often it connected meanwhile. */
   openHandshakesPerClient: 10_000,
   devicesPerConnection: 1_000,
   retainedTopics: 20_000,
+  /** Whether a device is there: small, and as many as devices ever spoke, listed or not. */
+  retainedStatusTopics: 100_000,
   retainedBytes: 16 * 1024 * 1024,
   queuedBytes: 32 * 1024 * 1024,
   /** Sessions that outlive their connection. */

@@ -99,6 +99,10 @@ export class PublishHook {
     const { clientId } = publisher;
     const packetId = packet.qos === 2 ? packet.messageId : undefined;
     const handshake = packetId === undefined ? null : { clientId, packetId };
+    if (handshake !== null && this.#options.handshakes.isFull(clientId, handshake.packetId)) {
+      done(new Error('too many QoS 2 exchanges are open'));
+      return;
+    }
     const repeated = handshake !== null && this.#options.handshakes.open(clientId, handshake.packetId);
     const payload = typeof packet.payload === 'string' ? Buffer.from(packet.payload) : packet.payload;
     const accepted = this.#options.intake.accept({ source: 'mqtt', channel: packet.topic, payload, handshake });

@@ -1,9 +1,14 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { FilterTree } from './filter-tree.ts';
 import { detached, keptBytes, type LocalPacket } from './packet.ts';
-import { matchesFilter } from './topics.ts';
+
+const TOPICS_PER_TURN = 250;
 
 export interface RetainedLimits {
   readonly maxTopics: number;
   readonly maxBytes: number;
+  /** Of the broker's own, beside the others. */
+  readonly maxOwnTopics: number;
 }
 
 /** The last retained message of each topic [MQTT-3.3.1-5], bounded in count and bytes. */
@@ -11,6 +16,7 @@ export class RetainedMessages {
   readonly #limits: RetainedLimits;
   readonly #packets = new Map<string, LocalPacket>();
   #bytes = 0;
+  #ownCount = 0;
 
   constructor(limits: RetainedLimits) {
     this.#limits = limits;
@@ -22,37 +28,40 @@ export class RetainedMessages {
     if (known !== undefined) {
       this.#packets.delete(packet.topic);
       this.#bytes -= keptBytes(known);
+      if (known.clientId === null) this.#ownCount -= 1;
     }
     if (packet.payload.length === 0) return true;
     if (!this.#hasRoom(packet)) return false;
     this.#packets.set(packet.topic, detached(packet));
     this.#bytes += keptBytes(packet);
+    if (packet.clientId === null) this.#ownCount += 1;
     return true;
   }
 
-  /** For the broker's own topics always: they are as many as there are devices. */
+  /** Clients leave the broker's own topics their room: they are as many as there are devices. */
   #hasRoom(packet: LocalPacket): boolean {
-    const { maxTopics, maxBytes } = this.#limits;
-    const { size } = this.#packets;
-    return packet.clientId === null || (size < maxTopics && this.#bytes + keptBytes(packet) <= maxBytes);
+    const { maxTopics, maxBytes, maxOwnTopics } = this.#limits;
+    if (packet.clientId === null) return this.#ownCount < maxOwnTopics;
+    return this.#packets.size - this.#ownCount < maxTopics && this.#bytes + keptBytes(packet) <= maxBytes;
   }
 
-  *matching(filters: readonly string[]): Generator<LocalPacket> {
+  /** Once for each filter that matches. Others have their turn in between, whoever asks for however much. */
+  async *matching(filters: readonly string[]): AsyncGenerator<LocalPacket> {
+    const wildcards = new FilterTree<string>();
+    let hasWildcard = false;
     for (const filter of filters) {
-      const wildcardAt = filter.search(/[+#]/);
-      if (wildcardAt === -1) {
-        const packet = this.#packets.get(filter);
-        if (packet !== undefined) yield packet;
-      } else {
-        // Without the separator in front of the wildcard: `a/#` matches `a` too.
-        yield* this.#search(filter, filter.slice(0, Math.max(0, wildcardAt - 1)));
-      }
+      const packet = this.#packets.get(filter);
+      if (packet !== undefined) yield packet;
+      if (!/[+#]/.test(filter)) continue;
+      wildcards.add(filter, filter);
+      hasWildcard = true;
     }
-  }
-
-  *#search(filter: string, prefix: string): Generator<LocalPacket> {
+    if (!hasWildcard) return;
+    let lookedAt = 0;
     for (const packet of this.#packets.values()) {
-      if (packet.topic.startsWith(prefix) && matchesFilter(filter, packet.topic)) yield packet;
+      for (const _ of wildcards.match(packet.topic)) yield packet;
+      lookedAt += 1;
+      if (lookedAt % TOPICS_PER_TURN === 0) await nextTurn();
     }
   }
 }

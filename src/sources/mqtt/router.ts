@@ -41,7 +41,11 @@ export class Router {
   constructor({ brokerId, maxQueuedMessages, maxClients, problems, isConnected, onSessionEvicted }: RouterOptions) {
     this.#brokerId = brokerId;
     this.#problems = problems;
-    this.retained = new RetainedMessages({ maxTopics: LIMITS.retainedTopics, maxBytes: LIMITS.retainedBytes });
+    this.retained = new RetainedMessages({
+      maxTopics: LIMITS.retainedTopics,
+      maxBytes: LIMITS.retainedBytes,
+      maxOwnTopics: LIMITS.retainedStatusTopics,
+    });
     this.sessions = new Sessions(
       { maxSessions: Math.max(LIMITS.sessions, 2 * maxClients), maxQueuedMessages, maxQueuedBytes: LIMITS.queuedBytes },
       {

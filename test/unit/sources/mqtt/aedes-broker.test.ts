@@ -37,7 +37,7 @@ async function startBroker(changes: Partial<BrokerHooks>): Promise<AedesBroker> 
   sessions.subscribe('c', { topic: 'x', qos: 1 });
   const persistence = new Persistence({
     sessions,
-    retained: new RetainedMessages({ maxTopics: 10, maxBytes: 1_000 }),
+    retained: new RetainedMessages({ maxTopics: 10, maxBytes: 1_000, maxOwnTopics: 100 }),
     handshakes: new Handshakes(new FakeIntake(), []),
     takeGranted: () => [],
   });

@@ -16,6 +16,16 @@ describe('open QoS 2 exchanges', () => {
     expect(handshakes.open('b', 1)).toBe(false);
   });
 
+  it('are bounded for each client, whatever connection they came over', () => {
+    const { handshakes } = setUp([{ clientId: 'a', packetId: 1 }]);
+    for (let packetId = 2; packetId <= 10_000; packetId++) handshakes.open('a', packetId);
+    expect([handshakes.isFull('a', 1), handshakes.isFull('a', 10_001), handshakes.isFull('b', 1)]).toEqual([
+      false,
+      true,
+      false,
+    ]);
+  });
+
   it('need more than PUBREC until the message was received', () => {
     const { handshakes } = setUp();
     handshakes.open('a', 1);

@@ -19,7 +19,7 @@ function setUp() {
   const handshakes = new Handshakes(new FakeIntake(), []);
   const persistence = new Persistence({
     sessions,
-    retained: new RetainedMessages({ maxTopics: 10, maxBytes: 1_000 }),
+    retained: new RetainedMessages({ maxTopics: 10, maxBytes: 1_000, maxOwnTopics: 100 }),
     handshakes,
     takeGranted: () => granted.splice(0),
   });
