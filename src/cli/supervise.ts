@@ -36,7 +36,11 @@ export async function supervise(gateway: Supervised, options: SuperviseOptions):
   });
   const signals = listen(options);
   try {
-    await Promise.race([gateway.start().then(() => Promise.race([failed, signals.first])), failed, signals.first]);
+    const started = gateway.start().catch((error: unknown) => {
+      options.log.error({ error }, 'the gateway cannot start');
+      throw error;
+    });
+    await Promise.race([started.then(() => Promise.race([failed, signals.first])), failed, signals.first]);
   } finally {
     await stop(gateway, options);
     signals.ignore();

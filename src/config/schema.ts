@@ -3,6 +3,7 @@ import { printable } from '../core/printable.ts';
 import { api } from './schema/api.ts';
 import { fileUplink } from './schema/file.ts';
 import { kafkaUplink } from './schema/kafka.ts';
+import { COLLISION, collisions } from './schema/listener.ts';
 import { mqtt } from './schema/mqtt.ts';
 import { ANY_LIST, choice, count, duration, path, section, size, text } from './schema/options.ts';
 
@@ -111,6 +112,11 @@ export const configSchema = section({
   buffer: buffer.prefault({}).meta({ description: 'The durable log on disk, and its limits.' }),
   uplinks,
   api: api.prefault({}).meta({ description: 'The REST API.' }),
+}).superRefine(({ mqtt: { listeners }, api: { listeners: answering } }, context) => {
+  for (const index of collisions([...listeners, ...answering])) {
+    if (index < listeners.length) continue;
+    context.addIssue({ code: 'custom', path: ['api', 'listeners', index - listeners.length], message: COLLISION });
+  }
 });
 
 export type Options = z.output<typeof configSchema>;

@@ -10,6 +10,7 @@ export interface RepeatSummaryOptions {
 }
 
 interface Repeated {
+  since: number;
   until: number;
   heldBackCount: number;
   fields: object;
@@ -39,7 +40,7 @@ export class RepeatSummary {
     const kind = this.#repeated.has(key) || this.#repeated.size < this.#maxKeys ? key : OVERFLOW_KEY;
     const repeated = this.#repeated.get(kind);
     if (repeated === undefined) {
-      this.#repeated.set(kind, { until: this.#now() + this.#intervalMs, heldBackCount: 0, fields, message });
+      this.#repeated.set(kind, { ...this.#period(), heldBackCount: 0, fields, message });
       this.#arm();
       this.#logger.warn(fields, message);
       return;
@@ -77,12 +78,17 @@ export class RepeatSummary {
     }
     this.#summarise(repeated);
     repeated.heldBackCount = 0;
-    repeated.until = this.#now() + this.#intervalMs;
+    Object.assign(repeated, this.#period());
   }
 
-  #summarise({ heldBackCount, fields, message }: Repeated): void {
+  #period(): Pick<Repeated, 'since' | 'until'> {
+    const since = this.#now();
+    return { since, until: since + this.#intervalMs };
+  }
+
+  #summarise({ since, heldBackCount, fields, message }: Repeated): void {
     if (heldBackCount === 0) return;
-    const seconds = Math.round(this.#intervalMs / 1000);
+    const seconds = Math.max(1, Math.round((this.#now() - since) / 1000));
     this.#logger.warn(
       { ...fields, repeatedCount: heldBackCount },
       `${message} (${heldBackCount} more in the last ${seconds} s)`,

@@ -1,5 +1,5 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import { codeOf, SluiceError } from '../core/errors.ts';
 
@@ -15,7 +15,7 @@ export class DataDirLock {
   constructor(dataDir: string) {
     this.#pidFile = join(dataDir, 'sluice.pid');
     try {
-      mkdirSync(dataDir, { recursive: true, mode: 0o750 });
+      makeDirectory(dataDir);
       this.#db = new Database(join(dataDir, 'lock'), { timeout: 0 });
       this.#db.exec('BEGIN EXCLUSIVE');
       writeFileSync(this.#pidFile, `${process.pid}\n`);
@@ -50,4 +50,11 @@ export class DataDirLock {
       return 'unknown';
     }
   }
+}
+
+/** With its parents. Node.js' own `recursive` never returns where a file system refuses directories, such as /proc. */
+function makeDirectory(path: string): void {
+  if (existsSync(path)) return;
+  makeDirectory(dirname(path));
+  mkdirSync(path, { mode: 0o750 });
 }

@@ -1,5 +1,5 @@
 import Database from 'better-sqlite3';
-import { SluiceError } from '../core/errors.ts';
+import { codeOf, SluiceError } from '../core/errors.ts';
 
 export type Durability = 'full' | 'relaxed';
 
@@ -13,14 +13,26 @@ export interface OpenOptions {
 }
 
 const PAGE_BYTES = 4096;
+const DAMAGED: readonly string[] = ['SQLITE_NOTADB', 'SQLITE_CORRUPT'];
 
 /**
  * Opens (or makes) one of the store's files for writing, brings it to the newest format, and checks what the
  * promise rests on: `synchronous` falls back to NORMAL when an existing WAL file is opened, so it is set and read back.
- * @throws SluiceError `store_too_new`, `store_unusable`
+ * @throws SluiceError `store_damaged`, `store_too_new`, `store_unusable`
  */
 export function openForWriting({ file, migrations, durability, walBytes }: OpenOptions): Database.Database {
   const db = new Database(file);
+  try {
+    settle(db, { file, durability, walBytes });
+    migrate(db, file, migrations);
+    return db;
+  } catch (error) {
+    db.close();
+    throw DAMAGED.includes(codeOf(error) ?? '') ? damaged(file, error) : error;
+  }
+}
+
+function settle(db: Database.Database, { file, durability, walBytes }: Omit<OpenOptions, 'migrations'>): void {
   // Only before the first table does this take effect; afterwards the file remembers it.
   db.pragma('auto_vacuum = INCREMENTAL');
   db.pragma('journal_mode = WAL');
@@ -39,8 +51,14 @@ export function openForWriting({ file, migrations, durability, walBytes }: OpenO
       hint: 'use a local file system; network file systems cannot hold the store',
     });
   }
-  migrate(db, file, migrations);
-  return db;
+}
+
+function damaged(file: string, cause: unknown): SluiceError {
+  return new SluiceError(`${file} is damaged`, {
+    code: 'store_damaged',
+    hint: `move it and its -wal and -shm away, not to be lost: what can be read of it can be saved with sqlite3's .recover; the gateway then makes a new one`,
+    cause,
+  });
 }
 
 function migrate(db: Database.Database, file: string, migrations: readonly string[]): void {

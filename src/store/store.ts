@@ -29,30 +29,36 @@ export class Store {
   readonly log: Log;
   readonly commits: GroupCommit;
 
-  /** @throws SluiceError `locked`, `data_dir_unusable`, `store_too_new`, `store_unusable` */
+  /** @throws SluiceError `locked`, `data_dir_unusable`, `store_damaged`, `store_too_new`, `store_unusable` */
   constructor(options: StoreOptions, clock: ReclaimClock, onCommit: (durationMs: number) => void) {
     this.#options = options;
     this.#lock = new DataDirLock(options.dataDir);
-    this.state = new State(join(options.dataDir, 'state.db'));
-    const file = join(options.dataDir, 'log.db');
-    const walBytes = Math.min(MAX_WAL_BYTES, Math.max(MIN_WAL_BYTES, options.maxBytes / 16));
-    const keptBytes = Math.min(MAX_KEPT_BYTES, options.maxBytes / 16);
-    const machineId = options.machineId ?? this.state.remember('machine_id', randomMachineId());
-    this.log = new Log({ ...options, machineId, file, walBytes, keptBytes, clock, seqs: this.state });
-    this.#reader = new SqliteLogReader(file);
-    this.#limits = new Limits(this.log, { ...options, walBytes });
-    this.commits = new GroupCommit(this.log, this.#limits, {
-      commitIntervalMs: options.commitIntervalMs,
-      now: () => clock.now(),
-      clockSynced: () => clock.quality() === 'synced',
-      onCommit,
-    });
-    this.opened = {
-      gatewayId: options.gatewayId ?? this.state.remember('gateway_id', defaultGatewayId(options.hostName, machineId)),
-      epoch: this.log.epoch,
-      openHandshakes: this.log.openHandshakes(),
-      logFile: file,
-    };
+    try {
+      this.state = new State(join(options.dataDir, 'state.db'));
+      const file = join(options.dataDir, 'log.db');
+      const walBytes = Math.min(MAX_WAL_BYTES, Math.max(MIN_WAL_BYTES, options.maxBytes / 16));
+      const keptBytes = Math.min(MAX_KEPT_BYTES, options.maxBytes / 16);
+      const machineId = options.machineId ?? this.state.remember('machine_id', randomMachineId());
+      this.log = new Log({ ...options, machineId, file, walBytes, keptBytes, clock, seqs: this.state });
+      this.#reader = new SqliteLogReader(file);
+      this.#limits = new Limits(this.log, { ...options, walBytes });
+      this.commits = new GroupCommit(this.log, this.#limits, {
+        commitIntervalMs: options.commitIntervalMs,
+        now: () => clock.now(),
+        clockSynced: () => clock.quality() === 'synced',
+        onCommit,
+      });
+      this.opened = {
+        gatewayId:
+          options.gatewayId ?? this.state.remember('gateway_id', defaultGatewayId(options.hostName, machineId)),
+        epoch: this.log.epoch,
+        openHandshakes: this.log.openHandshakes(),
+        logFile: file,
+      };
+    } catch (error) {
+      this.#lock.release();
+      throw error;
+    }
     this.#ticker = setInterval(() => this.#tick(), TICK_MS);
   }
 

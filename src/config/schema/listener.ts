@@ -25,17 +25,35 @@ export function port(byDefault: number) {
   return count(byDefault, 'TCP port; 0 takes a free one.', { min: 0, max: 65_535 });
 }
 
-/** Says which addresses of a list stand there twice. The list may hold anything: the check runs beside all others. */
+/** Says which listeners of a list collide. The list may hold anything: the check runs beside all others. */
 export function checkDistinct(list: readonly unknown[], context: z.core.$RefinementCtx): void {
-  const addresses = list.map(addressOf);
-  for (const [index, address] of addresses.entries()) {
-    if (address === undefined || addresses.indexOf(address) === index) continue;
-    context.addIssue({ code: 'custom', path: [index], message: 'is the address of another listener' });
+  for (const index of collisions(list)) {
+    context.addIssue({ code: 'custom', path: [index], message: COLLISION });
   }
 }
 
-function addressOf(listener: unknown): string | undefined {
-  if (typeof listener !== 'object' || listener === null || !('host' in listener && 'port' in listener))
-    return undefined;
-  return listener.port === 0 ? undefined : `${listener.host} ${listener.port}`;
+export const COLLISION = 'is the address of another listener';
+
+/** Of the listeners whose port an earlier one has taken, on the same host or on all of them. */
+export function collisions(list: readonly unknown[]): number[] {
+  return list.flatMap((listener, index) => {
+    const taken = list.slice(0, index).some((other) => isListener(other) && collides(other, listener));
+    return taken ? [index] : [];
+  });
+}
+
+const ANY_HOST: readonly unknown[] = ['0.0.0.0', '::'];
+
+function collides(one: Listener, other: unknown): boolean {
+  if (!isListener(other) || one.port === 0 || one.port !== other.port) return false;
+  return one.host === other.host || ANY_HOST.includes(one.host) || ANY_HOST.includes(other.host);
+}
+
+interface Listener {
+  readonly host: unknown;
+  readonly port: unknown;
+}
+
+function isListener(value: unknown): value is Listener {
+  return typeof value === 'object' && value !== null && 'host' in value && 'port' in value;
 }

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { codeOf, messageOf, SluiceError } from '../../core/errors.ts';
+import { codeOf, SluiceError } from '../../core/errors.ts';
 import type { MqttListenerOptions } from './options.ts';
 
 export interface BoundAddress {
@@ -43,7 +43,7 @@ export class Listener {
   #translate(error: unknown): SluiceError {
     const { host, port } = this.#options;
     const [code, hint] = this.#explain(codeOf(error));
-    return new SluiceError(`MQTT cannot listen on ${host}:${port}: ${messageOf(error)}`, { code, hint, cause: error });
+    return new SluiceError(`MQTT cannot listen on ${host}:${port}`, { code, hint, cause: error });
   }
 
   #explain(code: string | undefined): readonly [code: string, hint: string] {

@@ -40,6 +40,12 @@ export class Problems {
     this.#summary.warn(`violation ${address}`, { address, reason }, 'MQTT connection closed');
   }
 
+  /** It did what the standard forbids, or what no client needs. */
+  misbehaved(clientId: string, reason: string): void {
+    const fields = { clientId: printable(clientId), reason };
+    this.#summary.warn(`misbehaved ${clientId}`, fields, 'MQTT connection closed');
+  }
+
   tooManyClients(address: string, maxClients: number): void {
     const hint = 'raise mqtt.maxClients, or look for clients that connect again and again';
     this.#summary.warn('too many clients', { address, maxClients, hint }, 'MQTT connection refused: too many clients');

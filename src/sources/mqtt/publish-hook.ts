@@ -67,12 +67,12 @@ export class PublishHook {
   publish(publisher: Publisher, packet: PublishPacket, done: Callback): void {
     if (this.#stopped) return;
     if (!isValidTopic(packet.topic)) {
-      done(new Error('invalid topic'));
+      this.#refuse(publisher, 'a topic that is no topic name in UTF-8', done);
       return;
     }
     // [MQTT-2.3.1-1]
     if (packet.qos > 0 && !((packet.messageId ?? 0) > 0)) {
-      done(new Error('no packet id'));
+      this.#refuse(publisher, 'a message without a packet id', done);
       return;
     }
     publisher.pacer.run(() => {
@@ -80,6 +80,11 @@ export class PublishHook {
       if (publisher.closed && packet.qos > 0) return;
       this.#take(publisher, packet, done);
     });
+  }
+
+  #refuse({ clientId }: Publisher, reason: string, done: Callback): void {
+    this.#options.problems.misbehaved(clientId, reason);
+    done(new Error(reason));
   }
 
   /** A stopping gateway is no reason to tell of a device's death. */
@@ -100,7 +105,7 @@ export class PublishHook {
     const packetId = packet.qos === 2 ? packet.messageId : undefined;
     const handshake = packetId === undefined ? null : { clientId, packetId };
     if (handshake !== null && this.#options.handshakes.isFull(clientId, handshake.packetId)) {
-      done(new Error('too many QoS 2 exchanges are open'));
+      this.#refuse(publisher, 'too many QoS 2 exchanges are open', done);
       return;
     }
     const repeated = handshake !== null && this.#options.handshakes.open(clientId, handshake.packetId);

@@ -108,5 +108,6 @@ describe('a supervised gateway', () => {
     const start = (): Promise<void> => Promise.reject(new Error('port 1883 is in use'));
     await expect(run(gatewayThat({ start }))).rejects.toThrow('port 1883 is in use');
     expect(calls).toEqual(['start', 'stop']);
+    expect(lines).toEqual([expect.stringContaining('the gateway cannot start')]);
   });
 });

@@ -81,7 +81,7 @@ describe('a configuration', () => {
 
   it('lets nobody in without a password on other addresses, unless it is written out', () => {
     const listeners =
-      '[ { host: 0.0.0.0 }, { host: "::", anonymous: true }, { host: "::1" }, { host: localhost, port: 1, anonymous: false } ]';
+      '[ { host: 0.0.0.0 }, { host: "::", port: 2, anonymous: true }, { host: "::1", port: 3 }, { host: localhost, port: 1, anonymous: false } ]';
     const { config, warnings } = configOf(`mqtt: { listeners: ${listeners} }`);
     expect(config.mqtt.listeners.map(({ anonymous }) => anonymous)).toEqual([false, true, true, false]);
     expect(warnings).toEqual([

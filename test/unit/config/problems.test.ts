@@ -65,6 +65,14 @@ api: { listeners: [ { host: 0.0.0.0 } ] }
       'mqtt: { listeners: [ { anonymous: yes } ] }',
       '1:35: mqtt.listeners[0].anonymous: must be true or false, found yes',
     ],
+    [
+      'mqtt: { listeners: [ { host: 0.0.0.0, anonymous: true }, {} ] }',
+      '1:58: mqtt.listeners[1]: is the address of another listener',
+    ],
+    [
+      'mqtt: { listeners: [ { port: 8080 } ] }\napi: { listeners: [ {} ] }',
+      '2:21: api.listeners[0]: is the address of another listener',
+    ],
     ['mqtt: { listeners: [ {}, {} ] }', '1:26: mqtt.listeners[1]: is the address of another listener'],
     ['uplinks: [ { type: kafak } ]', '1:20: uplinks[0].type: must be kafka or file, found kafak, probably kafka'],
     ['uplinks: [ { brokers: [] } ]', '1:23: uplinks[0].brokers: must not be empty'],
