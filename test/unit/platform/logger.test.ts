@@ -1,4 +1,5 @@
-import { mkdtempSync, openSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { constants, mkdtempSync, openSync, readFileSync, readSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
@@ -121,6 +122,21 @@ describe('the output', () => {
   it('goes on when a line cannot be written', () => {
     const full = lineSinkFor(openSync('/dev/full', 'w'));
     expect(() => full('lost\n')).not.toThrow();
+  });
+
+  it('begins a new line behind one that a full pipe cut', () => {
+    const path = join(directory, 'pipe');
+    execFileSync('mkfifo', [path]);
+    const fd = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
+    const buffer = Buffer.alloc(1024 * 1024);
+    const read = (): string => buffer.toString('utf8', 0, readSync(fd, buffer));
+    const sink = lineSinkFor(fd);
+    for (let i = 0; i < 10; i += 1) sink(`${'x'.repeat(9_999)}\n`);
+    const before = read();
+    sink('end\n');
+    const written = `${before}${read()}`.split('\n');
+    expect(before.endsWith('\n')).toBe(false);
+    expect(written.slice(-2)).toEqual(['end', '']);
   });
 
   it('keeps the lines of several threads whole', async () => {
