@@ -25,8 +25,10 @@ import type { StoreClient } from './store/store-client.ts';
 
 /** The order of the data: what was accepted is settled before what it needs is gone. */
 const STOP_ORDER = ['mqtt', 'ingest', 'uplinks', 'api', 'stats', 'devices', 'store'] as const;
-/** Of the ten seconds in which a stop must be done, what the forwarders may use. */
-const UPLINK_STOP_MS = 6_000;
+/** Of the ten seconds in which a stop must be done, all but the last checkpoint. */
+const STOP_MS = 9_000;
+/** What is kept of that for the parts behind the forwarders. */
+const AFTER_UPLINKS_MS = 3_000;
 /** A full store settles nothing; the sources have waited for it already. */
 const INGEST_STOP_MS = 500;
 
@@ -52,7 +54,7 @@ export class Gateway {
   readonly #metrics = new Metrics();
   readonly #repeats: RepeatSummary;
   readonly #stopping = new AbortController();
-  readonly #running = new Map<PartName, () => Promise<void> | void>();
+  readonly #running = new Map<PartName, (leftMs: number) => Promise<void> | void>();
   readonly #fail: (error: Error) => void;
 
   constructor(config: Config) {
@@ -64,7 +66,7 @@ export class Gateway {
     this.#manager = createServiceManager({ logger: this.#logger, environment: process.env });
     this.#repeats = new RepeatSummary({ logger: this.#logger });
     const onDeath = (error: SluiceError) => this.#die(error);
-    this.#uplinks = new UplinkThread({ uplinks: config.uplinks, stopDeadlineMs: UPLINK_STOP_MS, onDeath });
+    this.#uplinks = new UplinkThread({ uplinks: config.uplinks, onDeath });
   }
 
   /** @throws SluiceError what keeps it from starting; an upstream that cannot be reached does not. */
@@ -98,10 +100,11 @@ export class Gateway {
   async stop(): Promise<void> {
     if (this.#stopping.signal.aborted) return;
     this.#stopping.abort();
+    const until = performance.now() + STOP_MS;
     await this.#manager.stopping();
     for (const part of STOP_ORDER) {
       try {
-        await this.#running.get(part)?.();
+        await this.#running.get(part)?.(until - performance.now());
       } catch (error) {
         this.#logger.error({ part, error }, 'a part could not be stopped in order');
       }
@@ -120,7 +123,9 @@ export class Gateway {
     });
     this.#running.set('store', () => store.close());
     this.#uplinks.spawn(lanes);
-    this.#running.set('uplinks', () => this.#uplinks.stop());
+    this.#running.set('uplinks', (leftMs) =>
+      this.#uplinks.stop({ deadlineMs: Math.max(leftMs - AFTER_UPLINKS_MS, 0) }),
+    );
     return store;
   }
 

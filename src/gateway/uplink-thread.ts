@@ -9,7 +9,6 @@ import type { UplinkOperations, UplinkStart, UplinkWorkerData } from './uplink-w
 
 export interface UplinkThreadOptions {
   readonly uplinks: readonly UplinkOptions[];
-  readonly stopDeadlineMs: number;
   readonly onDeath: (error: SluiceError) => void;
 }
 
@@ -63,8 +62,8 @@ export class UplinkThread implements UplinkControl {
     await this.#rpc?.call('openGate', null).catch(() => undefined);
   }
 
-  async stop(): Promise<void> {
-    await this.#rpc?.call('stop', { deadlineMs: this.#options.stopDeadlineMs }).catch(() => undefined);
+  async stop(options: { readonly deadlineMs: number }): Promise<void> {
+    await this.#rpc?.call('stop', options).catch(() => undefined);
     await this.#spawned?.end();
   }
 

@@ -46,6 +46,8 @@ export class Forwarder {
   readonly #parts: ForwarderParts;
   readonly #lanes: readonly Lane[];
   #active: ActiveRun | undefined;
+  /** Gives up what is in flight of a run that is being ended. */
+  #pausing: AbortController | undefined;
   /** Of the last run, whether it was ended or not. */
   #done: Promise<void> = Promise.resolve();
   #isPaused = false;
@@ -90,8 +92,12 @@ export class Forwarder {
     });
   }
 
-  /** Finishes what is in flight, or releases it. Never rejects, and ends by the deadline. */
+  /**
+   * Finishes what is in flight, or releases it. Never rejects, and ends by the deadline: what a pause still waits for
+   * is given up.
+   */
   stop({ deadlineMs }: { readonly deadlineMs: number }): Promise<void> {
+    this.#pausing?.abort();
     return this.#inTurn(async () => {
       this.#isStarted = false;
       await this.#end(deadlineMs);
@@ -131,6 +137,7 @@ export class Forwarder {
     if (active === undefined) return;
     const until = performance.now() + deadlineMs;
     active.ending.abort();
+    this.#pausing = active.aborted;
     await Promise.race([active.done, pause(deadlineMs * FINISH_SHARE, active.aborted.signal)]);
     active.aborted.abort();
     const leftMs = Math.max(until - performance.now(), 0);

@@ -449,6 +449,24 @@ describe('Forwarder', () => {
     expect(log.counts(lane())).toMatchObject({ deliveredCount: 30, pendingCount: 0 });
   });
 
+  it('does not let a pause that waits for a send delay its stop', { timeout: 4_000 }, async () => {
+    append(30);
+    const send = upstream.send.bind(upstream);
+    upstream.onSend = () => new Promise<never>(() => undefined);
+    upstream.send = (id, after, records, options) => {
+      const { promise, resolve } = Promise.withResolvers<Outcome>();
+      options.signal.addEventListener('abort', () => resolve({ upTo: after, rejected: [], error: retryable() }));
+      return Promise.race([send(id, after, records, options), promise]);
+    };
+    await make().start();
+    await waitFor(() => upstream.sends.length === 1, { ...WAIT, what: 'a batch on its way' });
+    const pausing = forwarder.pause();
+    await nextTurn();
+    await forwarder.stop({ deadlineMs: 100 });
+    await pausing;
+    expect([log.isInFlight(lane()), upstream.closeCount]).toEqual([false, 1]);
+  });
+
   it('starts paused when it was paused before', async () => {
     append(3);
     make();
