@@ -79,7 +79,7 @@ describe('the clock', () => {
     clock = new SystemClock({ synchronizedFile, systemdDir: directory, timedatectl, pollMs: 1 });
     clock.start();
     await vi.waitFor(() => expect(clock.state()).toBe('unknown'), 10_000);
-    expect(readFileSync(asked, 'utf8')).toHaveLength(5);
+    expect(readFileSync(asked, 'utf8').length).toBeGreaterThanOrEqual(5);
   });
 
   it('is unsynced while the time service does not answer in time', async () => {
