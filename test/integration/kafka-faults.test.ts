@@ -8,10 +8,10 @@ import { startTcpRelay, type TcpRelay } from '../support/tcp-relay.ts';
 import { kafkaOptions, seqOfEventId, topicsUnder } from '../support/uplink-options.ts';
 import { waitFor } from '../support/wait-for.ts';
 
-const WAIT = { timeoutMs: 20_000 };
+const WAIT = { timeoutMs: 30_000 };
 
 /** What becomes of the records while Kafka, or the way to it, is not well. */
-describe('with a Kafka that is not well', () => {
+describe('with a Kafka that is not well', { timeout: 60_000 }, () => {
   let kafka: Kafka;
   let relay: TcpRelay;
   let uplink: RunningUplink | undefined;

@@ -93,14 +93,14 @@ describe('scripts/start', () => {
     await waitFor(arrived, { what: 'records of all three sensors upstream', timeoutMs: 20_000 });
     child.kill('SIGTERM');
     expect(await once(child, 'exit')).toEqual([0, null]);
-    await waitFor(() => leftOver().length === 0, { what: 'every process to be gone', timeoutMs: 5000 });
+    await waitFor(() => leftOver().length === 0, { what: 'every process to be gone', timeoutMs: 20_000 });
   });
 
   it('stops the sensors when the gateway is killed', async () => {
     const { child } = await demonstration();
     child.kill('SIGKILL');
     await once(child, 'exit');
-    await waitFor(() => leftOver().length === 0, { what: 'every process to be gone', timeoutMs: 5000 });
+    await waitFor(() => leftOver().length === 0, { what: 'every process to be gone', timeoutMs: 20_000 });
   });
 
   it('names a port that is in use in one line and starts nothing', async () => {
