@@ -9,6 +9,7 @@ missing_packages() {
   command -v mosquitto >/dev/null || [ -x /usr/sbin/mosquitto ] || echo mosquitto
   command -v mosquitto_pub >/dev/null || echo mosquitto-clients
   command -v kcat >/dev/null || echo kcat
+  command -v openssl >/dev/null || echo openssl
   command -v curl >/dev/null || echo curl
   command -v setpriv >/dev/null || echo util-linux
   /usr/bin/python3 -c 'import paho.mqtt.client' 2>/dev/null || echo python3-paho-mqtt

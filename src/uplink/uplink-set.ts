@@ -90,7 +90,8 @@ async function createUpstream(uplink: UplinkOptions, parts: UpstreamParts): Prom
   if (uplink.type === 'file') return new FileUpstream({ ...uplink, ...parts });
   // Its client is loaded only where it is used: it costs memory.
   const { KafkaUpstream } = await import('./kafka/kafka-upstream.ts');
-  return new KafkaUpstream({ ...uplink, ...parts });
+  const { KafkajsClient } = await import('./kafka/kafkajs/kafkajs-client.ts');
+  return new KafkaUpstream({ ...uplink, ...parts, createClient: (options) => new KafkajsClient(options) });
 }
 
 /** Each would take the other's records for its own. */

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { LaneId } from '../../src/core/ports.ts';
 import { FileUpstream } from '../../src/uplink/file/file-upstream.ts';
 import { KafkaUpstream } from '../../src/uplink/kafka/kafka-upstream.ts';
+import { KafkajsClient } from '../../src/uplink/kafka/kafkajs/kafkajs-client.ts';
 import { readEventFiles } from '../support/event-files.ts';
 import { FakeUpstream, retryable } from '../support/fake-upstream.ts';
 import { freePort } from '../support/free-port.ts';
@@ -87,7 +88,13 @@ async function kafkaUpstream(kafka: Kafka, relayPort: number, prefix: string): P
     createTopics: true,
     connectionTimeout: 3_000,
   });
-  const make = (): KafkaUpstream => new KafkaUpstream({ ...options, ...upstreamParts(), ...IDENTITY });
+  const make = (): KafkaUpstream =>
+    new KafkaUpstream({
+      ...options,
+      ...upstreamParts(),
+      ...IDENTITY,
+      createClient: (client) => new KafkajsClient(client),
+    });
   return {
     upstream: make(),
     arrived: async ({ stream }: LaneId) => {

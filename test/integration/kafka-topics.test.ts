@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { KafkaClient } from '../../src/uplink/kafka/kafka-client.ts';
+import { KafkajsClient } from '../../src/uplink/kafka/kafkajs/kafkajs-client.ts';
 import type { HashedMessage } from '../../src/uplink/kafka/partitioner.ts';
 import { type Kafka, prepareKafka } from '../support/kafka.ts';
 import { MemoryLogger } from '../support/memory-logger.ts';
@@ -39,8 +39,8 @@ describe('topics that are asked for together', () => {
   });
 });
 
-function newClient(broker: string): KafkaClient {
-  return new KafkaClient({
+function newClient(broker: string): KafkajsClient {
+  return new KafkajsClient({
     brokers: [broker],
     clientId: 'topics',
     compression: 'none',
@@ -51,7 +51,7 @@ function newClient(broker: string): KafkaClient {
 }
 
 /** How many requests are refused, of ASKED_COUNT one after the other. */
-async function refusals(client: KafkaClient, topic: string): Promise<number> {
+async function refusals(client: KafkajsClient, topic: string): Promise<number> {
   let count = 0;
   for (let asked = 0; asked < ASKED_COUNT; asked += 1) {
     await produce(client, topic).catch(() => {
@@ -61,7 +61,13 @@ async function refusals(client: KafkaClient, topic: string): Promise<number> {
   return count;
 }
 
-function produce(client: KafkaClient, topic: string): Promise<void> {
-  const message: HashedMessage = { key: Buffer.from('key'), value: Buffer.from('value'), headers: {}, keyHash: 0 };
+function produce(client: KafkajsClient, topic: string): Promise<void> {
+  const message: HashedMessage = {
+    key: Buffer.from('key'),
+    value: Buffer.from('value'),
+    headers: {},
+    timestamp: String(Date.now()),
+    keyHash: 0,
+  };
   return client.produce(topic, [message], BOUNDS);
 }

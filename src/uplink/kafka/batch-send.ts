@@ -2,8 +2,8 @@ import { SluiceError } from '../../core/errors.ts';
 import type { Outcome, SendOptions } from '../../core/ports.ts';
 import type { Seq, StoredRecord } from '../../core/record.ts';
 import { TIMED_OUT } from '../bounded.ts';
-import { type Judgement, judge } from './errors.ts';
 import { sendInOrder, type Verdict } from './in-order.ts';
+import type { Judgement } from './judgement.ts';
 import type { KafkaClient } from './kafka-client.ts';
 import { messageBytes } from './message-builder.ts';
 import type { HashedMessage } from './partitioner.ts';
@@ -60,7 +60,7 @@ export class BatchSend {
       target.refusedCount = 0;
       return { kind: 'delivered' };
     } catch (thrown) {
-      const verdict = this.#verdict(judge(thrown, { topic: target.topic, brokers }));
+      const verdict = this.#verdict(client.judge(thrown, { topic: target.topic, brokers }));
       return verdict ?? this.#attempt(from, to);
     }
   }

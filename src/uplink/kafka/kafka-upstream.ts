@@ -7,8 +7,7 @@ import type { Bounds } from '../bounded.ts';
 import type { CloudEvents } from '../cloud-event.ts';
 import type { KafkaUplinkOptions } from '../options.ts';
 import { BatchSend } from './batch-send.ts';
-import { judge } from './errors.ts';
-import { KafkaClient } from './kafka-client.ts';
+import type { CreateKafkaClient, KafkaClient } from './kafka-client.ts';
 import { createTarget, type Target } from './target.ts';
 
 const BROKER_DEFAULTS = { partitions: -1, replicationFactor: -1 };
@@ -17,9 +16,10 @@ export interface KafkaUpstreamOptions extends KafkaUplinkOptions {
   readonly gatewayId: string;
   readonly events: CloudEvents;
   readonly logger: Logger;
+  readonly createClient: CreateKafkaClient;
 }
 
-/** Apache Kafka through kafkajs: acks=all, at least once, one request at a time per lane and so in order. */
+/** Apache Kafka: acks=all, at least once, one request at a time per lane and so in order. */
 export class KafkaUpstream implements Upstream {
   readonly #options: KafkaUpstreamOptions;
   readonly #targets: ReadonlyMap<Stream, Target>;
@@ -36,12 +36,15 @@ export class KafkaUpstream implements Upstream {
   async open(signal: AbortSignal): Promise<void> {
     const { brokers, connectionTimeout } = this.#options;
     const bounds = { deadlineMs: connectionTimeout * brokers.length, signal };
+    const known = this.#client?.isUsable === true ? this.#client : undefined;
+    const client = known ?? this.#newClient();
     try {
-      const client = this.#client?.isUsable === true ? this.#client : await this.#connect(bounds);
+      if (known === undefined) await client.connect(bounds);
       this.#client = client;
       if (!this.#areTopicsMade) await this.#createTopics(client, bounds);
     } catch (thrown) {
-      throw this.#openError(thrown);
+      if (this.#client !== client) client.destroy();
+      throw this.#openError(client, thrown);
     }
   }
 
@@ -62,22 +65,12 @@ export class KafkaUpstream implements Upstream {
     await client?.close(deadlineMs);
   }
 
-  async #connect(bounds: Bounds): Promise<KafkaClient> {
-    const { brokers } = this.#options;
+  #newClient(): KafkaClient {
+    const { brokers, createClient } = this.#options;
     // Each client begins with another broker: one that takes connections and never answers must not stop all.
     const first = this.#clientCount % brokers.length;
     this.#clientCount += 1;
-    const client = new KafkaClient({
-      ...this.#options,
-      brokers: [...brokers.slice(first), ...brokers.slice(0, first)],
-    });
-    try {
-      await client.connect(bounds);
-      return client;
-    } catch (error) {
-      client.destroy();
-      throw error;
-    }
+    return createClient({ ...this.#options, brokers: [...brokers.slice(first), ...brokers.slice(0, first)] });
   }
 
   async #createTopics(client: KafkaClient, bounds: Bounds): Promise<void> {
@@ -88,10 +81,10 @@ export class KafkaUpstream implements Upstream {
     this.#areTopicsMade = true;
   }
 
-  #openError(thrown: unknown): SluiceError {
+  #openError(client: KafkaClient, thrown: unknown): SluiceError {
     const topic = [...this.#targets.values()].map((target) => target.topic).join(', ');
-    const judgement = judge(thrown, { topic, brokers: this.#options.brokers });
-    if (judgement.kind === 'failure' && judgement.connection !== 'kept') this.#client?.retire();
+    const judgement = client.judge(thrown, { topic, brokers: this.#options.brokers });
+    if (judgement.kind === 'failure' && judgement.connection !== 'kept') client.retire();
     if (judgement.kind === 'failure' || judgement.kind === 'topic') return judgement.error;
     return new SluiceError(`Kafka cannot be opened: ${judgement.kind}`, { code: 'kafka_unreachable', retryable: true });
   }

@@ -1,5 +1,4 @@
 import type { Buffer } from 'node:buffer';
-import type { ICustomPartitioner, Message } from 'kafkajs';
 
 const SEED = 0x9747b28c;
 const MIX = 0x5bd1e995;
@@ -32,14 +31,11 @@ export function partitionOf(keyHash: number, partitionCount: number): number {
 }
 
 /** A message whose key is hashed already: keys repeat, and hashing each anew would cost more than the rest. */
-export interface HashedMessage extends Message {
+export interface HashedMessage {
   readonly key: Buffer;
   readonly value: Buffer;
   readonly keyHash: number;
+  /** UTC milliseconds, as text. */
+  readonly timestamp: string;
+  readonly headers: Readonly<Record<string, Buffer | string>>;
 }
-
-/** For producers that send `HashedMessage`s only. */
-export const createPartitioner: ICustomPartitioner =
-  () =>
-  ({ partitionMetadata, message }) =>
-    partitionOf((message as HashedMessage).keyHash, partitionMetadata.length);

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import type { NewRecord } from '../../../../src/core/record.ts';
 import { CloudEvents } from '../../../../src/uplink/cloud-event.ts';
+import { encodeRecord } from '../../../../src/uplink/kafka/kafkajs/record-encoder.ts';
 import {
   MessageBuilder,
   type MessageBuilderOptions,
   type MessageTime,
   messageBytes,
 } from '../../../../src/uplink/kafka/message-builder.ts';
-import { encodeRecord } from '../../../../src/uplink/kafka/record-encoder.ts';
 import { storedRecord } from '../../../support/stored-record.ts';
 
 const RECEIVED_AT = Date.UTC(2026, 10, 3, 12, 0, 0, 250);

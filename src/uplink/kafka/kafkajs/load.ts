@@ -1,7 +1,7 @@
 /** The one place that loads kafkajs 2.2.4, mended where it is known to be slow or noisy. Nothing else may load it before. */
 
 import { createRequire } from 'node:module';
-import { replaceModule } from '../../platform/replace-module.ts';
+import { replaceModule } from '../../../platform/replace-module.ts';
 import { type EncodedRecord, encodeRecord, type PlainRecord } from './record-encoder.ts';
 
 interface Grouping {

@@ -1,7 +1,11 @@
 import { createRequire } from 'node:module';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type EncodedRecord, encodeRecord, type PlainRecord } from '../../../../src/uplink/kafka/record-encoder.ts';
+import {
+  type EncodedRecord,
+  encodeRecord,
+  type PlainRecord,
+} from '../../../../../src/uplink/kafka/kafkajs/record-encoder.ts';
 
 const theirs = createRequire(import.meta.url)('kafkajs/src/protocol/recordBatch/record/v0') as (
   record: PlainRecord,

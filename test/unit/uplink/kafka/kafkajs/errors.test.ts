@@ -1,7 +1,7 @@
 import { KafkaJSConnectionError, KafkaJSNumberOfRetriesExceeded, KafkaJSRequestTimeoutError } from 'kafkajs';
 import { describe, expect, it } from 'vitest';
-import { SluiceError } from '../../../../src/core/errors.ts';
-import { judge } from '../../../../src/uplink/kafka/errors.ts';
+import { SluiceError } from '../../../../../src/core/errors.ts';
+import { judgeKafkajs as judge } from '../../../../../src/uplink/kafka/kafkajs/errors.ts';
 
 const CONTEXT = { topic: 'plant.telemetry', brokers: ['kafka:9092'] };
 

@@ -1,8 +1,8 @@
-import { messageOf, SluiceError } from '../../core/errors.ts';
+import { SluiceError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
 import { TIMED_OUT } from '../bounded.ts';
 
-/** What an error of kafkajs means for the batch and for the connection. Its own `retriable` cannot be trusted. */
+/** What a fault means for the batch and for the connection. */
 export type Judgement =
   /** The batch, or a record in it, is larger than the topic takes. */
   | { readonly kind: 'too_large'; readonly detail: string }
@@ -15,6 +15,17 @@ export type Judgement =
   /** `lost`: the connection should be made anew. `dead`: it must not be used for a moment longer. */
   | { readonly kind: 'failure'; readonly error: SluiceError; readonly connection: 'kept' | 'lost' | 'dead' };
 
+/** What went wrong, in the same words whichever client library met it. */
+export interface Fault {
+  /** Kafka's own name of the error (Kafka protocol, "Error Codes"); empty when it is none of them. */
+  readonly type: string;
+  readonly message: string;
+  /** True when the broker said so: the answer came over a sound connection. */
+  readonly isAnswer: boolean;
+  /** True when no answer came in time. */
+  readonly isTimeout: boolean;
+}
+
 export interface JudgeContext {
   readonly topic: string;
   readonly brokers: readonly string[];
@@ -22,7 +33,6 @@ export interface JudgeContext {
 
 const TOO_LARGE = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE']);
 const POISON = new Set(['INVALID_RECORD', 'CORRUPT_MESSAGE']);
-const DEAD = new Set(['KafkaJSRequestTimeoutError', 'KafkaJSTimeout', 'KafkaJSLockTimeout']);
 const VERSION_HINT = 'use brokers of Kafka 2.1 or newer, and check that brokers names Kafka at all';
 const MECHANISM_HINT = 'choose a mechanism that the brokers offer';
 
@@ -33,29 +43,25 @@ const TOPIC_FAULTS: Readonly<Record<string, string>> = {
   INVALID_TOPIC_EXCEPTION: 'mend the topic name {topic} in topics',
 };
 
-/** What only people can mend elsewhere, by the type of the broker's answer or the name of kafkajs's error. */
+/** What only people can mend elsewhere. */
 const CONFIGURATION_FAULTS: Readonly<Record<string, string>> = {
   CLUSTER_AUTHORIZATION_FAILED: 'let this user Create topics, or create {topic} by hand and set createTopics to false',
-  SASL_AUTHENTICATION_FAILED: 'mend user name or password',
-  KafkaJSSASLAuthenticationError: 'mend user name, password or mechanism',
+  SASL_AUTHENTICATION_FAILED: 'mend user name, password or mechanism',
   UNSUPPORTED_SASL_MECHANISM: MECHANISM_HINT,
   ILLEGAL_SASL_STATE: MECHANISM_HINT,
   SECURITY_DISABLED: 'turn on security at the brokers, or log in without it',
   UNSUPPORTED_COMPRESSION_TYPE: 'set compression to none, or let the topic {topic} take it',
   UNSUPPORTED_VERSION: VERSION_HINT,
   UNSUPPORTED_FOR_MESSAGE_FORMAT: VERSION_HINT,
-  KafkaJSServerDoesNotSupportApiKey: VERSION_HINT,
   POLICY_VIOLATION: "mend createTopics to fit the brokers' policy, or create {topic} by hand",
   INVALID_PARTITIONS: 'mend createTopics.partitions',
   INVALID_REPLICATION_FACTOR: 'mend createTopics.replicationFactor: there are not so many brokers',
 };
 
-export function judge(thrown: unknown, context: JudgeContext): Judgement {
-  if (thrown instanceof SluiceError) {
-    return { kind: 'failure', error: thrown, connection: thrown.code === TIMED_OUT ? 'dead' : 'lost' };
-  }
-  const { name, type, message } = rootOf(thrown);
-  const detail = printable(message, 300);
+/** `cause`: what the client threw. */
+export function judge(fault: Fault, context: JudgeContext, cause: unknown): Judgement {
+  const { type, isAnswer, isTimeout } = fault;
+  const detail = printable(fault.message, 300);
   if (TOO_LARGE.has(type)) return { kind: 'too_large', detail };
   if (type === 'INVALID_TIMESTAMP') return { kind: 'timestamp' };
   if (POISON.has(type)) {
@@ -63,38 +69,15 @@ export function judge(thrown: unknown, context: JudgeContext): Judgement {
   }
   const topicHint = TOPIC_FAULTS[type];
   if (topicHint !== undefined) return { kind: 'topic', error: refusal(type, detail, fill(topicHint, context)) };
-  // An answer of the broker came over a sound connection.
-  const connection = DEAD.has(name) ? 'dead' : type === '' ? 'lost' : 'kept';
-  const hint = CONFIGURATION_FAULTS[type] ?? CONFIGURATION_FAULTS[name];
+  const connection = isTimeout ? 'dead' : isAnswer ? 'kept' : 'lost';
+  const hint = CONFIGURATION_FAULTS[type];
   if (hint !== undefined) return { kind: 'failure', error: refusal(type, detail, fill(hint, context)), connection };
-  return { kind: 'failure', error: passing({ name, type, message: detail }, context, thrown), connection };
+  return { kind: 'failure', error: passing({ ...fault, message: detail }, context, cause), connection };
 }
 
-interface Root {
-  readonly name: string;
-  /** Of the broker's answer; empty when it is not about one. */
-  readonly type: string;
-  readonly message: string;
-}
-
-/** kafkajs wraps errors in others that say less. */
-function rootOf(thrown: unknown): Root {
-  let error = thrown;
-  for (let inner = innerOf(error); inner !== undefined; inner = innerOf(error)) error = inner;
-  const type = textProperty(error, 'type');
-  return { name: textProperty(error, 'name'), type, message: messageOf(error) };
-}
-
-function innerOf(error: unknown): Error | undefined {
-  if (!(error instanceof Error) || textProperty(error, 'type') !== '') return undefined;
-  const inner = 'errors' in error && Array.isArray(error.errors) ? (error.errors as unknown[])[0] : error.cause;
-  return inner instanceof Error && inner !== error ? inner : undefined;
-}
-
-function textProperty(error: unknown, property: 'type' | 'name'): string {
-  if (typeof error !== 'object' || error === null || !(property in error)) return '';
-  const value = (error as Record<string, unknown>)[property];
-  return typeof value === 'string' ? value : '';
+/** What was not the client's: a deadline of ours, or a stop. */
+export function judgeOwn(error: SluiceError): Judgement {
+  return { kind: 'failure', error, connection: error.code === TIMED_OUT ? 'dead' : 'lost' };
 }
 
 function fill(hint: string, { topic }: JudgeContext): string {
@@ -102,12 +85,11 @@ function fill(hint: string, { topic }: JudgeContext): string {
 }
 
 function refusal(type: string, detail: string, hint: string): SluiceError {
-  const code = type === '' ? 'kafka_refused' : type.toLowerCase();
-  return new SluiceError(`Kafka refuses the records: ${detail}`, { code, hint });
+  return new SluiceError(`Kafka refuses the records: ${detail}`, { code: type.toLowerCase(), hint });
 }
 
-function passing({ name, type, message }: Root, { brokers }: JudgeContext, cause: unknown): SluiceError {
-  if (DEAD.has(name)) {
+function passing({ type, isTimeout, message }: Fault, { brokers }: JudgeContext, cause: unknown): SluiceError {
+  if (isTimeout) {
     return new SluiceError(`Kafka did not answer in time: ${message}`, {
       code: TIMED_OUT,
       retryable: true,

@@ -1,0 +1,171 @@
+import type { Admin, Kafka, Producer } from 'kafkajs';
+import { type Bounds, bounded, pause } from '../../bounded.ts';
+import type { NewTopicOptions } from '../../options.ts';
+import type { JudgeContext, Judgement } from '../judgement.ts';
+import type { KafkaClient, KafkaClientOptions } from '../kafka-client.ts';
+import type { HashedMessage } from '../partitioner.ts';
+import { judgeKafkajs } from './errors.ts';
+import { kafkajs } from './load.ts';
+import { createPartitioner } from './partitioner.ts';
+import { Sockets } from './sockets.ts';
+
+const ALL_REPLICAS = -1;
+const LEADER_POLL_MS = 50;
+const NEVER = new AbortController().signal;
+
+/** One producer of kafkajs from its connection to its end. It is never mended: a new one takes its place. */
+export class KafkajsClient implements KafkaClient {
+  readonly #options: KafkaClientOptions;
+  readonly #sockets: Sockets;
+  readonly #kafka: Kafka;
+  readonly #producer: Producer;
+  /** Found to exist; kafkajs must hear of no other. */
+  readonly #topics = new Set<string>();
+  #inFlightCount = 0;
+  #isUsable = true;
+
+  constructor(options: KafkaClientOptions) {
+    this.#options = options;
+    const hosts = new Map<string, string>();
+    const brokers = options.brokers.map((broker) => withHostName(broker, hosts));
+    this.#sockets = new Sockets(hosts);
+    this.#kafka = new kafkajs.Kafka({
+      brokers,
+      clientId: options.clientId,
+      connectionTimeout: options.connectionTimeout,
+      requestTimeout: options.requestTimeout,
+      socketFactory: this.#sockets.factory,
+      // Enough to try each broker once; all other patience is the forwarder's.
+      retry: { retries: brokers.length - 1, initialRetryTime: 50, maxRetryTime: 1_000 },
+      logLevel: kafkajs.logLevel.WARN,
+      logCreator: () => (entry) => {
+        options.logger.debug({ component: entry.namespace, detail: entry.log.message }, 'kafkajs');
+      },
+    });
+    this.#producer = this.#kafka.producer({
+      createPartitioner,
+      allowAutoTopicCreation: false,
+      retry: { retries: 0 },
+    });
+  }
+
+  get isUsable(): boolean {
+    return this.#isUsable;
+  }
+
+  judge(thrown: unknown, context: JudgeContext): Judgement {
+    return judgeKafkajs(thrown, context);
+  }
+
+  async connect(bounds: Bounds): Promise<void> {
+    await bounded('connecting', this.#producer.connect(), bounds);
+  }
+
+  async produce(topic: string, messages: HashedMessage[], bounds: Bounds): Promise<void> {
+    const { GZIP, None } = kafkajs.CompressionTypes;
+    const compression = this.#options.compression === 'gzip' ? GZIP : None;
+    const request = { topic, messages, acks: ALL_REPLICAS, timeout: this.#options.requestTimeout, compression };
+    const send = async (): Promise<void> => {
+      if (!this.#topics.has(topic)) await this.#find(topic, bounds);
+      await this.#producer.send(request);
+    };
+    this.#inFlightCount += 1;
+    try {
+      await bounded('the request', send(), bounds);
+    } finally {
+      this.#inFlightCount -= 1;
+      if (!this.#isUsable && this.#inFlightCount === 0) this.destroy();
+    }
+  }
+
+  hasFound(topic: string): boolean {
+    return this.#topics.has(topic);
+  }
+
+  async createMissingTopics(topics: readonly string[], how: NewTopicOptions, bounds: Bounds): Promise<void> {
+    const create = async (admin: Admin): Promise<void> => {
+      const known = new Set(await admin.listTopics());
+      const missing = topics.filter((topic) => !known.has(topic));
+      if (missing.length > 0) await createTopics(admin, missing, how);
+      for (const topic of missing) await untilLed(admin, topic, bounds);
+    };
+    await this.#administer('creating topics', create, bounds);
+  }
+
+  /**
+   * The producer asks for the metadata of all its topics at once: one that is missing would fail the requests to
+   * every other, for good. So it hears of a topic only when that exists.
+   */
+  async #find(topic: string, bounds: Bounds): Promise<void> {
+    await this.#administer('finding the topic', (admin) => admin.fetchTopicMetadata({ topics: [topic] }), bounds);
+    this.#topics.add(topic);
+  }
+
+  async #administer(what: string, use: (admin: Admin) => Promise<unknown>, bounds: Bounds): Promise<void> {
+    const admin = this.#kafka.admin({ retry: { retries: 5, initialRetryTime: 100 } });
+    const connectAndUse = async (): Promise<void> => {
+      await admin.connect();
+      await use(admin);
+    };
+    try {
+      await bounded(what, connectAndUse(), bounds);
+    } finally {
+      admin.disconnect().catch(() => undefined);
+    }
+  }
+
+  retire(): void {
+    this.#isUsable = false;
+    if (this.#inFlightCount === 0) this.destroy();
+  }
+
+  destroy(): void {
+    this.#isUsable = false;
+    if (this.#sockets.isClosed) return;
+    this.#sockets.destroy();
+    this.#producer.disconnect().catch(() => undefined);
+  }
+
+  async close(deadlineMs: number): Promise<void> {
+    this.#isUsable = false;
+    await bounded('closing', this.#producer.disconnect(), { deadlineMs, signal: NEVER }).catch(() => undefined);
+    this.#sockets.destroy();
+  }
+}
+
+async function createTopics(admin: Admin, topics: readonly string[], how: NewTopicOptions): Promise<void> {
+  await admin.createTopics({
+    // kafkajs fails when the brokers have not told each other yet.
+    waitForLeaders: false,
+    topics: topics.map((topic) => ({
+      topic,
+      numPartitions: how.partitions,
+      replicationFactor: how.replicationFactor,
+    })),
+  });
+}
+
+/**
+ * A new topic is known late, and its leaders are named before they lead. A batch that one of them refuses is sent again
+ * to all, so it pays to wait until each answers.
+ */
+async function untilLed(admin: Admin, topic: string, { deadlineMs, signal }: Bounds): Promise<void> {
+  const until = performance.now() + deadlineMs;
+  while (performance.now() < until && !signal.aborted) {
+    try {
+      await admin.fetchTopicOffsets(topic);
+      return;
+    } catch {
+      await pause(LEADER_POLL_MS, signal);
+    }
+  }
+}
+
+/** kafkajs splits at the first colon, so an IPv6 address gets a name. */
+function withHostName(broker: string, hosts: Map<string, string>): string {
+  const [, address, port] = /^\[(.+)\]:(\d+)$/.exec(broker) ?? [];
+  if (address === undefined || port === undefined) return broker;
+  const name = `ipv6-${hosts.size}`;
+  hosts.set(name, address);
+  return `${name}:${port}`;
+}
