@@ -50,7 +50,8 @@ function listEntry(options: readonly OptionNode[], indent: string): string[] {
 }
 
 function alternative(option: OptionNode, indent: string): string {
-  const mapping = Object.fromEntries(option.options.map(({ name, sample }) => [name, sample]));
+  const given = option.options.filter(({ sample }) => sample !== undefined);
+  const mapping = Object.fromEntries(given.map(({ name, sample }) => [name, sample]));
   return prose('  ', indent)(`For example: ${option.name}: ${inlineYaml(mapping)}`);
 }
 

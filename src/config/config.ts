@@ -14,8 +14,27 @@ export type Config = Omit<Options, 'uplinks'> & { readonly uplinks: readonly Upl
 export function placePaths(options: Options, base: string): Config {
   const dataDir = resolve(base, options.gateway.dataDir);
   const uplinks = options.uplinks.map((uplink): UplinkConfig => {
-    if (uplink.type !== 'file') return uplink;
+    if (uplink.type !== 'file') return placeKafkaPaths(uplink, base);
     return { ...uplink, directory: resolve(base, uplink.directory ?? join(dataDir, `uplink-${uplink.name}`)) };
   });
   return { ...options, gateway: { ...options.gateway, dataDir }, uplinks };
+}
+
+function placeKafkaPaths(uplink: KafkaUplinkConfig, base: string): KafkaUplinkConfig {
+  const { tls, sasl } = uplink;
+  return {
+    ...uplink,
+    tls: typeof tls === 'boolean' ? tls : placed(tls, base, ['caFile', 'certFile', 'keyFile']),
+    sasl: sasl === false ? sasl : placed(sasl, base, ['passwordFile', 'tokenFile']),
+  };
+}
+
+/** The same options with those that are paths made absolute. */
+function placed<K extends string, T extends { readonly [Key in K]?: string | undefined }>(
+  options: T,
+  base: string,
+  paths: readonly K[],
+): T {
+  const given = paths.filter((name) => options[name] !== undefined);
+  return { ...options, ...Object.fromEntries(given.map((name) => [name, resolve(base, options[name] ?? '')])) };
 }

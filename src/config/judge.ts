@@ -33,9 +33,11 @@ function describe(issue: Issue, path: Path, document: ConfigDocument): Problem[]
   return [document.problemAt(path, issue.message + found(issue, document.writtenAt(path)))];
 }
 
+const NOT_EVEN: ReadonlySet<string> = new Set(['invalid_type', 'invalid_value']);
+
 /** What is wrong inside the alternative that has the right type. */
 function fittingAlternative({ errors }: z.core.$ZodIssueInvalidUnion): readonly Issue[] | undefined {
-  return errors.find((issues) => !issues.some(({ code, path }) => code === 'invalid_type' && path.length === 0));
+  return errors.find((issues) => !issues.some(({ code, path }) => NOT_EVEN.has(code) && path.length === 0));
 }
 
 function unknownOption(key: string, known: readonly string[]): string {

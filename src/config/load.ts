@@ -93,10 +93,25 @@ function fileError(file: string, message: string): ConfigError {
   return new ConfigError(file, [{ line: 0, column: 0, path: '', message }]);
 }
 
-function warningsOf({ mqtt }: Options, document: ConfigDocument): readonly Problem[] {
+function warningsOf(options: Options, document: ConfigDocument): readonly Problem[] {
+  return [...openListeners(options, document), ...openPasswords(options, document)];
+}
+
+function openListeners({ mqtt }: Options, document: ConfigDocument): readonly Problem[] {
   return mqtt.listeners.flatMap(({ host, anonymous }, index) => {
     if (!anonymous || isLoopback(host)) return [];
     const path = ['mqtt', 'listeners', index, 'anonymous'];
     return [document.problemAt(path, `everybody who reaches ${host} can publish and subscribe without a password`)];
+  });
+}
+
+function openPasswords({ uplinks }: Options, document: ConfigDocument): readonly Problem[] {
+  return uplinks.flatMap((uplink, index) => {
+    if (uplink.type !== 'kafka' || uplink.sasl === false || uplink.tls !== false) return [];
+    const { mechanism } = uplink.sasl;
+    const isOnThisMachine = uplink.brokers.every((broker) => isLoopback(broker.replace(/:\d+$|[[\]]/g, '')));
+    if (isOnThisMachine || (mechanism !== 'plain' && mechanism !== 'oauthbearer')) return [];
+    const message = `${mechanism} without tls: everybody between here and the brokers can read the secret`;
+    return [document.problemAt(['uplinks', index, 'sasl', 'mechanism'], message)];
   });
 }

@@ -32,12 +32,35 @@ export interface NewTopicOptions {
   readonly replicationFactor: number;
 }
 
+export type Compression = 'none' | 'gzip' | 'zstd';
+
+export interface TlsOptions {
+  /** PEM files, absolute. When there is no `caFile`: the authorities that Node.js knows. */
+  readonly caFile?: string | undefined;
+  readonly certFile?: string | undefined;
+  readonly keyFile?: string | undefined;
+  /** Asked for by SNI, and borne by the brokers' certificates. When there is none: the host of each broker. */
+  readonly serverName?: string | undefined;
+}
+
+/** `oauthbearer` has `tokenFile`; the others have `username`, and `password` or `passwordFile`. Files are absolute. */
+export interface SaslOptions {
+  readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512' | 'oauthbearer';
+  readonly username?: string | undefined;
+  readonly password?: string | undefined;
+  readonly passwordFile?: string | undefined;
+  readonly tokenFile?: string | undefined;
+}
+
 export interface KafkaUplinkOptions extends CommonOptions {
   readonly type: 'kafka';
   /** `host:port`, IPv6 hosts in brackets. */
   readonly brokers: readonly string[];
+  readonly tls: boolean | TlsOptions;
+  readonly sasl: false | SaslOptions;
+  readonly client: 'kafkajs';
   readonly clientId: string;
-  readonly compression: 'none' | 'gzip';
+  readonly compression: Compression;
   /** Templates of `{gateway}` and `{stream}`. */
   readonly topics: Readonly<Record<Stream, string>>;
   /** Template of `{gateway}`, `{device}` and `{stream}`. */

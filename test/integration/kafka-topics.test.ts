@@ -44,6 +44,8 @@ function newClient(broker: string): KafkajsClient {
     brokers: [broker],
     clientId: 'topics',
     compression: 'none',
+    tls: false,
+    sasl: false,
     connectionTimeout: 1_000,
     requestTimeout: 2_000,
     logger: new MemoryLogger(),

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { STREAMS, type Stream } from '../../core/stream.ts';
+import { sasl, tls } from './kafka-security.ts';
 import { isHost } from './listener.ts';
 import { choice, count, duration, flag, flagAbout, section, text } from './options.ts';
 import { template } from './template.ts';
@@ -84,6 +85,9 @@ export const kafkaUplink = section({
     .pipe(z.literal('kafka'))
     .meta({ description: 'The kind of uplink.', 'x-type': '`kafka`' }),
   brokers,
+  tls,
+  sasl,
+  client: choice(['kafkajs'], 'kafkajs', 'Client library that speaks to Kafka.'),
   clientId: text(CLIENT_ID)
     .prefault('sluice')
     .meta({ description: "Client id, as it stands in the brokers' logs and quotas.", 'x-type': CLIENT_ID.rule }),
@@ -95,7 +99,7 @@ export const kafkaUplink = section({
     'Every record arrives; one that is sent again carries the same `ce_id`.',
   ),
   order: choice(['strict'], 'strict', 'Records of a device arrive in the order of their acceptance, within a stream.'),
-  compression: choice(['none', 'gzip'], 'none', 'Compression of what is sent.'),
+  compression: choice(['none', 'gzip', 'zstd'], 'none', 'Compression of what is sent.'),
   topics,
   key: template(KEY).prefault('{gateway}/{device}').meta({
     description: 'Key of each Kafka record. It decides the partition, and so whose order is kept.',

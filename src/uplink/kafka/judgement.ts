@@ -1,6 +1,7 @@
 import { SluiceError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
 import { TIMED_OUT } from '../bounded.ts';
+import { tlsError } from './tls-faults.ts';
 
 /** What a fault means for the batch and for the connection. */
 export type Judgement =
@@ -19,6 +20,8 @@ export type Judgement =
 export interface Fault {
   /** Kafka's own name of the error (Kafka protocol, "Error Codes"); empty when it is none of them. */
   readonly type: string;
+  /** Node's code of a failed connection. */
+  readonly code: string | undefined;
   readonly message: string;
   /** True when the broker said so: the answer came over a sound connection. */
   readonly isAnswer: boolean;
@@ -72,6 +75,8 @@ export function judge(fault: Fault, context: JudgeContext, cause: unknown): Judg
   const connection = isTimeout ? 'dead' : isAnswer ? 'kept' : 'lost';
   const hint = CONFIGURATION_FAULTS[type];
   if (hint !== undefined) return { kind: 'failure', error: refusal(type, detail, fill(hint, context)), connection };
+  const refusedTls = tlsError(fault.code, detail);
+  if (refusedTls !== undefined) return { kind: 'failure', error: refusedTls, connection };
   return { kind: 'failure', error: passing({ ...fault, message: detail }, context, cause), connection };
 }
 

@@ -1,6 +1,6 @@
 import type { Logger } from '../../platform/logger.ts';
 import type { Bounds } from '../bounded.ts';
-import type { NewTopicOptions } from '../options.ts';
+import type { Compression, NewTopicOptions, SaslOptions, TlsOptions } from '../options.ts';
 import type { JudgeContext, Judgement } from './judgement.ts';
 import type { HashedMessage } from './partitioner.ts';
 
@@ -8,7 +8,11 @@ export interface KafkaClientOptions {
   /** `host:port`; the first is tried first. */
   readonly brokers: readonly string[];
   readonly clientId: string;
-  readonly compression: 'none' | 'gzip';
+  readonly compression: Compression;
+  /** Its files are read when the client is made. */
+  readonly tls: boolean | TlsOptions;
+  /** Its file is read at every login. */
+  readonly sasl: false | SaslOptions;
   readonly connectionTimeout: number;
   readonly requestTimeout: number;
   readonly logger: Logger;
@@ -40,4 +44,5 @@ export interface KafkaClient {
   close(deadlineMs: number): Promise<void>;
 }
 
+/** @throws SluiceError when a file of `tls` cannot be used */
 export type CreateKafkaClient = (options: KafkaClientOptions) => KafkaClient;

@@ -111,7 +111,6 @@ api: { listeners: [ { host: 0.0.0.0 } ] }
       '2:43: uplinks[0].createTopics.partition: unknown option, probably partitions',
     ],
     [kafka('delivery: exactly_once'), '2:37: uplinks[0].delivery: must be at_least_once, found exactly_once'],
-    [kafka('tls: true'), expect.stringMatching(/^2:27: uplinks\[0\]\.tls: unknown option/)],
   ])('%s → %s', (text, problem) => {
     expect(problemsOf(text)).toEqual([problem]);
   });

@@ -1,4 +1,4 @@
-import { messageOf, SluiceError } from '../../../core/errors.ts';
+import { codeOf, messageOf, SluiceError } from '../../../core/errors.ts';
 import { type JudgeContext, type Judgement, judge, judgeOwn } from '../judgement.ts';
 
 const TIMEOUTS = new Set(['KafkaJSRequestTimeoutError', 'KafkaJSTimeout', 'KafkaJSLockTimeout']);
@@ -11,34 +11,30 @@ const TYPES: Readonly<Record<string, string>> = {
 
 /** What an error of kafkajs means. Its own `retriable` cannot be trusted. */
 export function judgeKafkajs(thrown: unknown, context: JudgeContext): Judgement {
-  if (thrown instanceof SluiceError) return judgeOwn(thrown);
-  const { name, type, message } = rootOf(thrown);
+  const root = rootOf(thrown);
+  if (root instanceof SluiceError) return judgeOwn(root);
+  const name = textProperty(root, 'name');
+  // Of the broker's answer; empty when it is not about one.
+  const type = textProperty(root, 'type');
   const fault = {
     type: type === '' ? (TYPES[name] ?? '') : type,
-    message,
+    code: codeOf(root),
+    message: messageOf(root),
     isAnswer: type !== '',
     isTimeout: TIMEOUTS.has(name),
   };
   return judge(fault, context, thrown);
 }
 
-interface Root {
-  readonly name: string;
-  /** Of the broker's answer; empty when it is not about one. */
-  readonly type: string;
-  readonly message: string;
-}
-
 /** kafkajs wraps errors in others that say less. */
-function rootOf(thrown: unknown): Root {
+function rootOf(thrown: unknown): unknown {
   let error = thrown;
   for (let inner = innerOf(error); inner !== undefined; inner = innerOf(error)) error = inner;
-  const type = textProperty(error, 'type');
-  return { name: textProperty(error, 'name'), type, message: messageOf(error) };
+  return error;
 }
 
 function innerOf(error: unknown): Error | undefined {
-  if (!(error instanceof Error) || textProperty(error, 'type') !== '') return undefined;
+  if (!(error instanceof Error) || error instanceof SluiceError || textProperty(error, 'type') !== '') return undefined;
   const inner = 'errors' in error && Array.isArray(error.errors) ? (error.errors as unknown[])[0] : error.cause;
   return inner instanceof Error && inner !== error ? inner : undefined;
 }

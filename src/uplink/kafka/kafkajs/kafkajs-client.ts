@@ -1,17 +1,21 @@
 import type { Admin, Kafka, Producer } from 'kafkajs';
 import { type Bounds, bounded, pause } from '../../bounded.ts';
 import type { NewTopicOptions } from '../../options.ts';
+import { readTls } from '../credentials.ts';
 import type { JudgeContext, Judgement } from '../judgement.ts';
 import type { KafkaClient, KafkaClientOptions } from '../kafka-client.ts';
 import type { HashedMessage } from '../partitioner.ts';
 import { judgeKafkajs } from './errors.ts';
 import { kafkajs } from './load.ts';
+import { loginAs } from './login.ts';
 import { createPartitioner } from './partitioner.ts';
 import { Sockets } from './sockets.ts';
 
 const ALL_REPLICAS = -1;
 const LEADER_POLL_MS = 50;
 const NEVER = new AbortController().signal;
+const { None, GZIP, ZSTD } = kafkajs.CompressionTypes;
+const COMPRESSIONS = { none: None, gzip: GZIP, zstd: ZSTD };
 
 /** One producer of kafkajs from its connection to its end. It is never mended: a new one takes its place. */
 export class KafkajsClient implements KafkaClient {
@@ -24,17 +28,20 @@ export class KafkajsClient implements KafkaClient {
   #inFlightCount = 0;
   #isUsable = true;
 
+  /** @throws SluiceError when a file of `tls` cannot be used */
   constructor(options: KafkaClientOptions) {
     this.#options = options;
     const hosts = new Map<string, string>();
     const brokers = options.brokers.map((broker) => withHostName(broker, hosts));
-    this.#sockets = new Sockets(hosts);
+    const { tls, sasl } = options;
+    this.#sockets = new Sockets({ hosts, tls: tls === false ? undefined : readTls(tls === true ? {} : tls) });
     this.#kafka = new kafkajs.Kafka({
       brokers,
       clientId: options.clientId,
       connectionTimeout: options.connectionTimeout,
       requestTimeout: options.requestTimeout,
       socketFactory: this.#sockets.factory,
+      ...(sasl === false ? {} : { sasl: loginAs(sasl) }),
       // Enough to try each broker once; all other patience is the forwarder's.
       retry: { retries: brokers.length - 1, initialRetryTime: 50, maxRetryTime: 1_000 },
       logLevel: kafkajs.logLevel.WARN,
@@ -62,9 +69,9 @@ export class KafkajsClient implements KafkaClient {
   }
 
   async produce(topic: string, messages: HashedMessage[], bounds: Bounds): Promise<void> {
-    const { GZIP, None } = kafkajs.CompressionTypes;
-    const compression = this.#options.compression === 'gzip' ? GZIP : None;
-    const request = { topic, messages, acks: ALL_REPLICAS, timeout: this.#options.requestTimeout, compression };
+    const { compression: name, requestTimeout } = this.#options;
+    const compression = COMPRESSIONS[name];
+    const request = { topic, messages, acks: ALL_REPLICAS, timeout: requestTimeout, compression };
     const send = async (): Promise<void> => {
       if (!this.#topics.has(topic)) await this.#find(topic, bounds);
       await this.#producer.send(request);

@@ -1,6 +1,9 @@
 /** The one place that loads kafkajs 2.2.4, mended where it is known to be slow or noisy. Nothing else may load it before. */
 
 import { createRequire } from 'node:module';
+import { promisify } from 'node:util';
+import { zstdCompress, zstdDecompress } from 'node:zlib';
+import type { AuthenticationProviderArgs, Authenticator, SASLMechanism, SASLOptions } from 'kafkajs';
 import { replaceModule } from '../../../platform/replace-module.ts';
 import { type EncodedRecord, encodeRecord, type PlainRecord } from './record-encoder.ts';
 
@@ -12,6 +15,13 @@ interface Grouping {
 }
 
 const require = createRequire(import.meta.url);
+const compress = promisify(zstdCompress);
+const decompress = promisify(zstdDecompress);
+
+const ZSTD_CODEC = {
+  compress: ({ buffer }: { readonly buffer: Buffer }): Promise<Buffer> => compress(buffer),
+  decompress: (buffer: Buffer): Promise<Buffer> => decompress(buffer),
+};
 
 replaceModule(
   require,
@@ -24,6 +34,17 @@ replaceModule(require, 'kafkajs/src/producer/groupMessagesPerPartition', () => g
 silenceNegativeTimeouts();
 
 export const kafkajs = require('kafkajs') as typeof import('kafkajs');
+kafkajs.CompressionCodecs[kafkajs.CompressionTypes.ZSTD] = () => ZSTD_CODEC;
+
+type AuthenticatorOf = (options: SASLOptions) => (parts: AuthenticationProviderArgs) => Authenticator;
+
+/** What kafkajs chooses from when it is given a mechanism with its secrets. */
+export const authenticators: Readonly<Record<Exclude<SASLMechanism, 'aws'>, AuthenticatorOf>> = {
+  plain: require('kafkajs/src/broker/saslAuthenticator/plain') as AuthenticatorOf,
+  'scram-sha-256': require('kafkajs/src/broker/saslAuthenticator/scram256') as AuthenticatorOf,
+  'scram-sha-512': require('kafkajs/src/broker/saslAuthenticator/scram512') as AuthenticatorOf,
+  oauthbearer: require('kafkajs/src/broker/saslAuthenticator/oauthBearer') as AuthenticatorOf,
+};
 
 /** Keeps the order within each partition. The original copies the whole list for every message. */
 function groupByPartition({ topic, partitionMetadata, messages, partitioner }: Grouping): Record<number, unknown[]> {

@@ -113,3 +113,29 @@ describe('an error of kafkajs', () => {
     expect(judgement.kind === 'failure' && judgement.error.message).not.toMatch(/\p{Cc}/u);
   });
 });
+
+describe('a failure of TLS', () => {
+  const failure = (code: string): Error =>
+    new KafkaJSNumberOfRetriesExceeded(new KafkaJSConnectionError('Connection error: x', { code }), {
+      retryCount: 0,
+      retryTime: 1,
+    });
+
+  it.each([
+    ['CERT_HAS_EXPIRED', 'tls_expired', 'clock'],
+    ['SELF_SIGNED_CERT_IN_CHAIN', 'tls_unknown_authority', 'tls.caFile'],
+    ['ERR_TLS_CERT_ALTNAME_INVALID', 'tls_wrong_name', 'tls.serverName'],
+    ['ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED', 'tls_client_certificate', 'tls.certFile'],
+    ['ERR_SSL_WRONG_VERSION_NUMBER', 'tls_failed', 'port'],
+  ])('%s is for people to mend, and says how', (code, expected, hint) => {
+    expect(judge(failure(code), CONTEXT)).toMatchObject({
+      kind: 'failure',
+      connection: 'lost',
+      error: { code: expected, retryable: false, hint: expect.stringContaining(hint) },
+    });
+  });
+
+  it('is not what an unreachable broker is', () => {
+    expect(judge(failure('ECONNREFUSED'), CONTEXT)).toMatchObject({ error: { code: 'kafka_unreachable' } });
+  });
+});
