@@ -22,6 +22,21 @@ export interface KafkaOptions {
   readonly advertisedPort?: number;
   /** Lines of server.properties, over the defaults. */
   readonly extraProperties?: Readonly<Record<string, string | number | boolean>>;
+  /** Listeners beside the plain one, on ports of their own. */
+  readonly listeners?: readonly KafkaListener[];
+  /** Passwords of users who may log in by SCRAM. */
+  readonly scramUsers?: Readonly<Record<string, string>>;
+}
+
+export interface KafkaListener {
+  /** Upper case. */
+  readonly name: string;
+  readonly protocol: 'SSL' | 'SASL_PLAINTEXT' | 'SASL_SSL';
+  readonly port: number;
+  /** What its clients are told to come back to. Default 127.0.0.1. */
+  readonly host?: string;
+  /** Lines of server.properties below `listener.name.{name}.`. */
+  readonly properties?: Readonly<Record<string, string>>;
 }
 
 export interface TopicOptions {
@@ -81,7 +96,7 @@ export class Kafka {
     const lines = Object.entries(serverProperties(this.directory, ports, options));
     writeFileSync(this.#properties, lines.map(([name, value]) => `${name}=${value}\n`).join(''));
     writeFileSync(join(this.directory, 'log4j2.properties'), LOG4J);
-    this.#format();
+    this.#format(options.scramUsers ?? {});
   }
 
   get pid(): number | undefined {
@@ -188,10 +203,17 @@ export class Kafka {
     return ['-Xmx512m', '-XX:+UseSerialGC', log4j, '-cp', `${this.#jars}/*`, ...args];
   }
 
-  #format(): void {
+  #format(scramUsers: Readonly<Record<string, string>>): void {
     const id = randomBytes(16).toString('base64url');
+    const users = Object.entries(scramUsers).flatMap(([name, password]) =>
+      ['SCRAM-SHA-256', 'SCRAM-SHA-512'].flatMap((mechanism) => [
+        '--add-scram',
+        `${mechanism}=[name=${name},password=${password}]`,
+      ]),
+    );
     // In one word: an id may begin with a dash, and would be taken for an option.
-    this.java('kafka.tools.StorageTool', 'format', `--cluster-id=${id}`, '-c', this.#properties, '--standalone');
+    const how = [`--cluster-id=${id}`, '-c', this.#properties, '--standalone', ...users];
+    this.java('kafka.tools.StorageTool', 'format', ...how);
   }
 
   async #answers(child: ChildProcess): Promise<boolean> {
@@ -225,13 +247,22 @@ function serverProperties(directory: string, ports: Ports, options: KafkaOptions
     listeners.push(`RELAY://127.0.0.1:${ports.relayTarget}`);
     advertised.push(`RELAY://127.0.0.1:${options.advertisedPort}`);
   }
+  const more = options.listeners ?? [];
+  listeners.push(...more.map(({ name, port }) => `${name}://127.0.0.1:${port}`));
+  advertised.push(...more.map(({ name, port, host = '127.0.0.1' }) => `${name}://${host}:${port}`));
+  const protocols = ['PLAINTEXT:PLAINTEXT', 'RELAY:PLAINTEXT', 'CONTROLLER:PLAINTEXT'];
+  const ofListeners = more.flatMap(({ name, properties = {} }) =>
+    Object.entries(properties).map(([key, value]) => [`listener.name.${name.toLowerCase()}.${key}`, value]),
+  );
   return {
     'process.roles': 'broker,controller',
     'node.id': 1,
     'controller.quorum.bootstrap.servers': `127.0.0.1:${ports.controller}`,
     'controller.listener.names': 'CONTROLLER',
     'inter.broker.listener.name': 'PLAINTEXT',
-    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,RELAY:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    'listener.security.protocol.map': [...protocols, ...more.map(({ name, protocol }) => `${name}:${protocol}`)].join(
+      ',',
+    ),
     listeners: [...listeners, `CONTROLLER://127.0.0.1:${ports.controller}`].join(','),
     'advertised.listeners': advertised.join(','),
     'log.dirs': join(directory, 'data'),
@@ -248,6 +279,7 @@ function serverProperties(directory: string, ports: Ports, options: KafkaOptions
     'transaction.state.log.num.partitions': 1,
     'transaction.state.log.replication.factor': 1,
     'transaction.state.log.min.isr': 1,
+    ...Object.fromEntries(ofListeners),
     ...options.extraProperties,
   };
 }

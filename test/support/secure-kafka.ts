@@ -1,0 +1,154 @@
+/** A real Kafka whose listeners ask for certificates and passwords, and which grants nobody anything by itself. */
+
+import { readFileSync, writeFileSync } from 'node:fs';
+import {
+  type AclEntry,
+  AclOperationTypes,
+  AclPermissionTypes,
+  AclResourceTypes,
+  ConfigResourceTypes,
+  ResourcePatternTypes,
+} from 'kafkajs';
+import { CertificateAuthority, type CertificateOptions } from './certificates.ts';
+import { freePort } from './free-port.ts';
+import { type Kafka, type KafkaListener, startKafka } from './kafka.ts';
+
+export const USER = 'pi';
+export const PASSWORD = 'right-password';
+const LOGIN = 'org.apache.kafka.common.security';
+
+/** `tls`: encrypted; `mutual`: asks for a client certificate too; `sasl`: encrypted, with all mechanisms. */
+const LISTENERS = ['tls', 'mutual', 'sasl'] as const;
+export type ListenerName = (typeof LISTENERS)[number];
+
+export interface SecureKafka {
+  readonly kafka: Kafka;
+  readonly authority: CertificateAuthority;
+  /** `host:port`. */
+  readonly brokers: Readonly<Record<ListenerName, string>>;
+  /** Gives the listener another certificate, without a restart. */
+  present(listener: ListenerName, certificate: CertificateOptions, authority?: CertificateAuthority): Promise<void>;
+  allow(...grants: readonly Grant[]): Promise<void>;
+  forbid(...grants: readonly Grant[]): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface Grant {
+  readonly operation: 'Create' | 'Describe' | 'DescribeConfigs' | 'Read' | 'Write';
+  /** Undefined: the cluster. */
+  readonly topic?: string;
+  /** Also of topics whose names only begin so. */
+  readonly prefixed?: boolean;
+  /** Default: the user of `sasl`. */
+  readonly user?: string;
+}
+
+export async function startSecureKafka(): Promise<SecureKafka> {
+  const authority = new CertificateAuthority();
+  const ports = Object.fromEntries(
+    await Promise.all(LISTENERS.map(async (name) => [name, await freePort()] as const)),
+  ) as Record<ListenerName, number>;
+  const server = pemStore(authority, { name: 'broker' });
+  const truststore = { 'ssl.truststore.type': 'PEM', 'ssl.truststore.location': authority.caFile };
+  const tls = { 'ssl.keystore.type': 'PEM', 'ssl.keystore.location': server };
+  const listeners: KafkaListener[] = [
+    { name: 'TLS', protocol: 'SSL', port: ports.tls, properties: tls },
+    {
+      name: 'MUTUAL',
+      protocol: 'SSL',
+      port: ports.mutual,
+      properties: { ...tls, ...truststore, 'ssl.client.auth': 'required' },
+    },
+    { name: 'SASL', protocol: 'SASL_SSL', port: ports.sasl, properties: { ...tls, ...SASL } },
+  ];
+  const kafka = await startKafka({
+    listeners,
+    scramUsers: { [USER]: PASSWORD },
+    extraProperties: {
+      'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+      // The plain listener is the tests' own.
+      'super.users': 'User:ANONYMOUS',
+      'ssl.allow.dn.changes': true,
+      'ssl.allow.san.changes': true,
+    },
+  });
+  return {
+    kafka,
+    authority,
+    brokers: {
+      tls: `127.0.0.1:${ports.tls}`,
+      mutual: `127.0.0.1:${ports.mutual}`,
+      sasl: `127.0.0.1:${ports.sasl}`,
+    },
+    present: (listener, certificate, issuer = authority) =>
+      changeBroker(kafka, { [`listener.name.${listener}.ssl.keystore.location`]: pemStore(issuer, certificate) }),
+    allow: async (...grants) => {
+      await kafka.admin((admin) => admin.createAcls({ acl: grants.map(aclOf) }));
+    },
+    forbid: async (...grants) => {
+      const filters = grants.map((grant) => ({ ...aclOf(grant) }));
+      await kafka.admin((admin) => admin.deleteAcls({ filters }));
+    },
+    stop: async () => {
+      await kafka.stop();
+      authority.remove();
+    },
+  };
+}
+
+const SASL = {
+  'sasl.enabled.mechanisms': 'PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER',
+  'plain.sasl.jaas.config': `${LOGIN}.plain.PlainLoginModule required user_${USER}="${PASSWORD}";`,
+  'scram-sha-256.sasl.jaas.config': `${LOGIN}.scram.ScramLoginModule required;`,
+  'scram-sha-512.sasl.jaas.config': `${LOGIN}.scram.ScramLoginModule required;`,
+  // Takes tokens that nobody signed, but checks their times.
+  'oauthbearer.sasl.jaas.config': `${LOGIN}.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="broker";`,
+};
+
+/** An unsigned JSON Web Token (RFC 7519, 6) for the user of `sasl`. */
+export function unsecuredToken({ expiresInS }: { readonly expiresInS: number }): string {
+  const nowS = Date.now() / 1_000;
+  const part = (content: object): string => Buffer.from(JSON.stringify(content)).toString('base64url');
+  const issuedAtS = Math.min(nowS, nowS + expiresInS) - 3_600;
+  return `${part({ alg: 'none' })}.${part({ sub: USER, iat: issuedAtS, exp: nowS + expiresInS })}.`;
+}
+
+/** Private key and certificate in one file, as Kafka wants it. */
+function pemStore(authority: CertificateAuthority, certificate: CertificateOptions): string {
+  const { certFile, keyFile } = authority.issue(certificate);
+  const file = certFile.replace('.pem', '-store.pem');
+  writeFileSync(file, readFileSync(keyFile, 'utf8') + readFileSync(certFile, 'utf8'));
+  return file;
+}
+
+const changed = new Map<Kafka, Record<string, string>>();
+
+/** Kafka replaces all that was changed before at once. */
+async function changeBroker(kafka: Kafka, entries: Readonly<Record<string, string>>): Promise<void> {
+  const all = { ...changed.get(kafka), ...entries };
+  changed.set(kafka, all);
+  const configEntries = Object.entries(all).map(([name, value]) => ({ name, value }));
+  const resources = [{ type: ConfigResourceTypes.BROKER, name: '1', configEntries }];
+  await kafka.admin((admin) => admin.alterConfigs({ validateOnly: false, resources }));
+}
+
+function aclOf({ operation, topic, prefixed = false, user = USER }: Grant): AclEntry {
+  const { LITERAL, PREFIXED } = ResourcePatternTypes;
+  return {
+    resourceType: topic === undefined ? AclResourceTypes.CLUSTER : AclResourceTypes.TOPIC,
+    resourceName: topic ?? 'kafka-cluster',
+    resourcePatternType: prefixed ? PREFIXED : LITERAL,
+    principal: `User:${user}`,
+    host: '*',
+    operation: OPERATIONS[operation],
+    permissionType: AclPermissionTypes.ALLOW,
+  };
+}
+
+const OPERATIONS = {
+  Create: AclOperationTypes.CREATE,
+  Describe: AclOperationTypes.DESCRIBE,
+  DescribeConfigs: AclOperationTypes.DESCRIBE_CONFIGS,
+  Read: AclOperationTypes.READ,
+  Write: AclOperationTypes.WRITE,
+};
