@@ -8,7 +8,7 @@ const SRC = resolve(import.meta.dirname, '../src');
 /** Room → rooms it may import. The first room whose path fits counts. */
 const MAY_IMPORT: readonly (readonly [room: string, allowed: readonly string[]])[] = [
   ['core', []],
-  ['platform', ['core']],
+  ['platform', ['core', '../package.json']],
   ['config', ['core']],
   ['sources/mqtt', ['core', 'platform']],
   ['sources/serial', ['core', 'platform']],

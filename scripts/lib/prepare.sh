@@ -42,17 +42,19 @@ install_packages() {
 
 build() {
   if [ -f "$root/dist/.built" ]; then
-    newer=$(find "$root/src" "$root/package.json" "$root/tsconfig.json" "$root/tsconfig.build.json" \
+    newer=$(find "$root/src" "$root/package.json" "$root/rolldown.config.ts" \
       "$root/node_modules/.sluice-stamp" -newer "$root/dist/.built" | head -n 1)
     [ -n "$newer" ] || return 0
   fi
   echo "Building …"
   # Whoever runs the old build keeps it until the new one is whole.
   fresh=$root/.cache/dist-$$
-  mkdir -p "$fresh"
-  touch "$fresh/.built" # before the sources are read: what changes meanwhile is newer
-  "$node" "$root/node_modules/typescript/bin/tsc" -p "$root/tsconfig.build.json" --outDir "$fresh" ||
-    { rm -rf "$fresh" && fail "the build failed: read the lines above"; }
+  mkdir -p "$root/.cache"
+  touch "$fresh.begun" # before the sources are read: what changes meanwhile is newer
+  (cd "$root" && "$node" node_modules/rolldown/bin/cli.mjs --config rolldown.config.ts --dir "$fresh" >/dev/null) ||
+    { rm -rf "$fresh" "$fresh.begun" && fail "the build failed: read the lines above"; }
+  touch -r "$fresh.begun" "$fresh/.built"
+  rm "$fresh.begun"
   rm -rf "$root/dist"
   mv "$fresh" "$root/dist"
 }

@@ -164,6 +164,11 @@ export interface Upstream {
   open(signal: AbortSignal): Promise<void>;
   /** Records of one lane, in seq order, at least one. Always settles by its deadline; never rejects. */
   send(lane: LaneId, after: Seq, records: readonly StoredRecord[], options: SendOptions): Promise<Outcome>;
+  /**
+   * Asks whether the upstream is still there; sends no record. Rejects when it is not: `open` mends that. Always settles
+   * by a deadline of its own.
+   */
+  probe(signal: AbortSignal): Promise<void>;
   /** Last seq of the lane that the upstream itself durably holds, when it can tell (same epoch only). May fail, like `open`. */
   position?(lane: LaneId): Promise<Seq | undefined>;
   /** Never hangs, never rejects. */

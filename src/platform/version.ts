@@ -1,6 +1,3 @@
-import { readFileSync } from 'node:fs';
+import project from '../../package.json' with { type: 'json' };
 
-/** `package.json` stands two folders above this file, in `src` as in the built tree. */
-const PACKAGE = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
-
-export const VERSION: string = PACKAGE.version;
+export const VERSION: string = project.version;

@@ -3,6 +3,7 @@ import type { Stream } from '../core/stream.ts';
 import { Backoff } from './backoff.ts';
 import { BatchLimit } from './batch-limit.ts';
 import { awaitedLater, pause } from './bounded.ts';
+import { watchIdleLink } from './idle-watch.ts';
 import { Lane } from './lane.ts';
 import { Link } from './link.ts';
 import type { BackoffOptions, BatchOptions } from './options.ts';
@@ -21,6 +22,8 @@ export interface ForwarderOptions {
   readonly batch: BatchOptions;
   readonly backoff: BackoffOptions;
   readonly sendTimeoutMs: number;
+  /** While nothing is delivered, the upstream is asked so often whether it is still there. */
+  readonly idleProbeMs: number;
 }
 
 export interface ForwarderParts {
@@ -128,7 +131,8 @@ export class Forwarder {
     if (ending.aborted) return;
     board.enter('connecting');
     const link = new Link({ upstream, board, ending, backoff: this.#backoff() });
-    await Promise.all(this.#lanes.map((lane) => lane.run({ link, ending, aborted })));
+    const watch = watchIdleLink({ upstream, link, board, ending, intervalMs: this.#options.idleProbeMs });
+    await Promise.all([watch, ...this.#lanes.map((lane) => lane.run({ link, ending, aborted }))]);
   }
 
   async #end(deadlineMs: number): Promise<void> {

@@ -37,6 +37,7 @@ export class StatusBoard {
   #since: number;
   #lastDeliveredAt: number | null = null;
   #failureCount = 0;
+  #deliveredCount = 0;
   #status: LinkStatus;
   #timer: NodeJS.Timeout | undefined;
 
@@ -51,6 +52,11 @@ export class StatusBoard {
 
   get status(): LinkStatus {
     return this.#status;
+  }
+
+  /** Records delivered since the start. */
+  get deliveredCount(): number {
+    return this.#deliveredCount;
   }
 
   /** Publishes once, and from then on whenever something changes, the rate at most once a second. */
@@ -90,6 +96,7 @@ export class StatusBoard {
   delivered(count: number): void {
     if (count === 0) return;
     this.#rate.add(count);
+    this.#deliveredCount += count;
     this.#lastDeliveredAt = this.#now();
   }
 

@@ -9,6 +9,8 @@ import { StatusBoard } from './status-board.ts';
 
 /** A disk that has not answered for so long is treated as gone. */
 const FILE_TIMEOUT_MS = 30_000;
+/** Seldom enough for a line that is paid for by volume: about 1 MB a day. */
+const IDLE_PROBE_MS = 30_000;
 
 export interface UplinkSetOptions {
   readonly uplinks: readonly UplinkOptions[];
@@ -76,7 +78,10 @@ async function createForwarder(uplink: UplinkOptions, set: UplinkSetOptions): Pr
   const upstream = await createUpstream(uplink, { gatewayId, epoch, events, logger });
   const board = new StatusBoard({ logger, publish: (status) => set.onStatus(uplink.name, status) });
   const sendTimeoutMs = uplink.type === 'kafka' ? uplink.requestTimeout : FILE_TIMEOUT_MS;
-  return new Forwarder({ ...uplink, sendTimeoutMs }, { upstream, reader, laneLog, board, gate });
+  return new Forwarder(
+    { ...uplink, sendTimeoutMs, idleProbeMs: IDLE_PROBE_MS },
+    { upstream, reader, laneLog, board, gate },
+  );
 }
 
 interface UpstreamParts {

@@ -72,6 +72,24 @@ export function upstreamContract(name: string, setUp: () => Promise<UpstreamSetu
       expect(await seqsOf()).toEqual([1, 2, 3, 7, 8]);
     });
 
+    it('says whether it is still there, and is mended when it is opened again', async () => {
+      await subject.upstream.open(NEVER);
+      await subject.upstream.probe(NEVER);
+      await subject.breakDown();
+      await expect(subject.upstream.probe(NEVER)).rejects.toBeInstanceOf(SluiceError);
+      await subject.mend();
+      await waitFor(() => subject.upstream.open(NEVER).then(() => true), {
+        what: 'it to open',
+        timeoutMs: DEADLINE_MS,
+      });
+      await subject.upstream.probe(NEVER);
+      expect(await send(records(1, 2))).toEqual({ upTo: 2, rejected: [], error: null });
+    });
+
+    it('is not there before it is opened', async () => {
+      await expect(subject.upstream.probe(NEVER)).rejects.toMatchObject({ code: 'not_open', retryable: true });
+    });
+
     it('delivers values as they are', async () => {
       await subject.upstream.open(NEVER);
       const json = { value: Buffer.from('{"text":"Wärme\\n","list":[1,2]}') };

@@ -14,6 +14,7 @@ export class FakeUpstream implements Upstream {
   /** Every call of `send`, whatever became of it. */
   readonly sends: Sent[] = [];
   openCount = 0;
+  probeCount = 0;
   closeCount = 0;
   isOpen = false;
   /** Why it cannot be reached, or undefined. */
@@ -33,6 +34,12 @@ export class FakeUpstream implements Upstream {
     const error = this.fault ?? (signal.aborted || !this.isOpen ? notOpen() : undefined);
     if (error !== undefined) return { upTo: after, rejected: [], error };
     return await this.onSend(sent, after);
+  }
+
+  async probe(): Promise<void> {
+    this.probeCount += 1;
+    if (this.fault !== undefined) throw this.fault;
+    if (!this.isOpen) throw notOpen();
   }
 
   async close(): Promise<void> {

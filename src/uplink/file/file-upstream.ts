@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import { mkdir, stat } from 'node:fs/promises';
+import { access, constants, mkdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { codeOf, SluiceError } from '../../core/errors.ts';
 import type { LaneId, Outcome, SendOptions, Upstream } from '../../core/ports.ts';
@@ -72,9 +72,22 @@ export class FileUpstream implements Upstream {
     }
   }
 
+  async probe(signal: AbortSignal): Promise<void> {
+    if (!this.#isOpen) throw notOpen();
+    const look = async (): Promise<void> => {
+      await this.#checkMount();
+      await access(this.#folder, constants.W_OK);
+    };
+    try {
+      await bounded('looking at the directory', look(), { deadlineMs: OPEN_TIMEOUT_MS, signal });
+    } catch (error) {
+      this.#abandonAll();
+      throw fileError(this.#folder, error);
+    }
+  }
+
   async close({ deadlineMs }: { readonly deadlineMs: number }): Promise<void> {
-    for (const stream of [...this.#files.keys()]) this.#abandon(stream);
-    this.#isOpen = false;
+    this.#abandonAll();
     const closed = Promise.all(this.#closing.values());
     await bounded('closing', closed, { deadlineMs, signal: NEVER }).catch(() => undefined);
   }
@@ -85,7 +98,7 @@ export class FileUpstream implements Upstream {
   }
 
   async #file(stream: Stream): Promise<LaneFile> {
-    if (!this.#isOpen) throw new SluiceError('the uplink is not open', { code: 'not_open', retryable: true });
+    if (!this.#isOpen) throw notOpen();
     const open = this.#files.get(stream);
     if (open !== undefined) return open;
     const { events, epoch, rotateBytes } = this.#options;
@@ -96,6 +109,11 @@ export class FileUpstream implements Upstream {
     this.#files.set(stream, file);
     await bounded('reading the newest file', file.recover(), bounds);
     return file;
+  }
+
+  #abandonAll(): void {
+    for (const stream of [...this.#files.keys()]) this.#abandon(stream);
+    this.#isOpen = false;
   }
 
   /** What is on the disk is not known any more: it is looked at again before the next line. */
@@ -109,6 +127,13 @@ export class FileUpstream implements Upstream {
   }
 
   async #makeFolder(): Promise<void> {
+    await this.#checkMount();
+    await makeDirectory(this.#options.directory);
+    await makeDirectory(this.#folder);
+  }
+
+  /** A directory that is no mount point any more belongs to the disk below, which must not fill up instead. */
+  async #checkMount(): Promise<void> {
     const { directory } = this.#options;
     const isMounted = (await deviceOf(directory)) !== (await deviceOf('/'));
     if (this.#wasMounted && !isMounted) {
@@ -119,9 +144,11 @@ export class FileUpstream implements Upstream {
       });
     }
     this.#wasMounted = isMounted;
-    await makeDirectory(directory);
-    await makeDirectory(this.#folder);
   }
+}
+
+function notOpen(): SluiceError {
+  return new SluiceError('the uplink is not open', { code: 'not_open', retryable: true });
 }
 
 /** Of the directory itself, or of the one in which it would be made. */

@@ -31,6 +31,8 @@ export interface KafkaClient {
    * the deadline with whatever the library threw, for `judge`.
    */
   produce(topic: string, messages: readonly HashedMessage[], bounds: Bounds): Promise<void>;
+  /** One question to any broker. Rejects like `produce`. */
+  probe(bounds: Bounds): Promise<void>;
   /** Whether the topic was found to exist. A refusal of one that was found may be about another that was. */
   hasFound(topic: string): boolean;
   createMissingTopics(topics: readonly string[], how: NewTopicOptions, bounds: Bounds): Promise<void>;

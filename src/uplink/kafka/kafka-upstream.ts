@@ -59,6 +59,16 @@ export class KafkaUpstream implements Upstream {
     return await new BatchSend({ client, target, brokers, onTopicRefused }, records, options).run(after);
   }
 
+  async probe(signal: AbortSignal): Promise<void> {
+    const client = this.#client;
+    if (client?.isUsable !== true) throw notOpen();
+    try {
+      await client.probe({ deadlineMs: this.#options.requestTimeout, signal });
+    } catch (thrown) {
+      throw this.#openError(client, thrown);
+    }
+  }
+
   async close({ deadlineMs }: { readonly deadlineMs: number }): Promise<void> {
     const client = this.#client;
     this.#client = undefined;

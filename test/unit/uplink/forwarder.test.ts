@@ -36,6 +36,7 @@ describe('Forwarder', () => {
       batch: { maxRecords: 10, maxBytes: 1 << 20, maxWait: 0 },
       backoff: { initial: 1, max: 5 },
       sendTimeoutMs: 2_000,
+      idleProbeMs: 60_000,
       ...changes,
     };
     const publish = (published: LinkStatus): void => {
@@ -502,6 +503,26 @@ describe('Forwarder', () => {
     expect(log.isInFlight(lane())).toBe(false);
     expect(log.counts(lane())).toMatchObject({ deliveredCount: 0, pendingCount: 30 });
     expect(upstream.closeCount).toBe(1);
+  });
+
+  it('notices that the upstream went away and came back, without a record to send', async () => {
+    await make({ idleProbeMs: 2 }).start();
+    await inState('up');
+    upstream.fault = retryable();
+    await inState('down');
+    expect(status?.reason).toContain('check the network');
+    upstream.fault = undefined;
+    await inState('up');
+    const seqs = append(3);
+    await drained();
+    expect(taken()).toEqual(seqs);
+  });
+
+  it('says that an idle upstream needs people, when it does', async () => {
+    await make({ idleProbeMs: 2 }).start();
+    await inState('up');
+    upstream.fault = blocking();
+    await inState('blocked');
   });
 
   it('stops before it was ever started', async () => {

@@ -23,6 +23,8 @@ export class KafkajsClient implements KafkaClient {
   readonly #sockets: Sockets;
   readonly #kafka: Kafka;
   readonly #producer: Producer;
+  /** Keeps its connection: where data is paid for, a new one would cost more than the question. */
+  readonly #prober: Admin;
   /** Found to exist; kafkajs must hear of no other. */
   readonly #topics = new Set<string>();
   #inFlightCount = 0;
@@ -54,6 +56,7 @@ export class KafkajsClient implements KafkaClient {
       allowAutoTopicCreation: false,
       retry: { retries: 0 },
     });
+    this.#prober = this.#kafka.admin({ retry: { retries: 0 } });
   }
 
   get isUsable(): boolean {
@@ -83,6 +86,15 @@ export class KafkajsClient implements KafkaClient {
       this.#inFlightCount -= 1;
       if (!this.#isUsable && this.#inFlightCount === 0) this.destroy();
     }
+  }
+
+  async probe(bounds: Bounds): Promise<void> {
+    const prober = this.#prober;
+    const ask = async (): Promise<void> => {
+      await prober.connect();
+      await prober.describeCluster();
+    };
+    await bounded('asking Kafka', ask(), bounds);
   }
 
   hasFound(topic: string): boolean {

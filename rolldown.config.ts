@@ -1,0 +1,32 @@
+import { readdirSync } from 'node:fs';
+import { basename } from 'node:path';
+import { defineConfig } from 'rolldown';
+
+const WORKERS = 'src/gateway';
+
+/** Left as packages: they hold native code, are optional, or are reached into while they are loaded. */
+const PACKAGES = [
+  'aedes',
+  'aedes-persistence',
+  'better-sqlite3',
+  'kafkajs',
+  'mqtt-packet',
+  'node-unix-socket',
+  'serialport',
+  'ws',
+  /^@platformatic\//,
+];
+
+const workers = readdirSync(WORKERS).filter((file) => file.endsWith('-worker.ts') && file !== 'spawn-worker.ts');
+
+/** The build: one file for each thread and for each part that is loaded when needed. */
+export default defineConfig({
+  input: {
+    main: 'src/main.ts',
+    ...Object.fromEntries(workers.map((file) => [basename(file, '.ts'), `${WORKERS}/${file}`])),
+  },
+  platform: 'node',
+  external: PACKAGES,
+  logLevel: 'warn',
+  output: { dir: 'dist', format: 'esm', cleanDir: true },
+});
