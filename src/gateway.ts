@@ -173,16 +173,13 @@ export class Gateway {
     const { ApiServer } = await import('./api/server.ts');
     const identity = { gatewayId, epoch, dataDir: gateway.dataDir };
     const views = new Views({ ...core, mqtt, uplinks: this.#uplinks, clock: this.#clock, identity });
-    const api = new ApiServer(
-      { listeners: options.listeners, controlSocket: join(gateway.dataDir, 'control.sock') },
-      views,
-      {
-        metrics: this.#metrics,
-        logger: this.#logger,
-        now: () => this.#clock.now(),
-        staleAfterMs: devices.staleAfter,
-      },
-    );
+    const api = new ApiServer({ ...options, controlSocket: join(gateway.dataDir, 'control.sock') }, views, {
+      metrics: this.#metrics,
+      logger: this.#logger,
+      now: () => this.#clock.now(),
+      staleAfterMs: devices.staleAfter,
+      maxBodyBytes: options.maxBodySize,
+    });
     this.#running.set('api', () => api.stop());
     await api.start();
   }

@@ -5,9 +5,11 @@ import { routePath } from 'hono/route';
 import { SluiceError } from '../core/errors.ts';
 import type { GatewayViews } from '../core/views.ts';
 import { VERSION } from '../platform/version.ts';
-import type { Api, ApiContext, ApiDeps } from './context.ts';
+import { allowOrigins, askForTokens, checkScopes, patternOf } from './access/middleware.ts';
+import type { TokenGate } from './access/token-gate.ts';
+import type { Api, ApiContext, ApiDeps, ApiEnv } from './context.ts';
 import { refuseRequest } from './page.ts';
-import { isInternal, problemOf, problemResponse } from './problems.ts';
+import { isInternal, problemResponse } from './problems.ts';
 import { bufferRoutes } from './routes/buffer.ts';
 import { controlRoutes } from './routes/control.ts';
 import { deviceRoutes } from './routes/devices.ts';
@@ -16,14 +18,25 @@ import { healthRoutes } from './routes/health.ts';
 import { metricsRoutes } from './routes/metrics.ts';
 import { uplinkRoutes } from './routes/uplinks.ts';
 
-const MAX_BODY_BYTES = 64 * 1024;
 const NO_ROUTE = 'none';
+const BODILESS_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
+
+export interface ApiAccess {
+  /** Asks for tokens. Without it whoever can connect may do everything. */
+  readonly gate?: TokenGate;
+  /** Origins whose pages may read answers. */
+  readonly corsOrigins?: readonly string[];
+}
 
 /** What is served on TCP. */
-export function createApi(views: GatewayViews, deps: ApiDeps): Api {
+export function createApi(views: GatewayViews, deps: ApiDeps, access: ApiAccess = {}): Api {
   const context = { ...deps, views };
   const app = newApp(context);
+  allowOrigins(app, access.corsOrigins ?? []);
+  if (access.gate !== undefined) askForTokens(app, access.gate);
+  limitBodies(app, context);
   publicRoutes(app, context);
+  checkScopes(app);
   refuseOtherMethods(app);
   return app;
 }
@@ -32,6 +45,7 @@ export function createApi(views: GatewayViews, deps: ApiDeps): Api {
 export function createControlApi(views: GatewayViews, deps: ApiDeps): Api {
   const context = { ...deps, views };
   const app = newApp(context);
+  limitBodies(app, context);
   publicRoutes(app, context);
   controlRoutes(app, context);
   refuseOtherMethods(app);
@@ -52,7 +66,7 @@ function publicRoutes(app: Api, context: ApiContext): void {
 }
 
 function newApp({ metrics, logger }: ApiContext): Api {
-  const app = new OpenAPIHono({
+  const app = new OpenAPIHono<ApiEnv>({
     defaultHook: (result) => {
       if (!result.success) refuseRequest(result.error);
     },
@@ -60,24 +74,28 @@ function newApp({ metrics, logger }: ApiContext): Api {
   app.use(async (c, next) => {
     const startedAt = performance.now();
     await next();
-    const labels = { route: patternOf(routePath(c, -1)), method: c.req.method, status: c.res.status };
+    const labels = { route: labelOf(routePath(c, -1)), method: c.req.method, status: c.res.status };
     metrics.observeHttpRequest(labels, (performance.now() - startedAt) / 1000);
     c.header('cache-control', 'no-store');
     c.header('x-content-type-options', 'nosniff');
   });
-  app.use(bodyLimit({ maxSize: MAX_BODY_BYTES, onError: () => problemResponse(problemOf(tooLarge())) }));
-  app.notFound(() => problemResponse(problemOf(notFound())));
+  app.notFound(() => problemResponse(notFound()));
   app.onError((error, c) => {
-    const problem = problemOf(error instanceof HTTPException ? badRequest(error) : error);
-    if (isInternal(problem)) logger.error({ error, method: c.req.method, route: routePath(c, -1) }, 'request failed');
-    return problemResponse(problem);
+    const known = error instanceof HTTPException ? badRequest(error) : error;
+    if (isInternal(known)) logger.error({ error, method: c.req.method, route: routePath(c, -1) }, 'request failed');
+    return problemResponse(known);
   });
   return app;
 }
 
-/** `/v1/devices/:id` becomes `/v1/devices/{id}`. Labels are few, whatever paths are asked for. */
-function patternOf(path: string): string {
-  return path.includes('*') ? NO_ROUTE : path.replace(/:(\w+)/g, '{$1}');
+function limitBodies(app: Api, { maxBodyBytes }: ApiContext): void {
+  const limit = bodyLimit({ maxSize: maxBodyBytes, onError: () => problemResponse(tooLarge(maxBodyBytes)) });
+  app.use((c, next) => (BODILESS_METHODS.has(c.req.method) ? next() : limit(c, next)));
+}
+
+/** Labels are few, whatever paths are asked for. */
+function labelOf(path: string): string {
+  return path.includes('*') ? NO_ROUTE : patternOf(path);
 }
 
 /** RFC 9110, 15.5.6: a path that exists answers to other methods with 405 and `Allow`. */
@@ -90,7 +108,7 @@ function refuseOtherMethods(app: Api): void {
   for (const [path, known] of methods) {
     if (known.has('GET')) known.add('HEAD');
     const allow = [...known].join(', ');
-    app.all(path, () => problemResponse(problemOf(methodNotAllowed(allow)), { allow }));
+    app.all(path, () => problemResponse(methodNotAllowed(allow), { allow }));
   }
 }
 
@@ -108,8 +126,11 @@ function methodNotAllowed(allow: string): SluiceError {
   });
 }
 
-function tooLarge(): SluiceError {
-  return new SluiceError(`the body is larger than ${MAX_BODY_BYTES} bytes`, { code: 'body_too_large' });
+function tooLarge(maxBodyBytes: number): SluiceError {
+  return new SluiceError(`the body is larger than ${maxBodyBytes} bytes`, {
+    code: 'body_too_large',
+    hint: 'Send less at once, or raise api.maxBodySize.',
+  });
 }
 
 function badRequest(error: HTTPException): SluiceError {

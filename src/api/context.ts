@@ -1,4 +1,6 @@
+import type { HttpBindings } from '@hono/node-server';
 import type { OpenAPIHono } from '@hono/zod-openapi';
+import type { Scope } from '../core/api-tokens.ts';
 import type { GatewayViews } from '../core/views.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { HttpRequestLabels } from '../platform/metrics.ts';
@@ -17,6 +19,8 @@ export interface ApiDeps {
   readonly now: () => number;
   /** A value older than this is `stale`. */
   readonly staleAfterMs: number;
+  /** Larger ones are not taken. */
+  readonly maxBodyBytes: number;
 }
 
 /** What a route is made from. */
@@ -24,4 +28,12 @@ export interface ApiContext extends ApiDeps {
   readonly views: GatewayViews;
 }
 
-export type Api = OpenAPIHono;
+export interface ApiEnv {
+  readonly Bindings: HttpBindings;
+  readonly Variables: {
+    /** What the token of the request may do; nothing is said where no token is needed. */
+    readonly scopes?: ReadonlySet<Scope>;
+  };
+}
+
+export type Api = OpenAPIHono<ApiEnv>;

@@ -1,35 +1,69 @@
 import type { IncomingMessage } from 'node:http';
 import { SluiceError } from '../core/errors.ts';
 
+export interface GuardOptions {
+  /** Further host names the listener answers to, whatever the port: a proxy or a name service may know it by them. */
+  readonly hosts: readonly string[];
+  /** Origins whose pages may do what the gateway's own may, `https://panel.example.net`. */
+  readonly origins: readonly string[];
+}
+
 const LOOPBACK_NAMES = ['localhost', '127.0.0.1', '[::1]'];
-const HTTP_PORT = 80;
+const DEFAULT_PORTS = { http: 80, https: 443 } as const;
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
+/** Addresses of this machine at a time; they change now and then. */
+const MAX_ADDRESSES = 64;
 
 /**
  * Keeps foreign web pages out. Whoever asks by another name was led here by DNS rebinding; a page of another origin
  * may look (the browser hides the answer from it) but not change anything.
- * @throws SluiceError `host_not_allowed`, `origin_not_allowed`
  */
-export function checkRequester({ method, headers, socket }: IncomingMessage): void {
-  const hosts = allowedHosts(socket.localAddress, socket.localPort);
-  const host = headers.host?.toLowerCase() ?? '';
-  if (!hosts.includes(host)) {
-    throw new SluiceError('the API does not answer to this host name', {
-      code: 'host_not_allowed',
-      hint: `Ask for http://${hosts[0]}/ instead.`,
+export class RequesterGuard {
+  readonly #hosts: ReadonlySet<string>;
+  readonly #origins: ReadonlySet<string>;
+  /** By own address: connections come in on few. */
+  readonly #ownHosts = new Map<string, readonly string[]>();
+
+  constructor({ hosts, origins }: GuardOptions) {
+    this.#hosts = new Set(hosts.map((host) => host.toLowerCase()));
+    this.#origins = new Set(origins.map((origin) => origin.toLowerCase()));
+  }
+
+  /** @throws SluiceError `host_not_allowed`, `origin_not_allowed` */
+  check({ method, headers, socket }: IncomingMessage): void {
+    const scheme = 'encrypted' in socket ? 'https' : 'http';
+    const own = this.#ownHostsAt(socket.localAddress ?? '', socket.localPort ?? 0, scheme);
+    const host = headers.host?.toLowerCase() ?? '';
+    if (!own.includes(host) && !this.#hosts.has(host.replace(/:\d+$/, ''))) {
+      throw new SluiceError('the API does not answer to this host name', {
+        code: 'host_not_allowed',
+        hint: `Ask for ${scheme}://${own[0]}/ instead, or name the host in api.allowedHosts.`,
+      });
+    }
+    const { origin } = headers;
+    if (origin === undefined || SAFE_METHODS.has(method ?? '')) return;
+    const asked = origin.toLowerCase();
+    if (asked === `${scheme}://${host}` || this.#origins.has(asked)) return;
+    throw new SluiceError('a page of another origin may not change anything here', {
+      code: 'origin_not_allowed',
+      hint: 'Send the request without a browser, or from a page of the gateway itself, or name the origin in api.corsOrigins.',
     });
   }
-  const { origin } = headers;
-  if (origin === undefined || SAFE_METHODS.has(method ?? '') || origin.toLowerCase() === `http://${host}`) return;
-  throw new SluiceError('a page of another origin may not change anything here', {
-    code: 'origin_not_allowed',
-    hint: 'Send the request without a browser, or from a page of the gateway itself.',
-  });
+
+  #ownHostsAt(address: string, port: number, scheme: keyof typeof DEFAULT_PORTS): readonly string[] {
+    const key = `${scheme} ${port} ${address}`;
+    const known = this.#ownHosts.get(key);
+    if (known !== undefined) return known;
+    if (this.#ownHosts.size >= MAX_ADDRESSES) this.#ownHosts.clear();
+    const hosts = ownHosts(address, port, port === DEFAULT_PORTS[scheme]);
+    this.#ownHosts.set(key, hosts);
+    return hosts;
+  }
 }
 
-function allowedHosts(address: string | undefined, port: number | undefined): readonly string[] {
-  const own = address?.includes(':') === true ? `[${address}]` : address;
-  const names = own === undefined ? LOOPBACK_NAMES : [...LOOPBACK_NAMES, own];
+function ownHosts(address: string, port: number, isDefaultPort: boolean): readonly string[] {
+  const plain = address.replace(/^::ffff:(?=\d+\.)/i, '');
+  const names = [...LOOPBACK_NAMES, plain.includes(':') ? `[${plain}]` : plain];
   const withPort = names.map((name) => `${name}:${port}`);
-  return port === HTTP_PORT ? [...withPort, ...names] : withPort;
+  return isDefaultPort ? [...withPort, ...names] : withPort;
 }

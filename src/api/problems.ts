@@ -4,6 +4,7 @@ import { SluiceError } from '../core/errors.ts';
 interface Kind {
   readonly status: number;
   readonly title: string;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** Every problem the API can answer with, by code. */
@@ -12,6 +13,17 @@ const KINDS = new Map<string, Kind>(
     bad_request: { status: 400, title: 'Bad request' },
     bad_limit: { status: 400, title: 'Bad limit' },
     bad_cursor: { status: 400, title: 'Bad cursor' },
+    token_required: { status: 401, title: 'Token required', headers: { 'www-authenticate': 'Bearer' } },
+    wrong_token: {
+      status: 401,
+      title: 'Wrong token',
+      headers: { 'www-authenticate': 'Bearer error="invalid_token"' },
+    },
+    scope_missing: {
+      status: 403,
+      title: 'Scope missing',
+      headers: { 'www-authenticate': 'Bearer error="insufficient_scope"' },
+    },
     host_not_allowed: { status: 403, title: 'Host not allowed' },
     origin_not_allowed: { status: 403, title: 'Origin not allowed' },
     not_found: { status: 404, title: 'Not found' },
@@ -23,10 +35,14 @@ const KINDS = new Map<string, Kind>(
     body_too_large: { status: 413, title: 'Body too large' },
     bad_device_id: { status: 422, title: 'Bad device id' },
     weak_secret: { status: 422, title: 'Weak secret' },
+    locked_out: { status: 429, title: 'Locked out' },
+    too_many_requests: { status: 429, title: 'Too many requests' },
     internal_error: { status: 500, title: 'Internal error' },
     unavailable: { status: 503, title: 'Unavailable' },
   }),
 );
+
+const UNKNOWN: Kind = { status: 500, title: 'Internal error' };
 
 /** RFC 9457. */
 export const Problem = z
@@ -47,32 +63,42 @@ export const PROBLEM_RESPONSE = {
   default: { description: 'What went wrong.', content: { [PROBLEM_TYPE]: { schema: Problem } } },
 } as const;
 
-/** The problem of anything that was thrown. Nothing of an unexpected error is shown. */
-export function problemOf(error: unknown): Problem {
-  if (error instanceof SluiceError) {
-    const kind = KINDS.get(error.code);
-    const detail = [error.message, error.hint].filter((part) => part !== undefined).map(sentence);
-    if (kind !== undefined) return { type: `/problems/${error.code}`, ...kind, detail: detail.join(' ') };
-    if (error.retryable)
-      return { ...problem('unavailable'), detail: 'The gateway cannot do this now. Try again later.' };
-  }
-  return { ...problem('internal_error'), detail: 'The gateway failed to answer. Its log says why.' };
-}
-
-export function isInternal({ status }: Problem): boolean {
-  return status === 500;
-}
-
-export function problemResponse(problem: Problem, headers: Readonly<Record<string, string>> = {}): Response {
+/** The answer to anything that was thrown. Nothing of an unexpected error is shown. */
+export function problemResponse(error: unknown, headers: Readonly<Record<string, string>> = {}): Response {
+  const { code, detail } = explain(error);
+  const { status, title, headers: own } = KINDS.get(code) ?? UNKNOWN;
+  const problem: Problem = { type: `/problems/${code}`, title, status, detail };
   return new Response(JSON.stringify(problem), {
-    status: problem.status,
-    headers: { 'content-type': PROBLEM_TYPE, 'cache-control': 'no-store', ...headers },
+    status,
+    headers: { 'content-type': PROBLEM_TYPE, 'cache-control': 'no-store', ...own, ...retryAfter(error), ...headers },
   });
 }
 
-function problem(code: 'unavailable' | 'internal_error'): Omit<Problem, 'detail'> {
-  const { status, title } = KINDS.get(code) ?? { status: 500, title: code };
-  return { type: `/problems/${code}`, title, status };
+/** Whether it is a fault of the gateway, which the log should hold. */
+export function isInternal(error: unknown): boolean {
+  return explain(error).code === 'internal_error';
+}
+
+interface Explanation {
+  readonly code: string;
+  readonly detail: string;
+}
+
+function explain(error: unknown): Explanation {
+  if (error instanceof SluiceError) {
+    const detail = [error.message, error.hint].filter((part) => part !== undefined).map(sentence);
+    if (KINDS.has(error.code)) return { code: error.code, detail: detail.join(' ') };
+    if (error.retryable) {
+      return { code: 'unavailable', detail: 'The gateway cannot do this now. Try again later.' };
+    }
+  }
+  return { code: 'internal_error', detail: 'The gateway failed to answer. Its log says why.' };
+}
+
+/** RFC 9110, 10.2.3: whole seconds. */
+function retryAfter(error: unknown): Readonly<Record<string, string>> {
+  if (!(error instanceof SluiceError) || error.retryAfterMs === undefined) return {};
+  return { 'retry-after': String(Math.max(1, Math.ceil(error.retryAfterMs / 1000))) };
 }
 
 function sentence(text: string): string {

@@ -17,7 +17,9 @@ export function placePaths(options: Options, base: string): Config {
     if (uplink.type !== 'file') return placeKafkaPaths(uplink, base);
     return { ...uplink, directory: resolve(base, uplink.directory ?? join(dataDir, `uplink-${uplink.name}`)) };
   });
-  return { ...options, gateway: { ...options.gateway, dataDir }, uplinks };
+  const { tokensFile } = options.api;
+  const api = tokensFile === undefined ? options.api : { ...options.api, tokensFile: resolve(base, tokensFile) };
+  return { ...options, gateway: { ...options.gateway, dataDir }, uplinks, api };
 }
 
 function placeKafkaPaths(uplink: KafkaUplinkConfig, base: string): KafkaUplinkConfig {

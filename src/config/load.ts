@@ -94,7 +94,7 @@ function fileError(file: string, message: string): ConfigError {
 }
 
 function warningsOf(options: Options, document: ConfigDocument): readonly Problem[] {
-  return [...openListeners(options, document), ...openPasswords(options, document)];
+  return [...openListeners(options, document), ...openTokens(options, document), ...openPasswords(options, document)];
 }
 
 function openListeners({ mqtt }: Options, document: ConfigDocument): readonly Problem[] {
@@ -102,6 +102,14 @@ function openListeners({ mqtt }: Options, document: ConfigDocument): readonly Pr
     if (!anonymous || isLoopback(host)) return [];
     const path = ['mqtt', 'listeners', index, 'anonymous'];
     return [document.problemAt(path, `everybody who reaches ${host} can publish and subscribe without a password`)];
+  });
+}
+
+function openTokens({ api }: Options, document: ConfigDocument): readonly Problem[] {
+  return api.listeners.flatMap(({ host }, index) => {
+    if (isLoopback(host)) return [];
+    const message = `tokens sent to ${host} can be read on the network, because they are not encrypted`;
+    return [document.problemAt(['api', 'listeners', index, 'host'], message)];
   });
 }
 

@@ -5,6 +5,8 @@ export interface SluiceErrorOptions {
   readonly retryable?: boolean;
   /** What the operator should do. One sentence, no trailing full stop needed. */
   readonly hint?: string;
+  /** When the same attempt may succeed, if that is known. */
+  readonly retryAfterMs?: number;
   readonly cause?: unknown;
 }
 
@@ -13,6 +15,7 @@ export class SluiceError extends Error {
   readonly code: string;
   readonly retryable: boolean;
   readonly hint: string | undefined;
+  readonly retryAfterMs: number | undefined;
 
   constructor(message: string, options: SluiceErrorOptions) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -20,6 +23,7 @@ export class SluiceError extends Error {
     this.code = options.code;
     this.retryable = options.retryable ?? false;
     this.hint = options.hint;
+    this.retryAfterMs = options.retryAfterMs;
   }
 }
 

@@ -23,6 +23,6 @@ export function fakeApi() {
   const views = new FakeViews();
   const logger = new MemoryLogger();
   const metrics = new FakeMetrics();
-  const deps = { logger, metrics, now: () => FAKE_NOW, staleAfterMs: 600_000 };
+  const deps = { logger, metrics, now: () => FAKE_NOW, staleAfterMs: 600_000, maxBodyBytes: 65_536 };
   return { views, logger, metrics, deps, app: createApi(views, deps), control: createControlApi(views, deps) };
 }

@@ -7,9 +7,11 @@ const Live = z.object({ status: z.literal('live') }).openapi('Live');
 const Readiness = z
   .object({
     status: z.enum(['ready', 'degraded', 'failed']),
-    parts: z.array(
-      z.object({ name: z.string(), status: z.enum(['ok', 'degraded', 'failed']), reason: z.string().nullable() }),
-    ),
+    parts: z
+      .array(
+        z.object({ name: z.string(), status: z.enum(['ok', 'degraded', 'failed']), reason: z.string().nullable() }),
+      )
+      .openapi({ description: 'From the network, empty without a token that may read.' }),
   })
   .openapi('Readiness');
 
@@ -43,6 +45,7 @@ export function healthRoutes(app: Api, { views }: ApiContext): void {
   app.openapi(ready, (c) => {
     const parts = views.health().map(({ name, status, reason }) => ({ name, status, reason }));
     const status = overall(parts);
-    return c.json({ status, parts }, status === 'failed' ? 503 : 200);
+    const mayRead = c.get('scopes')?.has('read') ?? true;
+    return c.json({ status, parts: mayRead ? parts : [] }, status === 'failed' ? 503 : 200);
   });
 }

@@ -1,55 +1,39 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { type IncomingHttpHeaders, type RequestOptions, request } from 'node:http';
+import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import type { RequestOptions } from 'node:http';
 import { connect, createServer, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { ApiServer, type ApiServerOptions } from '../../../src/api/server.ts';
-import { fakeApi } from '../../support/fake-api.ts';
+import type { ApiServer, ApiServerOptions } from '../../../src/api/server.ts';
+import { RunningApi } from '../../support/api-server.ts';
+import { type Answer, ask as askServer } from '../../support/ask.ts';
 
+let running: RunningApi;
 let directory: string;
 let controlSocket: string;
-let api: ReturnType<typeof fakeApi>;
+let api: RunningApi['api'];
 let server: ApiServer;
 let port: number;
 const sockets: Socket[] = [];
 
 beforeEach(async () => {
-  directory = mkdtempSync(join(tmpdir(), 'sluice-api-'));
-  controlSocket = join(directory, 'control.sock');
-  api = fakeApi();
-  server = newServer();
+  running = new RunningApi();
+  ({ directory, controlSocket, api, server } = running);
   await server.start();
-  port = server.addresses()[0]?.port ?? 0;
+  port = running.port();
 });
 
 afterEach(async () => {
   for (const socket of sockets.splice(0)) socket.destroy();
-  await server.stop();
-  rmSync(directory, { recursive: true });
+  await running.dispose();
 });
 
 function newServer(options: Partial<ApiServerOptions> = {}): ApiServer {
-  const listeners = [{ host: '127.0.0.1', port: 0 }];
-  return new ApiServer({ listeners, controlSocket, ...options }, api.views, api.deps);
+  return running.another({ controlSocket, ...options });
 }
 
-interface Answer {
-  readonly status: number | undefined;
-  readonly headers: IncomingHttpHeaders;
-  readonly body: string;
-}
-
-async function ask(options: RequestOptions, body = ''): Promise<Answer> {
-  const { promise, resolve, reject } = Promise.withResolvers<Answer>();
-  const place = options.socketPath === undefined ? { host: '127.0.0.1', port } : {};
-  const asked = request({ agent: false, ...place, ...options }, (response) => {
-    const { statusCode: status, headers } = response;
-    text(response).then((answer) => resolve({ status, headers, body: answer }), reject);
-  });
-  asked.once('error', reject).end(body);
-  return promise;
+function ask(options: RequestOptions, body = ''): Promise<Answer> {
+  return askServer({ port, ...options }, body);
 }
 
 async function open(firstBytes: string): Promise<Socket> {
@@ -141,7 +125,10 @@ describe('the API on TCP', () => {
   });
 
   it('says what to do when the port is taken', async () => {
-    const second = newServer({ listeners: [{ host: '127.0.0.1', port }], controlSocket: join(directory, 'second') });
+    const second = newServer({
+      listeners: [{ host: '127.0.0.1', port, anonymous: true }],
+      controlSocket: join(directory, 'second'),
+    });
     await expect(second.start()).rejects.toMatchObject({
       code: 'port_in_use',
       message: `port ${port} on 127.0.0.1 is in use`,
@@ -151,13 +138,16 @@ describe('the API on TCP', () => {
   });
 
   it('says which address is none of this machine', async () => {
-    const second = newServer({ listeners: [{ host: '192.0.2.1', port: 0 }] });
+    const second = newServer({ listeners: [{ host: '192.0.2.1', port: 0, anonymous: true }] });
     await expect(second.start()).rejects.toMatchObject({ code: 'address_not_available' });
     await second.stop();
   });
 
   it('listens on IPv6 too', async () => {
-    const second = newServer({ listeners: [{ host: '::1', port: 0 }], controlSocket: join(directory, 'second') });
+    const second = newServer({
+      listeners: [{ host: '::1', port: 0, anonymous: true }],
+      controlSocket: join(directory, 'second'),
+    });
     await second.start();
     const address = second.addresses()[0];
     expect((await ask({ host: '::1', port: address?.port, path: '/health/live' })).status).toBe(200);

@@ -30,7 +30,13 @@ describe('a configuration', () => {
           commitInterval: 0,
         },
         uplinks: [],
-        api: { listeners: [{ host: '127.0.0.1', port: 8080 }] },
+        api: {
+          listeners: [{ host: '127.0.0.1', port: 8080, anonymous: true }],
+          allowedHosts: [],
+          corsOrigins: [],
+          maxRequestRate: 200,
+          maxBodySize: 262_144,
+        },
       });
     },
   );
@@ -92,6 +98,19 @@ describe('a configuration', () => {
         line: 1,
         path: 'mqtt.listeners[1].anonymous',
         message: expect.stringContaining('without a password'),
+      }),
+    ]);
+  });
+
+  it('asks for a token on other addresses, and says that it can be read on the network', () => {
+    const listeners = '[ { host: 0.0.0.0 }, { host: "::1", port: 2 }, { port: 3, anonymous: false } ]';
+    const { config, warnings } = configOf(`api: { tokensFile: api-tokens, listeners: ${listeners} }`);
+    expect(config.api.listeners.map(({ anonymous }) => anonymous)).toEqual([false, true, false]);
+    expect(config.api.tokensFile).toBe('/etc/sluice/api-tokens');
+    expect(warnings).toEqual([
+      expect.objectContaining({
+        path: 'api.listeners[0].host',
+        message: expect.stringContaining('can be read on the network'),
       }),
     ]);
   });

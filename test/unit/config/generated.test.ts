@@ -69,7 +69,8 @@ gateway: { id: greenhouse-pi }
 mqtt: { listeners: [ { anonymous: true } ] }
 uplinks:
   - brokers: [ "kafka.example.net:9092" ]
-  - { type: file, directory: /media/usb }`;
+  - { type: file, directory: /media/usb }
+api: { listeners: [ { anonymous: true } ], tokensFile: /etc/sluice/api-tokens }`;
     expect(configOf(uncommented())).toEqual(configOf(minimal));
   });
 });

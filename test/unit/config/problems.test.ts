@@ -34,7 +34,7 @@ api: { listeners: [ { host: 0.0.0.0 } ] }
       '11:5: uplinks[0].brokers: is required: a list such as [ "kafka.example.net:9092" ]',
       '13:13: uplinks[1].name: "plant" is the name of another uplink',
       '13:43: uplinks[1].streams[0]: must be telemetry or events or state or responses or gaps, found telemetri, probably telemetry',
-      '14:29: api.listeners[0].host: must be a loopback address such as 127.0.0.1: the API asks for no password in this version, found 0.0.0.0',
+      '14:21: api.listeners[0]: needs tokens: set api.tokensFile to a file that holds some (docs/api.md says how to make it), or listen on 127.0.0.1',
     ]);
   });
 
@@ -74,6 +74,22 @@ api: { listeners: [ { host: 0.0.0.0 } ] }
       '2:21: api.listeners[0]: is the address of another listener',
     ],
     ['mqtt: { listeners: [ {}, {} ] }', '1:26: mqtt.listeners[1]: is the address of another listener'],
+    [
+      'api: { listeners: [ {}, { port: 1, anonymous: false } ] }',
+      expect.stringMatching(/^1:25: api\.listeners\[1\]: needs tokens: set api\.tokensFile/),
+    ],
+    [
+      'api: { tokensFile: t, listeners: [ { host: 192.0.2.1, anonymous: true } ] }',
+      '1:66: api.listeners[0].anonymous: cannot be true but on a loopback address: set api.tokensFile instead',
+    ],
+    [
+      'api: { corsOrigins: [ "https://panel.example.net/" ] }',
+      '1:23: api.corsOrigins[0]: must be an origin such as https://panel.example.net, without a path, found "https://panel.example.net/"',
+    ],
+    [
+      'api: { allowedHosts: [ "a b" ] }',
+      '1:24: api.allowedHosts[0]: must be a host name or an IP address, found "a b"',
+    ],
     ['uplinks: [ { type: kafak } ]', '1:20: uplinks[0].type: must be kafka or file, found kafak, probably kafka'],
     ['uplinks: [ { brokers: [] } ]', '1:23: uplinks[0].brokers: must not be empty'],
     [

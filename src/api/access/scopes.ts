@@ -1,0 +1,21 @@
+import type { Scope } from '../../core/api-tokens.ts';
+
+/** `open`: no token is needed, because it says nothing about the gateway that its documentation does not. */
+export type RouteScope = Scope | 'open';
+
+/** Which scope a token needs for each route, on listeners where one is needed. Every route stands here. */
+export const ROUTE_SCOPES: Readonly<Record<string, RouteScope>> = {
+  'GET /health/live': 'open',
+  'GET /health/ready': 'open',
+  'GET /metrics': 'read',
+  'GET /openapi.json': 'open',
+  'GET /v1/gateway': 'read',
+  'GET /v1/devices': 'read',
+  'GET /v1/devices/{id}': 'read',
+  'GET /v1/devices/{id}/telemetry/latest': 'read',
+  'GET /v1/buffer': 'read',
+  'GET /v1/uplinks': 'read',
+  'GET /v1/uplinks/{name}': 'read',
+  'POST /v1/uplinks/{name}/pause': 'write',
+  'POST /v1/uplinks/{name}/resume': 'write',
+};

@@ -1,0 +1,48 @@
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { ask } from '../support/ask.ts';
+import { freePort } from '../support/free-port.ts';
+import { GatewayProcess } from '../support/gateway-process.ts';
+import { startCommand } from '../support/run-command.ts';
+
+const PAGE = readFileSync(resolve(import.meta.dirname, '../../docs/api.md'), 'utf8');
+let gateway: GatewayProcess;
+
+afterEach(() => gateway.dispose());
+
+/** The commands of docs/api.md that make a token, with another place for the file. */
+function commandsFor(tokensFile: string): string {
+  const block = PAGE.split('```sh\n').find((part) => part.startsWith('token=')) ?? '';
+  return (block.split('```')[0] ?? '').replaceAll('/etc/sluice/api-tokens', tokensFile);
+}
+
+describe('a gateway that answers the network', () => {
+  it('takes the token that the documented commands make, and only that', async () => {
+    gateway = await GatewayProcess.create();
+    const tokensFile = join(gateway.directory, 'api-tokens');
+    const made = await startCommand('sh', ['-c', commandsFor(tokensFile)]).ended;
+    const token = made.stdout.trim();
+    expect(token).toMatch(/^[0-9a-f]{64}$/);
+    expect(readFileSync(tokensFile, 'utf8')).not.toContain(token);
+
+    const port = await freePort();
+    const listeners = [
+      { host: '127.0.0.1', port: gateway.apiPort },
+      { host: '127.0.0.1', port, anonymous: false },
+    ];
+    gateway.configure({ api: { listeners, tokensFile } });
+    await gateway.start();
+    const withToken = { authorization: `Bearer ${token}` };
+    expect((await ask({ port, path: '/v1/gateway' })).status).toBe(401);
+    expect((await ask({ port, path: '/v1/gateway', headers: withToken })).status).toBe(200);
+    expect(gateway.logTail()).not.toContain(token);
+  });
+
+  it('does not start without tokens, and says what to do', async () => {
+    gateway = await GatewayProcess.create({ config: { api: { listeners: [{ host: '0.0.0.0', port: 0 }] } } });
+    gateway.launch();
+    expect((await gateway.exited()).code).toBe(78);
+    expect(gateway.logTail()).toContain('api.listeners[0]: needs tokens: set api.tokensFile');
+  });
+});
