@@ -25,6 +25,7 @@ const MAY_IMPORT: readonly (readonly [room: string, allowed: readonly string[]])
 
 /** Package → the only places that may import it. */
 const ONLY_PLACE: Readonly<Record<string, readonly string[]>> = {
+  cborg: ['ingest/formats'],
   aedes: ['sources/mqtt'],
   'aedes-persistence': ['sources/mqtt'],
   'better-sqlite3': ['store'],

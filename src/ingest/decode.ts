@@ -1,8 +1,11 @@
-import { isUtf8 } from 'node:buffer';
+import { Buffer, isUtf8 } from 'node:buffer';
 import type { ContentType } from '../core/record.ts';
 import type { Stream } from '../core/stream.ts';
 import type { MetricValue } from '../core/views.ts';
-import { decodeMetric, decodeTelemetry, noJson, parseJson, type Reading } from './telemetry.ts';
+import { decodeTelemetry, noJson } from './formats/json.ts';
+import { parseJson } from './formats/parse-json.ts';
+import type { Decoded, Reading } from './formats/reading.ts';
+import { decodeScalar } from './formats/text.ts';
 import type { Route } from './topic.ts';
 
 /** What a good message becomes, but for what only the gateway knows of it (time, channel). */
@@ -26,7 +29,7 @@ export function decodeMessage(route: Route, payload: Buffer): DecodedMessage {
     case 'telemetry':
       return draftsOf(decodeTelemetry(payload, text));
     case 'metric':
-      return draftsOf(decodeMetric(route.metric, text));
+      return draftsOf(decodeScalar(route.metric, text));
     case 'event':
       return decodeEvent(payload, text, route.eventType);
     case 'state':
@@ -36,9 +39,19 @@ export function decodeMessage(route: Route, payload: Buffer): DecodedMessage {
   }
 }
 
-function draftsOf(decoded: { readings: readonly Reading[] } | { refused: string }): DecodedMessage {
-  if ('refused' in decoded) return decoded;
-  return { drafts: decoded.readings.map((reading) => ({ ...JSON_DRAFT, ...reading, stream: 'telemetry' })) };
+function draftsOf(decoded: Decoded): DecodedMessage {
+  return 'refused' in decoded ? decoded : { drafts: decoded.readings.map(telemetryDraft) };
+}
+
+/** The record to be of a reading; its value is written from the metrics where the message did not bring it along. */
+export function telemetryDraft({ metrics, observedAt, value }: Reading): Draft {
+  return {
+    ...JSON_DRAFT,
+    stream: 'telemetry',
+    observedAt,
+    metrics,
+    value: value ?? Buffer.from(JSON.stringify(metrics)),
+  };
 }
 
 const JSON_DRAFT = { contentType: 'application/json', eventType: null, observedAt: null, metrics: null } as const;

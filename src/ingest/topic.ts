@@ -1,4 +1,5 @@
 import { isDeviceId } from '../core/device-id.ts';
+import { isName } from './name.ts';
 
 /** What a topic of the contract asks for. */
 export type Route =
@@ -15,7 +16,6 @@ export type Routed =
   | { readonly local: true };
 
 const NAMESPACE = 'devices';
-const MAX_NAME_LENGTH = 128;
 const LOCAL: Routed = { local: true };
 
 /** Judges a topic of the default namespace. */
@@ -43,9 +43,4 @@ function routeOf(device: string, kind: string | undefined, name: string | undefi
     default:
       return undefined;
   }
-}
-
-/** Metric names and event types: 1–128 characters, none of them a control character. */
-export function isName(text: string): boolean {
-  return text.length > 0 && text.length <= MAX_NAME_LENGTH && !/\p{Cc}/u.test(text);
 }

@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer';
 import fc from 'fast-check';
 import type { NewRecord } from '../../src/core/record.ts';
 import { STREAMS } from '../../src/core/stream.ts';
-import { isName } from '../../src/ingest/topic.ts';
+import { isName } from '../../src/ingest/name.ts';
 
 const TIME = fc.oneof(
   fc.integer({ min: 0, max: 4_102_444_800_000 }),

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isDeviceId } from '../../../src/core/device-id.ts';
-import { isName, routeTopic } from '../../../src/ingest/topic.ts';
+import { isName } from '../../../src/ingest/name.ts';
+import { routeTopic } from '../../../src/ingest/topic.ts';
 
 const LOCAL = { local: true };
 

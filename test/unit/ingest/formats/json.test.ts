@@ -1,8 +1,10 @@
 import { Buffer } from 'node:buffer';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Decoded, decodeMetric, decodeTelemetry, type Reading } from '../../../src/ingest/telemetry.ts';
-import { jsonText, metricsText } from '../../support/json-text.ts';
+import { decodeTelemetry } from '../../../../src/ingest/formats/json.ts';
+import type { Decoded, Reading } from '../../../../src/ingest/formats/reading.ts';
+import { decodeScalar } from '../../../../src/ingest/formats/text.ts';
+import { jsonText, metricsText } from '../../../support/json-text.ts';
 
 function telemetry(text: string): Decoded {
   return decodeTelemetry(Buffer.from(text), text);
@@ -118,7 +120,7 @@ describe('telemetry', () => {
 });
 
 describe('a scalar', () => {
-  const storedText = (text: string, metric = 'm') => textOf(readingsOf(decodeMetric(metric, text))[0]);
+  const storedText = (text: string, metric = 'm') => textOf(readingsOf(decodeScalar(metric, text))[0]);
 
   it.each([
     ['21.5', 21.5],
@@ -147,7 +149,7 @@ describe('a scalar', () => {
     ['a\u0000b', 'a\u0000b'],
     ['"\\ud800"', '\ud800'],
   ])('%j means %j', (text, value) => {
-    const [reading] = readingsOf(decodeMetric('m', text));
+    const [reading] = readingsOf(decodeScalar('m', text));
     expect(reading).toMatchObject({ observedAt: null, metrics: { m: value } });
     expect(JSON.parse(textOf(reading))).toEqual({ m: value });
   });
@@ -158,29 +160,29 @@ describe('a scalar', () => {
   });
 
   it.each(['nan', 'NaN', 'NAN', '-nan', ' nan '])('%j is refused as nan', (text) => {
-    expect(decodeMetric('m', text)).toEqual({ refused: 'nan' });
+    expect(decodeScalar('m', text)).toEqual({ refused: 'nan' });
   });
 
   it.each(['inf', 'INF', '-inf', '+inf', 'Infinity', '-Infinity', 'inf\n'])('%j is refused as inf', (text) => {
-    expect(decodeMetric('m', text)).toEqual({ refused: 'inf' });
+    expect(decodeScalar('m', text)).toEqual({ refused: 'inf' });
   });
 
   it.each(['1e400', '-1e400', '+1e999', '9'.repeat(400)])('%j, too large to be a number, is out of range', (text) => {
-    expect(decodeMetric('m', text)).toEqual({ refused: 'out_of_range' });
+    expect(decodeScalar('m', text)).toEqual({ refused: 'out_of_range' });
   });
 
   it.each(['', ' ', '\r\n'])('%j is refused as empty', (text) => {
-    expect(decodeMetric('m', text)).toEqual({ refused: 'empty' });
+    expect(decodeScalar('m', text)).toEqual({ refused: 'empty' });
   });
 
   it.each(['{"a":1}', '[1]', '{"a":', '[1', '{}', '[]'])('%j is no scalar', (text) => {
-    expect(decodeMetric('m', text)).toEqual(REFUSED);
+    expect(decodeScalar('m', text)).toEqual(REFUSED);
   });
 
   it('becomes an object of one metric, whatever the text and the name', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary', minLength: 1 }), (text, metric) => {
-        const decoded = decodeMetric(metric, text);
+        const decoded = decodeScalar(metric, text);
         if ('refused' in decoded) {
           expect(decoded).toEqual(REFUSED);
           return;
@@ -194,11 +196,11 @@ describe('a scalar', () => {
   });
 
   it('is not called ts, which would make it a time of observation', () => {
-    expect(decodeMetric('ts', '1700000000')).toEqual({ refused: 'bad_metric_name' });
+    expect(decodeScalar('ts', '1700000000')).toEqual({ refused: 'bad_metric_name' });
   });
 
   it('may be called __proto__', () => {
     expect(storedText('1', '__proto__')).toBe('{"__proto__":1}');
-    expect(Object.keys(readingsOf(decodeMetric('__proto__', '1'))[0]?.metrics ?? {})).toEqual(['__proto__']);
+    expect(Object.keys(readingsOf(decodeScalar('__proto__', '1'))[0]?.metrics ?? {})).toEqual(['__proto__']);
   });
 });
