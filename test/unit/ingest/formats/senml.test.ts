@@ -147,7 +147,7 @@ describe.each([
     fc.assert(
       fc.property(values, (pack) => {
         const got = metrics('senml', packed(pack));
-        expect(Object.keys(got).sort()).toEqual(pack.map(({ n }) => n).sort());
+        expect(Object.keys(got)).toHaveLength(pack.length);
         for (const { n, v } of pack) expect(got[n] === v).toBe(true);
       }),
     );
