@@ -169,7 +169,7 @@ export class Gateway {
   }
 
   async #startApi(core: Core, mqtt: MqttSource, { gatewayId, epoch }: StoreOpened): Promise<void> {
-    const { api: options, gateway, devices } = this.#config;
+    const { api: options, gateway, devices, http } = this.#config;
     const { ApiServer } = await import('./api/server.ts');
     const identity = { gatewayId, epoch, dataDir: gateway.dataDir };
     const views = new Views({ ...core, mqtt, uplinks: this.#uplinks, clock: this.#clock, identity });
@@ -179,13 +179,16 @@ export class Gateway {
       now: () => this.#clock.now(),
       staleAfterMs: devices.staleAfter,
       maxBodyBytes: options.maxBodySize,
+      intake: core.ingest,
+      storeTimeoutMs: http.storeTimeout,
+      maxWaitingBytes: http.maxWaiting,
     });
     this.#running.set('api', () => api.stop());
     await api.start();
   }
 
   #storeOptions(): StoreOptions {
-    const { buffer, gateway } = this.#config;
+    const { buffer, gateway, http } = this.#config;
     return {
       dataDir: gateway.dataDir,
       maxBytes: buffer.maxBytes,
@@ -197,6 +200,7 @@ export class Gateway {
       machineId: readMachineId(),
       gatewayId: gateway.id,
       hostName: hostname(),
+      idempotency: { windowMs: http.idempotencyWindow, maxKeys: http.maxIdempotencyKeys },
     };
   }
 

@@ -15,6 +15,7 @@ import { controlRoutes } from './routes/control.ts';
 import { deviceRoutes } from './routes/devices.ts';
 import { gatewayRoutes } from './routes/gateway.ts';
 import { healthRoutes } from './routes/health.ts';
+import { ingestRoutes } from './routes/ingest.ts';
 import { metricsRoutes } from './routes/metrics.ts';
 import { uplinkRoutes } from './routes/uplinks.ts';
 
@@ -57,6 +58,7 @@ function publicRoutes(app: Api, context: ApiContext): void {
   metricsRoutes(app, context);
   gatewayRoutes(app, context);
   deviceRoutes(app, context);
+  ingestRoutes(app, context);
   bufferRoutes(app, context);
   uplinkRoutes(app, context);
   app.doc31('/openapi.json', {

@@ -1,6 +1,7 @@
 import type { HttpBindings } from '@hono/node-server';
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { Scope } from '../core/api-tokens.ts';
+import type { Intake } from '../core/ports.ts';
 import type { GatewayViews } from '../core/views.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { HttpRequestLabels } from '../platform/metrics.ts';
@@ -21,6 +22,12 @@ export interface ApiDeps {
   readonly staleAfterMs: number;
   /** Larger ones are not taken. */
   readonly maxBodyBytes: number;
+  /** The door for what comes in over HTTP. */
+  readonly intake: Intake;
+  /** What waits for the disk is answered 503 after so long. */
+  readonly storeTimeoutMs: number;
+  /** Of all requests that wait for the disk. */
+  readonly maxWaitingBytes: number;
 }
 
 /** What a route is made from. */

@@ -13,6 +13,7 @@ const KINDS = new Map<string, Kind>(
     bad_request: { status: 400, title: 'Bad request' },
     bad_limit: { status: 400, title: 'Bad limit' },
     bad_cursor: { status: 400, title: 'Bad cursor' },
+    bad_idempotency_key: { status: 400, title: 'Bad idempotency key' },
     token_required: { status: 401, title: 'Token required', headers: { 'www-authenticate': 'Bearer' } },
     wrong_token: {
       status: 401,
@@ -33,11 +34,18 @@ const KINDS = new Map<string, Kind>(
     device_exists: { status: 409, title: 'Device exists' },
     too_many_devices: { status: 409, title: 'Too many devices' },
     body_too_large: { status: 413, title: 'Body too large' },
+    unsupported_media_type: { status: 415, title: 'Unsupported media type' },
     bad_device_id: { status: 422, title: 'Bad device id' },
+    bad_event_type: { status: 422, title: 'Bad event type' },
+    payload_refused: { status: 422, title: 'Payload refused' },
+    idempotency_key_reused: { status: 422, title: 'Idempotency key reused' },
     weak_secret: { status: 422, title: 'Weak secret' },
     locked_out: { status: 429, title: 'Locked out' },
     too_many_requests: { status: 429, title: 'Too many requests' },
     internal_error: { status: 500, title: 'Internal error' },
+    buffer_full: { status: 503, title: 'Buffer full' },
+    too_busy: { status: 503, title: 'Too busy' },
+    store_timeout: { status: 503, title: 'Not stored in time' },
     unavailable: { status: 503, title: 'Unavailable' },
   }),
 );
@@ -62,6 +70,25 @@ export const PROBLEM_TYPE = 'application/problem+json';
 export const PROBLEM_RESPONSE = {
   default: { description: 'What went wrong.', content: { [PROBLEM_TYPE]: { schema: Problem } } },
 } as const;
+
+/**
+ * For the description of a route: the problems of its own, by status, beside those that every route may answer with.
+ * For the types only the latter are there, because problems are thrown, never returned.
+ */
+export function problemResponses(codes: readonly string[]): typeof PROBLEM_RESPONSE {
+  const byStatus = Map.groupBy(codes, (code) => KINDS.get(code)?.status ?? 500);
+  const described = [...byStatus].map(([status, those]) => [status, problemsDescribed(those)] as const);
+  return { ...PROBLEM_RESPONSE, ...Object.fromEntries(described) };
+}
+
+function problemsDescribed(codes: readonly string[]) {
+  const examples = codes.map((code) => {
+    const { status = 500, title = code } = KINDS.get(code) ?? {};
+    return [code, { value: { type: `/problems/${code}`, title, status, detail: title } }] as const;
+  });
+  const description = codes.map((code) => `\`${code}\``).join(', ');
+  return { description, content: { [PROBLEM_TYPE]: { schema: Problem, examples: Object.fromEntries(examples) } } };
+}
 
 /** The answer to anything that was thrown. Nothing of an unexpected error is shown. */
 export function problemResponse(error: unknown, headers: Readonly<Record<string, string>> = {}): Response {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { printable } from '../core/printable.ts';
 import { api } from './schema/api.ts';
 import { fileUplink } from './schema/file.ts';
+import { http } from './schema/http.ts';
 import { kafkaUplink } from './schema/kafka.ts';
 import { COLLISION, collisions } from './schema/listener.ts';
 import { mqtt } from './schema/mqtt.ts';
@@ -108,6 +109,7 @@ export const configSchema = section({
   clock: clock.prefault({}).meta({ description: 'Time.' }),
   log: log.prefault({}).meta({ description: "The gateway's own log, on standard output." }),
   mqtt: mqtt.prefault({}).meta({ description: 'The MQTT broker that devices connect to.' }),
+  http: http.prefault({}).meta({ description: 'Records that come in over HTTP, at the addresses of `api`.' }),
   devices: devices.prefault({}).meta({ description: 'What is remembered of the devices.' }),
   buffer: buffer.prefault({}).meta({ description: 'The durable log on disk, and its limits.' }),
   uplinks,

@@ -4,7 +4,17 @@
  */
 
 import type { SluiceError } from './errors.ts';
-import type { Handshake, NewRecord, RefusedMessage, Seq, Source, StoredRecord } from './record.ts';
+import type {
+  ContentType,
+  DeviceKey,
+  Handshake,
+  IdempotencyKey,
+  NewRecord,
+  RefusedMessage,
+  Seq,
+  Source,
+  StoredRecord,
+} from './record.ts';
 import type { Stream } from './stream.ts';
 
 /** A part of the gateway with a life. Constructors only assign; `start` does the work and may fail. */
@@ -19,18 +29,26 @@ export interface Stage {
 /** One unit as it arrived, not yet judged. */
 export interface Message {
   readonly source: Source;
-  /** MQTT topic or serial port. */
+  /** MQTT topic (for HTTP the one of the same meaning) or serial port. */
   readonly channel: string;
   readonly payload: Uint8Array;
   /** For QoS 2 only: what recognises a repeated PUBLISH. */
   readonly handshake: Handshake | null;
+  /** For HTTP only: what recognises a repeated request. */
+  readonly idempotency?: IdempotencyKey | undefined;
+  /** What the sender says the payload is, where its protocol can say so. */
+  readonly declared?: ContentType | undefined;
 }
 
-/** What became of a message. All four may be acknowledged: sending it again cannot help. */
+/** What became of a message. All may be acknowledged: sending it again cannot help. */
 export type Acceptance =
   | { readonly kind: 'accepted'; readonly device: string; readonly firstSeq: Seq; readonly count: number }
   /** A repeated QoS 2 PUBLISH: what it carried is stored already. */
   | { readonly kind: 'duplicate'; readonly device: string }
+  /** A request whose idempotency key is known: it was stored before, under these seqs. */
+  | { readonly kind: 'repeated'; readonly device: string; readonly firstSeq: Seq; readonly count: number }
+  /** The idempotency key came with another request before: nothing is stored. */
+  | { readonly kind: 'key_reused'; readonly device: string }
   /** Kept aside and counted. */
   | { readonly kind: 'refused'; readonly reason: string }
   /** No route knows the topic: nothing is stored. */
@@ -54,16 +72,25 @@ export interface Intake {
 
 /** What one message asks of the log. */
 export type LogEntry =
-  | { readonly kind: 'records'; readonly records: readonly NewRecord[]; readonly handshake: Handshake | null }
+  | {
+      readonly kind: 'records';
+      readonly records: readonly NewRecord[];
+      readonly handshake: Handshake | null;
+      readonly idempotency?: DeviceKey | undefined;
+    }
   | { readonly kind: 'refused'; readonly message: RefusedMessage }
   | { readonly kind: 'release'; readonly clientId: string; readonly packetId: number | null }
   /** Stores nothing; resolves in its place in the order. */
   | { readonly kind: 'barrier' };
 
-/** The records of one entry have consecutive seqs from `firstSeq`. `firstSeq` 0: nothing was stored. */
+/** The records of one entry have consecutive seqs from `firstSeq`. */
 export interface Appended {
+  /** 0 when nothing was stored; of a repeated request the one that it has from before. */
   readonly firstSeq: Seq;
+  /** Nothing was stored now: it was before. */
   readonly duplicate: boolean;
+  /** Nothing was stored: the idempotency key is known with another fingerprint. */
+  readonly keyReused?: boolean;
 }
 
 export interface LogWriter {

@@ -21,7 +21,7 @@ export interface NewRecord {
   readonly contentType: ContentType;
   /** The last part of `devices/{id}/events/{type}`, else null. */
   readonly eventType: string | null;
-  /** Where it came in: MQTT topic or serial port. For a gap: the uplink that it concerns. */
+  /** Where it came in: MQTT topic (for HTTP the one of the same meaning) or serial port. For a gap: the uplink that it concerns. */
   readonly channel: string;
   readonly value: Uint8Array;
 }
@@ -38,6 +38,21 @@ export interface StoredRecord extends NewRecord {
 export interface Handshake {
   readonly clientId: string;
   readonly packetId: number;
+}
+
+/**
+ * Recognises a request that is sent again (the HTTP header `Idempotency-Key`, draft-ietf-httpapi-idempotency-key-header).
+ * Stored in the same transaction as its records.
+ */
+export interface IdempotencyKey {
+  readonly key: string;
+  /** SHA-256 of what was asked for, 32 bytes: another request under the same key is a mistake of the sender. */
+  readonly fingerprint: Uint8Array;
+}
+
+/** Keys of different devices have nothing to do with each other. */
+export interface DeviceKey extends IdempotencyKey {
+  readonly device: string;
 }
 
 /** A message that cannot be what its topic says: kept aside and counted, never a record. */

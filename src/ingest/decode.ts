@@ -21,8 +21,8 @@ export interface Draft {
 
 export type DecodedMessage = { readonly drafts: readonly Draft[] } | { readonly refused: string };
 
-/** Decides if a payload is what its topic says. */
-export function decodeMessage(route: Route, payload: Buffer): DecodedMessage {
+/** Decides if a payload is what its topic, and its sender where it could, says. */
+export function decodeMessage(route: Route, payload: Buffer, declared?: ContentType): DecodedMessage {
   if (!isUtf8(payload)) return { refused: 'not_utf8' };
   const text = payload.toString('utf8');
   switch (route.kind) {
@@ -31,7 +31,7 @@ export function decodeMessage(route: Route, payload: Buffer): DecodedMessage {
     case 'metric':
       return draftsOf(decodeScalar(route.metric, text));
     case 'event':
-      return decodeEvent(payload, text, route.eventType);
+      return decodeEvent(payload, text, { eventType: route.eventType, declared });
     case 'state':
       return decodeState(payload, text);
     case 'response':
@@ -56,9 +56,16 @@ export function telemetryDraft({ metrics, observedAt, value }: Reading): Draft {
 
 const JSON_DRAFT = { contentType: 'application/json', eventType: null, observedAt: null, metrics: null } as const;
 
+interface EventKind {
+  readonly eventType: string;
+  readonly declared: ContentType | undefined;
+}
+
 /** Any JSON, or text. */
-function decodeEvent(payload: Buffer, text: string, eventType: string): DecodedMessage {
-  const contentType = parseJson(text) === undefined ? 'text/plain' : 'application/json';
+function decodeEvent(payload: Buffer, text: string, { eventType, declared }: EventKind): DecodedMessage {
+  const isJson = declared !== 'text/plain' && parseJson(text) !== undefined;
+  if (declared === 'application/json' && !isJson) return noJson(text);
+  const contentType = isJson ? 'application/json' : 'text/plain';
   return { drafts: [{ ...JSON_DRAFT, contentType, eventType, stream: 'events', value: payload }] };
 }
 

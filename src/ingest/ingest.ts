@@ -28,7 +28,7 @@ export class Ingest implements Intake {
     const routed = routeTopic(message.channel);
     if ('local' in routed) return this.#leave();
     if ('refused' in routed) return this.#refuse(message, routed.refused);
-    const decoded = decodeMessage(routed.route, asBuffer(message.payload));
+    const decoded = decodeMessage(routed.route, asBuffer(message.payload), message.declared);
     if ('refused' in decoded) return this.#refuse(message, decoded.refused);
     return this.#store(message, routed.route.device, decoded.drafts);
   }
@@ -62,10 +62,15 @@ export class Ingest implements Intake {
       value,
     }));
     const { handshake } = message;
-    const appended = await this.#options.log.append({ kind: 'records', records, handshake });
-    if (appended.duplicate) return { kind: 'duplicate', device };
+    const idempotency = message.idempotency && { device, ...message.idempotency };
+    const appended = await this.#options.log.append({ kind: 'records', records, handshake, idempotency });
+    const { firstSeq, duplicate, keyReused = false } = appended;
+    const count = records.length;
+    if (keyReused) return { kind: 'key_reused', device };
+    if (duplicate)
+      return handshake === null ? { kind: 'repeated', device, firstSeq, count } : { kind: 'duplicate', device };
     this.#tell(appended, { device, receivedAt }, drafts);
-    return { kind: 'accepted', device, firstSeq: appended.firstSeq, count: records.length };
+    return { kind: 'accepted', device, firstSeq, count };
   }
 
   #tell({ firstSeq }: Appended, about: { device: string; receivedAt: number }, drafts: readonly Draft[]): void {

@@ -8,13 +8,14 @@
  * | 2 refused | u8 source · f64 receivedAt · text reason · text channel · u32 length, payload |
  * | 3 release | handshake; packet id 0 means all of the client |
  * | 4 barrier | – |
+ * | 5 keyed records | text device · text key · 32 bytes fingerprint · then as records |
  *
  * text: u16 length, UTF-8. handshake: text client id (empty: none), u16 packet id.
  */
 
 import { Buffer } from 'node:buffer';
 import type { LogEntry } from '../core/ports.ts';
-import type { Handshake, RefusedMessage, Source } from '../core/record.ts';
+import type { DeviceKey, Handshake, RefusedMessage, Source } from '../core/record.ts';
 import { maxEncodedBytes, writeRecord } from '../core/record-codec.ts';
 import { STREAMS, type Stream } from '../core/stream.ts';
 
@@ -22,6 +23,8 @@ const RECORDS = 1;
 const REFUSED = 2;
 const RELEASE = 3;
 const BARRIER = 4;
+const KEYED_RECORDS = 5;
+const FINGERPRINT_BYTES = 32;
 const SOURCES: readonly Source[] = ['mqtt', 'serial', 'http'];
 const FIRST_BYTES = 64 * 1024;
 const NO_HANDSHAKE: Handshake = { clientId: '', packetId: 0 };
@@ -75,7 +78,8 @@ export class PackWriter {
   }
 
   #addRecords(entry: Extract<LogEntry, { kind: 'records' }>): void {
-    this.#byte(RECORDS);
+    if (entry.idempotency === undefined) this.#byte(RECORDS);
+    else this.#key(entry.idempotency);
     this.#handshake(entry.handshake ?? NO_HANDSHAKE);
     this.#u32(entry.records.length);
     for (const record of entry.records) {
@@ -99,6 +103,15 @@ export class PackWriter {
     this.#reserve(message.payload.byteLength);
     this.#buffer.set(message.payload, this.#end);
     this.#end += message.payload.byteLength;
+  }
+
+  #key({ device, key, fingerprint }: DeviceKey): void {
+    this.#byte(KEYED_RECORDS);
+    this.#text(device);
+    this.#text(key);
+    this.#reserve(FINGERPRINT_BYTES);
+    this.#buffer.set(fingerprint, this.#end);
+    this.#end += FINGERPRINT_BYTES;
   }
 
   #handshake({ clientId, packetId }: Handshake): void {
@@ -140,7 +153,12 @@ export interface PackedRecord {
 }
 
 export type PackedEntry =
-  | { readonly kind: 'records'; readonly handshake: Handshake | null; readonly records: readonly PackedRecord[] }
+  | {
+      readonly kind: 'records';
+      readonly handshake: Handshake | null;
+      readonly idempotency?: DeviceKey;
+      readonly records: readonly PackedRecord[];
+    }
   | { readonly kind: 'refused'; readonly message: RefusedMessage }
   | { readonly kind: 'release'; readonly clientId: string; readonly packetId: number | null }
   | { readonly kind: 'barrier' };
@@ -170,6 +188,8 @@ class PackReader {
     switch (kind) {
       case RECORDS:
         return { kind: 'records', handshake: this.#handshake(), records: this.#records() };
+      case KEYED_RECORDS:
+        return { kind: 'records', idempotency: this.#key(), handshake: this.#handshake(), records: this.#records() };
       case REFUSED:
         return { kind: 'refused', message: this.#refused() };
       case RELEASE: {
@@ -200,6 +220,10 @@ class PackReader {
     return { source, receivedAt, reason: this.#text(), channel: this.#text(), payload: this.#blob() };
   }
 
+  #key(): DeviceKey {
+    return { device: this.#text(), key: this.#text(), fingerprint: this.#bytesOf(FINGERPRINT_BYTES) };
+  }
+
   #handshake(): Handshake | null {
     const clientId = this.#text();
     const packetId = this.#u16();
@@ -213,7 +237,10 @@ class PackReader {
   }
 
   #blob(): Buffer {
-    const length = this.#u32();
+    return this.#bytesOf(this.#u32());
+  }
+
+  #bytesOf(length: number): Buffer {
     this.#at += length;
     return this.#bytes.subarray(this.#at - length, this.#at);
   }

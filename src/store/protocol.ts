@@ -12,6 +12,7 @@ export interface StoreOptions extends LimitOptions {
   /** From the configuration; undefined keeps the one made from host name and machine id at the first start. */
   readonly gatewayId: string | undefined;
   readonly hostName: string;
+  readonly idempotency: { readonly windowMs: number; readonly maxKeys: number };
 }
 
 /** What the store found when it opened. */
@@ -22,11 +23,11 @@ export interface StoreOpened {
   readonly logFile: string;
 }
 
-/**
- * Results of an append: one number per entry. Positive: the first seq of its records. 0: nothing to store.
- * -1: a repeated QoS 2 message.
- */
+/** Results of an append: two numbers per entry, the first seq of its records (0: none) and the index of what became of it. */
 export type AppendResult = Float64Array<ArrayBuffer>;
+
+/** What became of an entry. `reused`: its idempotency key is known with another request. */
+export const APPEND_OUTCOMES = ['stored', 'duplicate', 'reused'] as const;
 
 /** What the main thread asks of the store worker. */
 export type MainOperations = {

@@ -13,7 +13,13 @@ import type { Seq } from '../core/record.ts';
 import type { Stream } from '../core/stream.ts';
 import { type Port, RpcClient } from '../platform/rpc.ts';
 import { PackWriter } from './pack.ts';
-import type { AppendResult, MainOperations, StoreOpened, StoreOptions } from './protocol.ts';
+import {
+  APPEND_OUTCOMES,
+  type AppendResult,
+  type MainOperations,
+  type StoreOpened,
+  type StoreOptions,
+} from './protocol.ts';
 
 /** Packs on their way at once: one is being committed, one is already there, and one is being answered. */
 const MAX_PACKS_IN_FLIGHT = 3;
@@ -22,6 +28,7 @@ const EAGER_COUNT = 100;
 const MAX_PACK_BYTES = 4 * 1024 * 1024;
 const NOTHING: Appended = { firstSeq: 0, duplicate: false };
 const DUPLICATE: Appended = { firstSeq: 0, duplicate: true };
+const REUSED: Appended = { firstSeq: 0, duplicate: false, keyReused: true };
 
 interface Waiting {
   resolve(appended: Appended): void;
@@ -180,8 +187,16 @@ export class StoreClient implements LogWriter, StateStore {
 }
 
 function resolveAll(waiting: readonly Waiting[], result: AppendResult): void {
-  for (let i = 0; i < waiting.length; i++) {
-    const code = result[i] ?? 0;
-    waiting[i]?.resolve(code > 0 ? { firstSeq: code, duplicate: false } : code < 0 ? DUPLICATE : NOTHING);
+  for (let i = 0; i < waiting.length; i++) waiting[i]?.resolve(appended(result[2 * i] ?? 0, result[2 * i + 1] ?? 0));
+}
+
+function appended(firstSeq: Seq, outcome: number): Appended {
+  switch (APPEND_OUTCOMES[outcome]) {
+    case 'duplicate':
+      return firstSeq === 0 ? DUPLICATE : { firstSeq, duplicate: true };
+    case 'reused':
+      return REUSED;
+    default:
+      return firstSeq === 0 ? NOTHING : { firstSeq, duplicate: false };
   }
 }

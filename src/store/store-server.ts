@@ -3,7 +3,13 @@ import type { Stream } from '../core/stream.ts';
 import { type Port, type Reply, serve } from '../platform/rpc.ts';
 import type { ReclaimClock } from './log/reclaim.ts';
 import { unpack } from './pack.ts';
-import type { AppendResult, LaneOperations, MainOperations, StoreOptions } from './protocol.ts';
+import {
+  APPEND_OUTCOMES,
+  type AppendResult,
+  type LaneOperations,
+  type MainOperations,
+  type StoreOptions,
+} from './protocol.ts';
 import { Store } from './store.ts';
 
 interface Waiter {
@@ -98,12 +104,12 @@ export class StoreServer {
 
   #append({ buffer, byteLength, count }: MainOperations['append']['args'], reply: Reply): void {
     const entries = unpack(buffer, byteLength);
-    const result: AppendResult = new Float64Array(count);
+    const result: AppendResult = new Float64Array(2 * count);
     const { log, commits } = this.#opened();
     commits.submit({
       grows: true,
       apply: () => {
-        for (const [i, entry] of entries.entries()) result[i] = appendCode(log.append(entry));
+        for (const [i, entry] of entries.entries()) result.set(numbersOf(log.append(entry)), 2 * i);
       },
       done: () => reply.ok(result, [result.buffer]),
       failed: (error) => reply.fail(error),
@@ -154,7 +160,7 @@ export class StoreServer {
   }
 }
 
-/** The number per entry that crosses the thread border; see AppendResult. */
-function appendCode({ firstSeq, duplicate }: Appended): number {
-  return duplicate ? -1 : firstSeq;
+/** The two numbers per entry that cross the thread border; see AppendResult. */
+function numbersOf({ firstSeq, duplicate, keyReused = false }: Appended): [number, number] {
+  return [firstSeq, APPEND_OUTCOMES.indexOf(keyReused ? 'reused' : duplicate ? 'duplicate' : 'stored')];
 }

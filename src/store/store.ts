@@ -39,7 +39,8 @@ export class Store {
       const walBytes = Math.min(MAX_WAL_BYTES, Math.max(MIN_WAL_BYTES, options.maxBytes / 16));
       const keptBytes = Math.min(MAX_KEPT_BYTES, options.maxBytes / 16);
       const machineId = options.machineId ?? this.state.remember('machine_id', randomMachineId());
-      this.log = new Log({ ...options, machineId, file, walBytes, keptBytes, clock, seqs: this.state });
+      const idempotency = { ...options.idempotency, maxBytes: keptBytes };
+      this.log = new Log({ ...options, machineId, file, walBytes, keptBytes, idempotency, clock, seqs: this.state });
       this.#reader = new SqliteLogReader(file);
       this.#limits = new Limits(this.log, { ...options, walBytes });
       this.commits = new GroupCommit(this.log, this.#limits, {

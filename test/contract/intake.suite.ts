@@ -70,6 +70,19 @@ export function intakeContract(name: string, open: () => IntakeUnderTest): void 
       expect(await kinds({ clientId: 'd', packetId: 7 })).toBe('duplicate');
     });
 
+    it('stores a request with an idempotency key once, and says each time where', async () => {
+      const request = (key: string, body = 1): Message => ({
+        ...message(TELEMETRY, GOOD),
+        source: 'http',
+        idempotency: { key, fingerprint: new Uint8Array(32).fill(body) },
+      });
+      const first = await intake.accept(request('a'));
+      expect(first).toMatchObject({ kind: 'accepted', count: 1 });
+      expect(await intake.accept(request('a'))).toEqual({ ...first, kind: 'repeated' });
+      expect(await intake.accept(request('a', 2))).toEqual({ kind: 'key_reused', device: 'meter' });
+      expect(await intake.accept(request('b', 2))).toMatchObject({ kind: 'accepted' });
+    });
+
     it('takes releases in their place in the order', async () => {
       tested.hold();
       const kinds = Promise.all([

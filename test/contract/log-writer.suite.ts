@@ -42,6 +42,11 @@ function release(packetId: number | null, clientId = HANDSHAKE.clientId): LogEnt
   return { kind: 'release', clientId, packetId };
 }
 
+function keyed(key: string, { device = 'device-1', body = 1 } = {}): LogEntry {
+  const idempotency = { device, key, fingerprint: new Uint8Array(32).fill(body) };
+  return { kind: 'records', records: [newRecord({ device }), newRecord({ device })], handshake: null, idempotency };
+}
+
 /** The promises of the port `LogWriter`, for every implementation. `make` gives an empty log. */
 export function logWriterContract(name: string, make: () => Promise<LogWriterUnderTest>): void {
   describe(`${name} as a LogWriter`, () => {
@@ -184,6 +189,42 @@ export function logWriterContract(name: string, make: () => Promise<LogWriterUnd
       it('releases what was never open without complaint', async () => {
         expect(await append(release(9))).toEqual({ firstSeq: 0, duplicate: false });
         expect(await append(release(null, 'nobody'))).toEqual({ firstSeq: 0, duplicate: false });
+      });
+    });
+
+    describe('with an idempotency key', () => {
+      it('stores a repeated request once, and says where', async () => {
+        const first = await append(keyed('a'));
+        await append(entryOf(newRecord({ device: 'between' })));
+        expect(first.duplicate).toBe(false);
+        expect(await append(keyed('a'))).toEqual({ firstSeq: first.firstSeq, duplicate: true });
+        expect(await devices()).toEqual(['device-1', 'device-1', 'between']);
+      });
+
+      it('recognises it in the same commit', async () => {
+        const answers = await Promise.all([keyed('a'), keyed('b'), keyed('a'), keyed('a')].map(append));
+        expect(answers.map(({ duplicate }) => duplicate)).toEqual([false, false, true, true]);
+        expect(new Set(answers.map(({ firstSeq }) => firstSeq)).size).toBe(2);
+        expect(await devices()).toHaveLength(4);
+      });
+
+      it('recognises it after a restart', async () => {
+        const { firstSeq } = await append(keyed('a'));
+        await subject.reopen();
+        expect(await append(keyed('a'))).toEqual({ firstSeq, duplicate: true });
+      });
+
+      it('stores nothing of another request under the same key', async () => {
+        const { firstSeq } = await append(keyed('a'));
+        expect(await append(keyed('a', { body: 2 }))).toEqual({ firstSeq: 0, duplicate: false, keyReused: true });
+        expect(await append(keyed('a'))).toEqual({ firstSeq, duplicate: true });
+        expect(await devices()).toHaveLength(2);
+      });
+
+      it('knows devices and keys apart', async () => {
+        const entries = [keyed('a'), keyed('b'), keyed('a', { device: 'device-2' }), keyed('A')];
+        const answers = await Promise.all(entries.map(append));
+        expect(answers.every(({ duplicate, keyReused }) => !duplicate && !keyReused)).toBe(true);
       });
     });
   });

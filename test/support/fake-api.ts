@@ -1,6 +1,7 @@
 import { createApi, createControlApi } from '../../src/api/app.ts';
 import type { ApiMetrics } from '../../src/api/context.ts';
 import type { HttpRequestLabels } from '../../src/platform/metrics.ts';
+import { FakeIntake } from './fake-intake.ts';
 import { FAKE_NOW, FakeViews } from './fake-views.ts';
 import { MemoryLogger } from './memory-logger.ts';
 
@@ -23,6 +24,16 @@ export function fakeApi() {
   const views = new FakeViews();
   const logger = new MemoryLogger();
   const metrics = new FakeMetrics();
-  const deps = { logger, metrics, now: () => FAKE_NOW, staleAfterMs: 600_000, maxBodyBytes: 65_536 };
-  return { views, logger, metrics, deps, app: createApi(views, deps), control: createControlApi(views, deps) };
+  const intake = new FakeIntake();
+  const deps = {
+    logger,
+    metrics,
+    now: () => FAKE_NOW,
+    staleAfterMs: 600_000,
+    maxBodyBytes: 65_536,
+    intake,
+    storeTimeoutMs: 100,
+    maxWaitingBytes: 65_536,
+  };
+  return { views, logger, metrics, intake, deps, app: createApi(views, deps), control: createControlApi(views, deps) };
 }

@@ -19,6 +19,7 @@ export class FakeIntake implements Intake {
   /** The reason why a payload is refused. */
   refusal: (payload: string) => string | undefined = () => undefined;
   readonly #handshakes = new Set<string>();
+  readonly #keys = new Map<string, { readonly fingerprint: string; readonly firstSeq: number }>();
   #waiting: Entry[] = [];
   #held = false;
   #armed = false;
@@ -83,11 +84,27 @@ export class FakeIntake implements Intake {
     if (!this.#held) for (const { commit } of this.#waiting.splice(0)) commit();
   }
 
-  #store({ channel, payload, handshake }: Message): Acceptance {
-    const acceptance = this.#judge(channel, Buffer.from(payload).toString(), handshake);
+  #store(message: Message): Acceptance {
+    const { channel, payload, handshake } = message;
     const text = Buffer.from(payload).toString();
-    if (acceptance.kind !== 'duplicate') this.stored.push({ kind: acceptance.kind, topic: channel, payload: text });
+    const acceptance = this.#known(message) ?? this.#judge(channel, text, handshake);
+    const { idempotency } = message;
+    if (acceptance.kind === 'accepted' && idempotency !== undefined) {
+      const fingerprint = Buffer.from(idempotency.fingerprint).toString('hex');
+      this.#keys.set(`${acceptance.device} ${idempotency.key}`, { fingerprint, firstSeq: acceptance.firstSeq });
+    }
+    if (['accepted', 'refused', 'local'].includes(acceptance.kind))
+      this.stored.push({ kind: acceptance.kind, topic: channel, payload: text });
     return acceptance;
+  }
+
+  /** What a request with a known idempotency key becomes. */
+  #known({ channel, idempotency }: Message): Acceptance | undefined {
+    const device = channel.split('/')[1] ?? '';
+    const known = this.#keys.get(`${device} ${idempotency?.key}`);
+    if (idempotency === undefined || known === undefined) return undefined;
+    const isSame = known.fingerprint === Buffer.from(idempotency.fingerprint).toString('hex');
+    return isSame ? { kind: 'repeated', device, firstSeq: known.firstSeq, count: 1 } : { kind: 'key_reused', device };
   }
 
   #judge(topic: string, payload: string, handshake: Handshake | null): Acceptance {

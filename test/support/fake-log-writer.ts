@@ -1,12 +1,13 @@
 import { Buffer } from 'node:buffer';
 import type { Appended, LogEntry, LogWriter } from '../../src/core/ports.ts';
-import type { Handshake, NewRecord, RefusedMessage, Seq, StoredRecord } from '../../src/core/record.ts';
+import type { DeviceKey, Handshake, NewRecord, RefusedMessage, Seq, StoredRecord } from '../../src/core/record.ts';
 
 /** What would be on disk. */
 class Disk {
   readonly records: StoredRecord[] = [];
   readonly refused: RefusedMessage[] = [];
   readonly handshakes = new Map<string, Handshake>();
+  readonly keys = new Map<string, { readonly fingerprint: string; readonly firstSeq: Seq }>();
   lastSeq: Seq = 0;
 }
 
@@ -83,7 +84,9 @@ export class FakeLogWriter implements LogWriter {
   #store(entry: LogEntry): Appended {
     switch (entry.kind) {
       case 'records':
-        return this.#storeRecords(entry.records, entry.handshake);
+        return entry.idempotency === undefined
+          ? this.#storeRecords(entry.records, entry.handshake)
+          : this.#storeKeyed(entry.records, entry.idempotency);
       case 'refused':
         this.#disk.refused.push({ ...entry.message, payload: Buffer.from(entry.message.payload) });
         return NOTHING;
@@ -95,6 +98,19 @@ export class FakeLogWriter implements LogWriter {
       case 'barrier':
         return NOTHING;
     }
+  }
+
+  #storeKeyed(records: readonly NewRecord[], key: DeviceKey): Appended {
+    const name = `${key.device} ${key.key}`;
+    const fingerprint = Buffer.from(key.fingerprint).toString('hex');
+    const known = this.#disk.keys.get(name);
+    if (known !== undefined && known.fingerprint !== fingerprint) {
+      return { firstSeq: 0, duplicate: false, keyReused: true };
+    }
+    if (known !== undefined) return { firstSeq: known.firstSeq, duplicate: true };
+    const appended = this.#storeRecords(records, null);
+    this.#disk.keys.set(name, { fingerprint, firstSeq: appended.firstSeq });
+    return appended;
   }
 
   #storeRecords(records: readonly NewRecord[], handshake: Handshake | null): Appended {

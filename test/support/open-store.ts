@@ -30,6 +30,7 @@ export const STORE_DEFAULTS: Omit<StoreOptions, 'dataDir'> = {
   machineId: '0123456789abcdef0123456789abcdef',
   gatewayId: undefined,
   hostName: 'shed',
+  idempotency: { windowMs: 24 * 3_600_000, maxKeys: 100_000 },
 };
 
 /** A directory for a store, and how to take it away. */

@@ -5,7 +5,7 @@ import { ROUTE_SCOPES } from './scopes.ts';
 import { requireScope, type TokenGate } from './token-gate.ts';
 
 const PREFLIGHT_MAX_AGE_S = 600;
-const EXPOSED_HEADERS = ['ETag', 'Location', 'Retry-After', 'WWW-Authenticate'];
+const EXPOSED_HEADERS = ['ETag', 'Idempotent-Replayed', 'Location', 'Retry-After', 'WWW-Authenticate'];
 const NO_SCOPES: ReadonlySet<Scope> = new Set();
 
 /** Lets pages of these origins read answers. Tokens go in a header field, so cookies are never allowed. */

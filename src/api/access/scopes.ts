@@ -13,6 +13,8 @@ export const ROUTE_SCOPES: Readonly<Record<string, RouteScope>> = {
   'GET /v1/devices': 'read',
   'GET /v1/devices/{id}': 'read',
   'GET /v1/devices/{id}/telemetry/latest': 'read',
+  'POST /v1/devices/{id}/telemetry': 'write',
+  'POST /v1/devices/{id}/events/{type}': 'write',
   'GET /v1/buffer': 'read',
   'GET /v1/uplinks': 'read',
   'GET /v1/uplinks/{name}': 'read',

@@ -3,6 +3,7 @@ import type Database from 'better-sqlite3';
 import type { Rejection } from '../../core/ports.ts';
 import type { RefusedMessage } from '../../core/record.ts';
 import type { Stream } from '../../core/stream.ts';
+import { BoundedTable } from './bounded-table.ts';
 
 /** What each of the two tables may hold; the oldest make room. */
 const MAX_ROWS = 10_000;
@@ -21,8 +22,18 @@ export class Kept {
 
   /** `maxBytes`: of each of the two tables. */
   constructor(db: Database.Database, maxBytes: number) {
-    this.#rejects = new BoundedTable(db, { table: 'rejects', columns: ['detail', 'body'], maxBytes });
-    this.#refused = new BoundedTable(db, { table: 'refused', columns: ['channel', 'payload'], maxBytes });
+    this.#rejects = new BoundedTable(db, {
+      table: 'rejects',
+      columns: ['detail', 'body'],
+      maxRows: MAX_ROWS,
+      maxBytes,
+    });
+    this.#refused = new BoundedTable(db, {
+      table: 'refused',
+      columns: ['channel', 'payload'],
+      maxRows: MAX_ROWS,
+      maxBytes,
+    });
     this.#insertReject = db.prepare(
       'INSERT INTO rejects (uplink, stream, seq, at, reason, detail, body) VALUES (?, ?, ?, ?, ?, ?, ?)',
     );
@@ -57,53 +68,5 @@ export class Kept {
 
   counts(): { rejects: number; refused: number } {
     return { rejects: this.#rejects.rows, refused: this.#refused.rows };
-  }
-}
-
-/** For what a row has beside the columns that are measured. */
-const ROW_BYTES = 100;
-
-interface BoundedTableOptions {
-  readonly table: string;
-  /** Those whose length the outside decides. */
-  readonly columns: readonly string[];
-  readonly maxBytes: number;
-}
-
-class BoundedTable {
-  readonly #measure: Database.Statement<[], { rows: number; bytes: number }>;
-  readonly #removeOldest: Database.Statement<[], number>;
-  readonly #maxBytes: number;
-  rows = 0;
-  #bytes = 0;
-
-  constructor(db: Database.Database, { table, columns, maxBytes }: BoundedTableOptions) {
-    this.#maxBytes = maxBytes;
-    const size = [ROW_BYTES, ...columns.map((column) => `octet_length(${column})`)].join(' + ');
-    this.#measure = db.prepare(`SELECT count(*) AS rows, coalesce(sum(${size}), 0) AS bytes FROM ${table}`);
-    this.#removeOldest = db
-      .prepare<[], number>(`DELETE FROM ${table} WHERE id = (SELECT min(id) FROM ${table}) RETURNING ${size}`)
-      .pluck();
-    this.reload();
-  }
-
-  reload(): void {
-    const { rows, bytes } = this.#measure.get() ?? { rows: 0, bytes: 0 };
-    this.rows = rows;
-    this.#bytes = bytes;
-  }
-
-  /** To be called right before an insert; `values`: of the columns that count. */
-  makeRoomFor(values: readonly (string | Buffer)[]): void {
-    this.rows += 1;
-    this.#bytes += values.reduce((sum, value) => sum + Buffer.byteLength(value), ROW_BYTES);
-    this.trim();
-  }
-
-  trim(): void {
-    while (this.rows > MAX_ROWS || (this.#bytes > this.#maxBytes && this.rows > 1)) {
-      this.#bytes -= this.#removeOldest.get() ?? 0;
-      this.rows -= 1;
-    }
   }
 }

@@ -7,6 +7,7 @@ import type { Handshake, Seq } from '../../core/record.ts';
 import { STREAMS, type Stream } from '../../core/stream.ts';
 import type { PackedEntry } from '../pack.ts';
 import { type Durability, openForWriting } from '../sqlite.ts';
+import { IdempotencyKeys, type IdempotencyLimits, type KnownKey } from './idempotency-keys.ts';
 import { Kept } from './kept.ts';
 import { Lanes } from './lanes.ts';
 import { Reclaim, type ReclaimClock } from './reclaim.ts';
@@ -19,6 +20,7 @@ export interface LogOptions {
   readonly walBytes: number;
   /** What rejects may take, and refused messages as much again. */
   readonly keptBytes: number;
+  readonly idempotency: IdempotencyLimits;
   readonly seqs: SeqReservation;
   readonly clock: ReclaimClock;
   /** Names the machine; a log that wakes up on another one (a cloned card) gets a new epoch. */
@@ -36,6 +38,7 @@ export class Log {
   readonly #file: string;
   readonly #db: Database.Database;
   readonly #kept: Kept;
+  readonly #keys: IdempotencyKeys;
   readonly #clock: ReclaimClock;
   readonly #openHandshake: Database.Statement;
   readonly #pageBytes: number;
@@ -50,7 +53,11 @@ export class Log {
     this.lanes = new Lanes(this.#db, this.records);
     this.reclaim = new Reclaim({ records: this.records, lanes: this.lanes, epoch: this.epoch, clock: options.clock });
     this.#kept = new Kept(this.#db, options.keptBytes);
-    this.transaction(() => this.#kept.trim());
+    this.#keys = new IdempotencyKeys(this.#db, options.idempotency, options.clock);
+    this.transaction(() => {
+      this.#kept.trim();
+      this.#keys.trim();
+    });
     this.#openHandshake = this.#db.prepare('INSERT OR IGNORE INTO handshakes VALUES (?, ?)');
   }
 
@@ -67,6 +74,7 @@ export class Log {
       this.records.reload();
       this.lanes.reload();
       this.#kept.reload();
+      this.#keys.reload();
       throw error;
     }
   }
@@ -157,7 +165,9 @@ export class Log {
     this.#db.close();
   }
 
-  #appendRecords({ handshake, records }: Extract<PackedEntry, { kind: 'records' }>): Appended {
+  #appendRecords({ handshake, idempotency, records }: Extract<PackedEntry, { kind: 'records' }>): Appended {
+    const known = idempotency && this.#keys.find(idempotency);
+    if (known !== undefined) return repeatOf(known);
     if (handshake !== null && this.#openHandshake.run(handshake.clientId, handshake.packetId).changes === 0) {
       return { firstSeq: 0, duplicate: true };
     }
@@ -166,6 +176,7 @@ export class Log {
       const seq = this.records.append(stream, body);
       if (firstSeq === 0) firstSeq = seq;
     }
+    if (idempotency !== undefined) this.#keys.remember(idempotency, firstSeq);
     return { firstSeq, duplicate: false };
   }
 
@@ -192,4 +203,9 @@ export class Log {
   #pragma(name: string): number {
     return Number(this.#db.pragma(name, { simple: true }));
   }
+}
+
+function repeatOf(known: KnownKey): Appended {
+  if ('reused' in known) return { firstSeq: 0, duplicate: false, keyReused: true };
+  return { firstSeq: known.firstSeq, duplicate: true };
 }

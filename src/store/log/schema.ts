@@ -74,4 +74,17 @@ export const LOG_MIGRATIONS: readonly string[] = [
     PRIMARY KEY (client_id, packet_id)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- Requests that were stored, by their Idempotency-Key, so that a repeated one is recognised. at: null when the clock
+  -- was not synchronised.
+  CREATE TABLE idempotency_keys (
+    id          INTEGER PRIMARY KEY,
+    device      TEXT NOT NULL,
+    key         TEXT NOT NULL,
+    fingerprint BLOB NOT NULL,
+    at          INTEGER,
+    first_seq   INTEGER NOT NULL
+  ) STRICT;
+  CREATE UNIQUE INDEX idempotency_keys_by_name ON idempotency_keys (device, key);
+  `,
 ];

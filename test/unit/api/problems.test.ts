@@ -98,6 +98,8 @@ describe('GET /openapi.json', () => {
         '/v1/buffer',
         '/v1/devices',
         '/v1/devices/{id}',
+        '/v1/devices/{id}/events/{type}',
+        '/v1/devices/{id}/telemetry',
         '/v1/devices/{id}/telemetry/latest',
         '/v1/gateway',
         '/v1/uplinks',

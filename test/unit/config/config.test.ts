@@ -20,6 +20,12 @@ describe('a configuration', () => {
           drainTimeout: 10_000,
           connectTimeout: 10_000,
         },
+        http: {
+          storeTimeout: 10_000,
+          maxWaiting: 8_388_608,
+          idempotencyWindow: 86_400_000,
+          maxIdempotencyKeys: 100_000,
+        },
         devices: { max: 10_000, maxMetrics: 256, staleAfter: 600_000 },
         buffer: {
           maxBytes: 2_147_483_648,

@@ -38,6 +38,7 @@ describe('a full disk', () => {
       walBytes: WAL_BYTES,
       keptBytes: WAL_BYTES,
       machineId: 'm',
+      idempotency: { windowMs: 1e9, maxKeys: 100, maxBytes: 2 ** 20 },
       clock: CLOCK,
       seqs,
     } as const;

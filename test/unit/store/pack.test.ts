@@ -16,6 +16,11 @@ const handshake = fc.record({
   ),
   packetId: fc.integer({ min: 1, max: 65_535 }),
 });
+const idempotency = fc.record({
+  device: fc.stringMatching(/^[A-Za-z0-9._-]{1,128}$/),
+  key: fc.stringMatching(/^[ -~]{1,255}$/),
+  fingerprint: fc.uint8Array({ minLength: 32, maxLength: 32 }).map((fingerprint) => Buffer.from(fingerprint)),
+});
 const refused = fc.record({
   source: fc.constantFrom('mqtt', 'serial', 'http'),
   reason: fc.constantFrom('invalid_json', 'nan', 'empty'),
@@ -29,6 +34,7 @@ const anyEntry: fc.Arbitrary<LogEntry> = fc.oneof(
     kind: fc.constant('records' as const),
     records: fc.array(anyRecord, { maxLength: 5 }),
     handshake: fc.option(handshake),
+    idempotency: fc.option(idempotency, { nil: undefined }),
   }),
   fc.record({ kind: fc.constant('refused' as const), message: refused }),
   fc.record({
@@ -47,7 +53,8 @@ function unpacked(entry: PackedEntry): LogEntry {
     const { seq: _, ...record } = readRecord(stream, 1, body);
     return record;
   });
-  return { kind: 'records', records, handshake: entry.handshake };
+  const { handshake, idempotency } = entry;
+  return { kind: 'records', records, handshake, ...(idempotency && { idempotency }) };
 }
 
 function roundTrip(writer: PackWriter, entries: readonly LogEntry[]): LogEntry[] {

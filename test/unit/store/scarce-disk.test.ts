@@ -40,6 +40,7 @@ describe('a disk with too little space', () => {
       walBytes: WAL_BYTES,
       keptBytes: 8 * MIB,
       machineId: 'm',
+      idempotency: { windowMs: 1e9, maxKeys: 100, maxBytes: 2 ** 20 },
       clock: CLOCK,
       seqs,
       file,

@@ -1,0 +1,79 @@
+import { Buffer } from 'node:buffer';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { encodeRecord } from '../../../src/core/record-codec.ts';
+import { LOG_MIGRATIONS } from '../../../src/store/log/schema.ts';
+import { openStore, STORE_DEFAULTS, storeDirectory } from '../../support/open-store.ts';
+import { newRecord } from '../../support/records.ts';
+import { countStore } from '../../support/verify.ts';
+
+const LANE = { uplink: 'plant', stream: 'telemetry' } as const;
+
+/** `log.db` as an earlier version left it: two records, one delivered, one pending; a reject and a refused message. */
+function writeOldLog(dataDir: string, format: number): void {
+  const db = new Database(join(dataDir, 'log.db'));
+  db.pragma('auto_vacuum = INCREMENTAL');
+  db.pragma('journal_mode = WAL');
+  for (const migration of LOG_MIGRATIONS.slice(0, format)) db.exec(migration);
+  db.pragma(`user_version = ${format}`);
+  const body = (seq: number) => encodeRecord(newRecord({ device: `d${seq}` }), seq);
+  db.prepare('INSERT INTO meta VALUES (?, ?), (?, ?)').run(
+    'epoch',
+    'old-epoch',
+    'machine_id',
+    STORE_DEFAULTS.machineId ?? '',
+  );
+  for (const seq of [1, 2]) db.prepare('INSERT INTO telemetry VALUES (?, ?)').run(seq, body(seq));
+  db.exec(`UPDATE streams SET accepted = 2, last_seq = 2 WHERE stream = 'telemetry'`);
+  db.exec(`INSERT INTO lanes (uplink, stream, cursor, base, rejected) VALUES ('plant', 'telemetry', 1, 0, 1)`);
+  db.exec(`INSERT INTO handshakes VALUES ('client', 7)`);
+  db.prepare('INSERT INTO rejects (uplink, stream, seq, at, reason, detail, body) VALUES (?, ?, ?, ?, ?, ?, ?)').run(
+    'plant',
+    'telemetry',
+    1,
+    5,
+    'message_too_large',
+    'detail',
+    body(1),
+  );
+  db.prepare('INSERT INTO refused (source, at, reason, channel, payload) VALUES (?, ?, ?, ?, ?)').run(
+    'mqtt',
+    5,
+    'nan',
+    'devices/d/telemetry/t',
+    Buffer.from('nan'),
+  );
+  db.close();
+}
+
+describe.each(LOG_MIGRATIONS.slice(1).map((_, index) => index + 1))('a log.db of format %i', (format) => {
+  let directory: ReturnType<typeof storeDirectory>;
+
+  beforeEach(() => {
+    directory = storeDirectory();
+    writeOldLog(directory.dataDir, format);
+  });
+
+  afterEach(() => directory.remove());
+
+  it('is brought to the newest format with everything that it holds', async () => {
+    const store = await openStore({ dataDir: directory.dataDir });
+    expect(store.opened).toMatchObject({
+      epoch: 'old-epoch',
+      openHandshakes: [{ clientId: 'client', packetId: 7 }],
+    });
+    const { records } = store.reader.read('telemetry', 0, { maxRecords: 10, maxBytes: 1e6 });
+    expect(records.map(({ seq, device }) => [seq, device])).toEqual([
+      [1, 'd1'],
+      [2, 'd2'],
+    ]);
+    expect(await store.client.stats()).toMatchObject({ refusedCount: 1, rejectsCount: 1 });
+    expect(await store.lanes.open(LANE, 'oldest')).toBe(1);
+    await store.close();
+    expect(countStore(directory.dataDir, { deep: true }).problems).toEqual([]);
+    const db = new Database(join(directory.dataDir, 'log.db'), { readonly: true });
+    expect(db.pragma('user_version', { simple: true })).toBe(LOG_MIGRATIONS.length);
+    db.close();
+  });
+});
