@@ -1,5 +1,5 @@
-import { readdirSync } from 'node:fs';
-import { basename } from 'node:path';
+import { cpSync, readdirSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { defineConfig } from 'rolldown';
 
 const WORKERS = 'src/gateway';
@@ -27,6 +27,9 @@ export default defineConfig({
   },
   platform: 'node',
   external: PACKAGES,
+  plugins: [
+    { name: 'web', writeBundle: ({ dir = 'dist' }) => cpSync('src/web', join(dir, 'web'), { recursive: true }) },
+  ],
   logLevel: 'warn',
   output: { dir: 'dist', format: 'esm', cleanDir: true },
 });

@@ -182,6 +182,7 @@ export class Gateway {
       intake: core.ingest,
       storeTimeoutMs: http.storeTimeout,
       maxWaitingBytes: http.maxWaiting,
+      webDirectory: join(import.meta.dirname, 'web'),
     });
     this.#running.set('api', () => api.stop());
     await api.start();

@@ -11,6 +11,7 @@ missing_packages() {
   command -v kcat >/dev/null || echo kcat
   command -v openssl >/dev/null || echo openssl
   command -v curl >/dev/null || echo curl
+  [ -x /usr/bin/chromium ] || echo chromium
   command -v setpriv >/dev/null || echo util-linux
   /usr/bin/python3 -c 'import paho.mqtt.client' 2>/dev/null || echo python3-paho-mqtt
 }

@@ -13,6 +13,7 @@ import { isInternal, problemResponse } from './problems.ts';
 import { bufferRoutes } from './routes/buffer.ts';
 import { controlRoutes } from './routes/control.ts';
 import { deviceRoutes } from './routes/devices.ts';
+import { docsRoutes } from './routes/docs.ts';
 import { gatewayRoutes } from './routes/gateway.ts';
 import { healthRoutes } from './routes/health.ts';
 import { ingestRoutes } from './routes/ingest.ts';
@@ -61,6 +62,7 @@ function publicRoutes(app: Api, context: ApiContext): void {
   ingestRoutes(app, context);
   bufferRoutes(app, context);
   uplinkRoutes(app, context);
+  docsRoutes(app, context);
   app.doc31('/openapi.json', {
     openapi: '3.1.0',
     info: { title: 'Sluice', version: VERSION, description: 'What the gateway knows and does.' },

@@ -28,6 +28,8 @@ export interface ApiDeps {
   readonly storeTimeoutMs: number;
   /** Of all requests that wait for the disk. */
   readonly maxWaitingBytes: number;
+  /** Where the files of pages are. */
+  readonly webDirectory: string;
 }
 
 /** What a route is made from. */

@@ -1,9 +1,12 @@
+import { resolve } from 'node:path';
 import { createApi, createControlApi } from '../../src/api/app.ts';
 import type { ApiMetrics } from '../../src/api/context.ts';
 import type { HttpRequestLabels } from '../../src/platform/metrics.ts';
 import { FakeIntake } from './fake-intake.ts';
 import { FAKE_NOW, FakeViews } from './fake-views.ts';
 import { MemoryLogger } from './memory-logger.ts';
+
+const WEB = resolve(import.meta.dirname, '../../src/web');
 
 /** Remembers what was observed. */
 export class FakeMetrics implements ApiMetrics {
@@ -34,6 +37,7 @@ export function fakeApi() {
     intake,
     storeTimeoutMs: 100,
     maxWaitingBytes: 65_536,
+    webDirectory: WEB,
   };
   return { views, logger, metrics, intake, deps, app: createApi(views, deps), control: createControlApi(views, deps) };
 }

@@ -5,6 +5,10 @@ export type RouteScope = Scope | 'open';
 
 /** Which scope a token needs for each route, on listeners where one is needed. Every route stands here. */
 export const ROUTE_SCOPES: Readonly<Record<string, RouteScope>> = {
+  'GET /docs': 'open',
+  'GET /docs/start.js': 'open',
+  'GET /docs/swagger-ui-bundle.js': 'open',
+  'GET /docs/swagger-ui.css': 'open',
   'GET /health/live': 'open',
   'GET /health/ready': 'open',
   'GET /metrics': 'read',
