@@ -15,6 +15,17 @@ import type {
   Source,
   StoredRecord,
 } from './record.ts';
+import type {
+  Keep,
+  KeptMessage,
+  Place,
+  QueueChange,
+  QueuedMessage,
+  QueuePosition,
+  RetainedMessage,
+  SessionChange,
+  SessionRow,
+} from './session.ts';
 import type { Stream } from './stream.ts';
 
 /** A part of the gateway with a life. Constructors only assign; `start` does the work and may fail. */
@@ -38,20 +49,22 @@ export interface Message {
   readonly idempotency?: IdempotencyKey | undefined;
   /** What the sender says the payload is, where its protocol can say so. */
   readonly declared?: ContentType | undefined;
+  /** For MQTT only, and usually nothing: what the broker keeps of it. Stored together with what the message becomes. */
+  readonly keep?: Keep | undefined;
 }
 
 /** What became of a message. All may be acknowledged: sending it again cannot help. */
 export type Acceptance =
   | { readonly kind: 'accepted'; readonly device: string; readonly firstSeq: Seq; readonly count: number }
-  /** A repeated QoS 2 PUBLISH: what it carried is stored already. */
-  | { readonly kind: 'duplicate'; readonly device: string }
+  /** A repeated QoS 2 PUBLISH: what it carried is stored already. `device` is null when it was no record. */
+  | { readonly kind: 'duplicate'; readonly device: string | null }
   /** A request whose idempotency key is known: it was stored before, under these seqs. */
   | { readonly kind: 'repeated'; readonly device: string; readonly firstSeq: Seq; readonly count: number }
   /** The idempotency key came with another request before: nothing is stored. */
   | { readonly kind: 'key_reused'; readonly device: string }
   /** Kept aside and counted. */
   | { readonly kind: 'refused'; readonly reason: string }
-  /** No route knows the topic: nothing is stored. */
+  /** No route knows the topic: nothing is stored but what the broker keeps of it. */
   | { readonly kind: 'local' };
 
 /** The door: judges messages and stores what is good. */
@@ -70,15 +83,22 @@ export interface Intake {
 
 // ── ingest → store ──────────────────────────────────────────────────────────────────────────────────────────────
 
-/** What one message asks of the log. */
+/** What one message asks of the log. Nothing of a repeated handshake is stored, `keep` included. */
 export type LogEntry =
   | {
       readonly kind: 'records';
       readonly records: readonly NewRecord[];
       readonly handshake: Handshake | null;
       readonly idempotency?: DeviceKey | undefined;
+      readonly keep?: KeptMessage | undefined;
     }
-  | { readonly kind: 'refused'; readonly message: RefusedMessage }
+  | {
+      readonly kind: 'refused';
+      readonly message: RefusedMessage;
+      readonly handshake?: Handshake | null;
+      readonly keep?: KeptMessage | undefined;
+    }
+  | { readonly kind: 'queues'; readonly changes: readonly QueueChange[] }
   | { readonly kind: 'release'; readonly clientId: string; readonly packetId: number | null }
   /** Stores nothing; resolves in its place in the order. */
   | { readonly kind: 'barrier' };
@@ -288,4 +308,26 @@ export interface StateStore {
   seenUpTo(): Promise<Seq>;
   setPaused(uplink: string, paused: boolean): Promise<void>;
   pausedUplinks(): Promise<readonly string[]>;
+}
+
+// ── sources/mqtt → store ────────────────────────────────────────────────────────────────────────────────────────
+
+/**
+ * What the MQTT broker keeps over a restart. Sessions and retained messages are read from `state.db`, queues from
+ * `log.db`; no step needs both. What is queued for a session that is not known any more is gone after a restart.
+ */
+export interface SessionStore {
+  loadSessions(): Promise<readonly SessionRow[]>;
+  /** All of them or none, in order. Resolves when that is on disk; stays pending while the disk is full. */
+  saveSessions(changes: readonly SessionChange[]): Promise<void>;
+  /** The next messages in the order of place and session, `maxCount` at most; none when there are no more. */
+  loadQueues(after: QueuePosition, maxCount: number): Promise<readonly QueuedMessage[]>;
+  /** In order with what goes through the intake. What is not there is no error. */
+  changeQueues(changes: readonly QueueChange[]): Promise<void>;
+  /** As an intake keeps it, for what the broker itself publishes. */
+  keep(message: KeptMessage): Promise<void>;
+  /** In the order of the topics, `maxCount` at most; none when there are no more. */
+  loadRetained(afterTopic: string, maxCount: number): Promise<readonly RetainedMessage[]>;
+  /** No place or session id above it is in use. */
+  lastPlace(): Promise<Place>;
 }

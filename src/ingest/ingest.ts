@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer';
 import type { Acceptance, Appended, Intake, LogWriter, Message } from '../core/ports.ts';
 import type { NewRecord, TimeQuality } from '../core/record.ts';
+import type { KeptMessage } from '../core/session.ts';
 import type { Observation } from '../core/views.ts';
 import { type Draft, decodeMessage } from './decode.ts';
 import { routeTopic } from './topic.ts';
@@ -26,7 +27,7 @@ export class Ingest implements Intake {
 
   accept(message: Message): Promise<Acceptance> {
     const routed = routeTopic(message.channel);
-    if ('local' in routed) return this.#leave();
+    if ('local' in routed) return this.#leave(message);
     if ('refused' in routed) return this.#refuse(message, routed.refused);
     const decoded = decodeMessage(routed.route, asBuffer(message.payload), message.declared);
     if ('refused' in decoded) return this.#refuse(message, decoded.refused);
@@ -42,9 +43,15 @@ export class Ingest implements Intake {
   }
 
   // Async like its siblings and not a `.then`, which would resolve behind the next message of the same commit.
-  async #leave(): Promise<Acceptance> {
-    await this.#options.log.append({ kind: 'barrier' });
-    return LOCAL;
+  async #leave(message: Message): Promise<Acceptance> {
+    const { handshake, keep } = message;
+    if (keep === undefined) {
+      await this.#options.log.append({ kind: 'barrier' });
+      return LOCAL;
+    }
+    const entry = { kind: 'records', records: [], handshake, keep: keptOf(message) } as const;
+    const { duplicate } = await this.#options.log.append(entry);
+    return duplicate ? { kind: 'duplicate', device: null } : LOCAL;
   }
 
   async #store(message: Message, device: string, drafts: readonly Draft[]): Promise<Acceptance> {
@@ -63,7 +70,8 @@ export class Ingest implements Intake {
     }));
     const { handshake } = message;
     const idempotency = message.idempotency && { device, ...message.idempotency };
-    const appended = await this.#options.log.append({ kind: 'records', records, handshake, idempotency });
+    const keep = keptOf(message, records);
+    const appended = await this.#options.log.append({ kind: 'records', records, handshake, idempotency, keep });
     const { firstSeq, duplicate, keyReused = false } = appended;
     const count = records.length;
     if (keyReused) return { kind: 'key_reused', device };
@@ -85,12 +93,28 @@ export class Ingest implements Intake {
   }
 
   async #refuse(message: Message, reason: string): Promise<Acceptance> {
-    const { source, channel, payload } = message;
-    const receivedAt = this.#options.clock.now();
-    await this.#options.log.append({ kind: 'refused', message: { source, reason, channel, receivedAt, payload } });
+    const { source, channel, payload, handshake } = message;
+    const refused = { source, reason, channel, receivedAt: this.#options.clock.now(), payload };
+    const keep = keptOf(message);
+    // Counted and told once, but a repetition cannot be recognised without what is kept of it.
+    const entry = {
+      kind: 'refused',
+      message: refused,
+      handshake: keep === undefined ? null : handshake,
+      keep,
+    } as const;
+    if ((await this.#options.log.append(entry)).duplicate) return { kind: 'duplicate', device: null };
     this.#options.onRefused(message, reason);
     return { kind: 'refused', reason };
   }
+}
+
+/** What the broker keeps, without its payload when that is the only record, byte for byte. */
+function keptOf({ channel, payload, keep }: Message, records: readonly NewRecord[] = []): KeptMessage | undefined {
+  if (keep === undefined) return undefined;
+  const [only] = records;
+  const isRecord = records.length === 1 && only?.channel === channel && asBuffer(only.value).equals(payload);
+  return { ...keep, topic: channel, payload: isRecord ? null : payload };
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {

@@ -4,19 +4,23 @@
  *
  * | kind | then |
  * |---|---|
- * | 1 records | handshake (below) · u32 record count · per record: u8 stream, u32 length, body (record-codec) |
- * | 2 refused | u8 source · f64 receivedAt · text reason · text channel · u32 length, payload |
+ * | 1 records | handshake (below) · u32 record count · per record: u8 stream, u32 length, body (record-codec) · keep |
+ * | 2 refused | handshake · u8 source · f64 receivedAt · text reason · text channel · u32 length, payload · keep |
  * | 3 release | handshake; packet id 0 means all of the client |
  * | 4 barrier | – |
  * | 5 keyed records | text device · text key · 32 bytes fingerprint · then as records |
+ * | 6 queues | u32 count · per change: u8 kind, f64 session, f64 place |
  *
  * text: u16 length, UTF-8. handshake: text client id (empty: none), u16 packet id.
+ * keep: u8 kind: 0 nothing, 1 the record, 2 with u32 length, payload behind it · f64 place · u8 retained · u8 QoS ·
+ * f64 at · text topic · u32 copies · per copy: f64 session, u16 packet id, u8 QoS · payload.
  */
 
 import { Buffer } from 'node:buffer';
 import type { LogEntry } from '../core/ports.ts';
 import type { DeviceKey, Handshake, RefusedMessage, Source } from '../core/record.ts';
 import { maxEncodedBytes, writeRecord } from '../core/record-codec.ts';
+import type { KeptMessage, Qos, QueueChange, QueuedCopy } from '../core/session.ts';
 import { STREAMS, type Stream } from '../core/stream.ts';
 
 const RECORDS = 1;
@@ -24,7 +28,12 @@ const REFUSED = 2;
 const RELEASE = 3;
 const BARRIER = 4;
 const KEYED_RECORDS = 5;
+const QUEUES = 6;
 const FINGERPRINT_BYTES = 32;
+const KEPT_NOTHING = 0;
+const KEPT_RECORD = 1;
+const KEPT_PAYLOAD = 2;
+const CHANGES: readonly QueueChange['kind'][] = ['released', 'removed', 'ended'];
 const SOURCES: readonly Source[] = ['mqtt', 'serial', 'http'];
 const FIRST_BYTES = 64 * 1024;
 const NO_HANDSHAKE: Handshake = { clientId: '', packetId: 0 };
@@ -50,7 +59,10 @@ export class PackWriter {
         this.#addRecords(entry);
         break;
       case 'refused':
-        this.#addRefused(entry.message);
+        this.#addRefused(entry);
+        break;
+      case 'queues':
+        this.#addChanges(entry.changes);
         break;
       case 'release':
         this.#byte(RELEASE);
@@ -90,19 +102,48 @@ export class PackWriter {
       this.#buffer.writeUInt32LE(end - body, this.#end + 1);
       this.#end = end;
     }
+    this.#keep(entry.keep);
   }
 
-  #addRefused(message: RefusedMessage): void {
+  #addRefused({ message, handshake, keep }: Extract<LogEntry, { kind: 'refused' }>): void {
     this.#byte(REFUSED);
+    this.#handshake(handshake ?? NO_HANDSHAKE);
     this.#byte(SOURCES.indexOf(message.source));
-    this.#reserve(8);
-    this.#end = this.#buffer.writeDoubleLE(message.receivedAt, this.#end);
+    this.#f64(message.receivedAt);
     this.#text(message.reason);
     this.#text(message.channel);
-    this.#u32(message.payload.byteLength);
-    this.#reserve(message.payload.byteLength);
-    this.#buffer.set(message.payload, this.#end);
-    this.#end += message.payload.byteLength;
+    this.#blob(message.payload);
+    this.#keep(keep);
+  }
+
+  #addChanges(changes: readonly QueueChange[]): void {
+    this.#byte(QUEUES);
+    this.#u32(changes.length);
+    for (const change of changes) {
+      this.#byte(CHANGES.indexOf(change.kind));
+      this.#f64(change.session);
+      this.#f64('place' in change ? change.place : 0);
+    }
+  }
+
+  #keep(keep: KeptMessage | undefined): void {
+    if (keep === undefined) {
+      this.#byte(KEPT_NOTHING);
+      return;
+    }
+    this.#byte(keep.payload === null ? KEPT_RECORD : KEPT_PAYLOAD);
+    this.#f64(keep.place);
+    this.#byte(keep.retained ? 1 : 0);
+    this.#byte(keep.qos);
+    this.#f64(keep.at);
+    this.#text(keep.topic);
+    this.#u32(keep.copies.length);
+    for (const { session, packetId, qos } of keep.copies) {
+      this.#f64(session);
+      this.#u16(packetId);
+      this.#byte(qos);
+    }
+    if (keep.payload !== null) this.#blob(keep.payload);
   }
 
   #key({ device, key, fingerprint }: DeviceKey): void {
@@ -116,8 +157,14 @@ export class PackWriter {
 
   #handshake({ clientId, packetId }: Handshake): void {
     this.#text(clientId);
-    this.#reserve(2);
-    this.#end = this.#buffer.writeUInt16LE(packetId, this.#end);
+    this.#u16(packetId);
+  }
+
+  #blob(bytes: Uint8Array): void {
+    this.#u32(bytes.byteLength);
+    this.#reserve(bytes.byteLength);
+    this.#buffer.set(bytes, this.#end);
+    this.#end += bytes.byteLength;
   }
 
   #text(text: string): void {
@@ -131,6 +178,16 @@ export class PackWriter {
     this.#reserve(1);
     this.#buffer[this.#end] = value;
     this.#end += 1;
+  }
+
+  #u16(value: number): void {
+    this.#reserve(2);
+    this.#end = this.#buffer.writeUInt16LE(value, this.#end);
+  }
+
+  #f64(value: number): void {
+    this.#reserve(8);
+    this.#end = this.#buffer.writeDoubleLE(value, this.#end);
   }
 
   #u32(value: number): void {
@@ -158,8 +215,9 @@ export type PackedEntry =
       readonly handshake: Handshake | null;
       readonly idempotency?: DeviceKey;
       readonly records: readonly PackedRecord[];
+      readonly keep?: KeptMessage | undefined;
     }
-  | { readonly kind: 'refused'; readonly message: RefusedMessage }
+  | Extract<LogEntry, { readonly kind: 'refused' | 'queues' }>
   | { readonly kind: 'release'; readonly clientId: string; readonly packetId: number | null }
   | { readonly kind: 'barrier' };
 
@@ -187,11 +245,13 @@ class PackReader {
     const kind = this.#byte();
     switch (kind) {
       case RECORDS:
-        return { kind: 'records', handshake: this.#handshake(), records: this.#records() };
+        return this.#recordsEntry();
       case KEYED_RECORDS:
-        return { kind: 'records', idempotency: this.#key(), handshake: this.#handshake(), records: this.#records() };
+        return { idempotency: this.#key(), ...this.#recordsEntry() };
       case REFUSED:
-        return { kind: 'refused', message: this.#refused() };
+        return { kind: 'refused', handshake: this.#handshake(), message: this.#refused(), keep: this.#keep() };
+      case QUEUES:
+        return { kind: 'queues', changes: this.#changes() };
       case RELEASE: {
         const clientId = this.#text();
         return { kind: 'release', clientId, packetId: this.#u16() || null };
@@ -215,13 +275,41 @@ class PackReader {
 
   #refused(): RefusedMessage {
     const source = SOURCES[this.#byte()] ?? 'mqtt';
-    const receivedAt = this.#bytes.readDoubleLE(this.#at);
-    this.#at += 8;
+    const receivedAt = this.#f64();
     return { source, receivedAt, reason: this.#text(), channel: this.#text(), payload: this.#blob() };
+  }
+
+  #recordsEntry(): Extract<PackedEntry, { kind: 'records' }> {
+    return { kind: 'records', handshake: this.#handshake(), records: this.#records(), keep: this.#keep() };
   }
 
   #key(): DeviceKey {
     return { device: this.#text(), key: this.#text(), fingerprint: this.#bytesOf(FINGERPRINT_BYTES) };
+  }
+
+  #changes(): QueueChange[] {
+    return Array.from({ length: this.#u32() }, () => {
+      const kind = CHANGES[this.#byte()] ?? 'removed';
+      return { kind, session: this.#f64(), place: this.#f64() };
+    });
+  }
+
+  #keep(): KeptMessage | undefined {
+    const kind = this.#byte();
+    if (kind === KEPT_NOTHING) return undefined;
+    return {
+      place: this.#f64(),
+      retained: this.#byte() === 1,
+      qos: this.#byte() as Qos,
+      at: this.#f64(),
+      topic: this.#text(),
+      copies: Array.from({ length: this.#u32() }, () => this.#copy()),
+      payload: kind === KEPT_PAYLOAD ? this.#blob() : null,
+    };
+  }
+
+  #copy(): QueuedCopy {
+    return { session: this.#f64(), packetId: this.#u16(), qos: this.#byte() as 1 | 2 };
   }
 
   #handshake(): Handshake | null {
@@ -248,6 +336,11 @@ class PackReader {
   #byte(): number {
     this.#at += 1;
     return this.#bytes.readUInt8(this.#at - 1);
+  }
+
+  #f64(): number {
+    this.#at += 8;
+    return this.#bytes.readDoubleLE(this.#at - 8);
   }
 
   #u16(): number {

@@ -1,5 +1,13 @@
 import type { Batch, DeviceRow, LaneId, LogStats, ReadLimit, Settlement } from '../core/ports.ts';
 import type { Handshake, Seq } from '../core/record.ts';
+import type {
+  Place,
+  QueuedMessage,
+  QueuePosition,
+  RetainedMessage,
+  SessionChange,
+  SessionRow,
+} from '../core/session.ts';
 import type { Stream } from '../core/stream.ts';
 import type { LimitOptions } from './limits.ts';
 import type { Durability } from './sqlite.ts';
@@ -43,6 +51,11 @@ export type MainOperations = {
   seenUpTo: { args: null; result: Seq };
   setPaused: { args: { uplink: string; paused: boolean }; result: null };
   pausedUplinks: { args: null; result: string[] };
+  loadSessions: { args: null; result: SessionRow[] };
+  saveSessions: { args: readonly SessionChange[]; result: null };
+  loadQueues: { args: { after: QueuePosition; maxCount: number }; result: QueuedMessage[] };
+  loadRetained: { args: { afterTopic: string; maxCount: number }; result: RetainedMessage[] };
+  lastPlace: { args: null; result: Place };
   close: { args: null; result: null };
 };
 

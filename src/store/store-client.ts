@@ -7,9 +7,20 @@ import type {
   LogStats,
   LogWriter,
   ReadLimit,
+  SessionStore,
   StateStore,
 } from '../core/ports.ts';
 import type { Seq } from '../core/record.ts';
+import type {
+  KeptMessage,
+  Place,
+  QueueChange,
+  QueuedMessage,
+  QueuePosition,
+  RetainedMessage,
+  SessionChange,
+  SessionRow,
+} from '../core/session.ts';
 import type { Stream } from '../core/stream.ts';
 import { type Port, RpcClient } from '../platform/rpc.ts';
 import { PackWriter } from './pack.ts';
@@ -43,7 +54,7 @@ interface QueuedEntry extends Waiting {
  * The store as the main thread sees it. What is appended during one turn of the loop, or while the worker is busy,
  * goes over in one pack; a long turn hands over several. Memory: three packs, and what the sources hold back while their messages wait.
  */
-export class StoreClient implements LogWriter, StateStore {
+export class StoreClient implements LogWriter, StateStore, SessionStore {
   readonly #rpc: RpcClient<MainOperations>;
   readonly #pack = new PackWriter();
   #packed: Waiting[] = [];
@@ -110,6 +121,34 @@ export class StoreClient implements LogWriter, StateStore {
 
   pausedUplinks(): Promise<readonly string[]> {
     return this.#rpc.call('pausedUplinks', null);
+  }
+
+  loadSessions(): Promise<readonly SessionRow[]> {
+    return this.#rpc.call('loadSessions', null);
+  }
+
+  async saveSessions(changes: readonly SessionChange[]): Promise<void> {
+    await this.#rpc.call('saveSessions', changes);
+  }
+
+  loadQueues(after: QueuePosition, maxCount: number): Promise<readonly QueuedMessage[]> {
+    return this.#rpc.call('loadQueues', { after, maxCount });
+  }
+
+  async changeQueues(changes: readonly QueueChange[]): Promise<void> {
+    await this.append({ kind: 'queues', changes });
+  }
+
+  async keep(message: KeptMessage): Promise<void> {
+    await this.append({ kind: 'records', records: [], handshake: null, keep: message });
+  }
+
+  loadRetained(afterTopic: string, maxCount: number): Promise<readonly RetainedMessage[]> {
+    return this.#rpc.call('loadRetained', { afterTopic, maxCount });
+  }
+
+  lastPlace(): Promise<Place> {
+    return this.#rpc.call('lastPlace', null);
   }
 
   /** Commits what waits, truncates the write-ahead logs, closes both files. */

@@ -1,4 +1,6 @@
+import { codeOf } from '../core/errors.ts';
 import type { Appended, LaneId, LogStats, Settlement } from '../core/ports.ts';
+import type { SessionChange } from '../core/session.ts';
 import type { Stream } from '../core/stream.ts';
 import { type Port, type Reply, serve } from '../platform/rpc.ts';
 import type { ReclaimClock } from './log/reclaim.ts';
@@ -11,6 +13,8 @@ import {
   type StoreOptions,
 } from './protocol.ts';
 import { Store } from './store.ts';
+
+const RETRY_WHEN_FULL_MS = 500;
 
 interface Waiter {
   readonly stream: Stream;
@@ -66,6 +70,12 @@ export class StoreServer {
       seenUpTo: (_, reply) => reply.ok(this.#opened().state.seenUpTo()),
       setPaused: ({ uplink, paused }, reply) => reply.ok(this.#opened().state.setPaused(uplink, paused)),
       pausedUplinks: (_, reply) => reply.ok(this.#opened().state.pausedUplinks()),
+      loadSessions: (_, reply) => reply.ok(this.#opened().state.sessions.load()),
+      saveSessions: (changes, reply) => this.#saveSessions(changes, reply),
+      loadQueues: ({ after, maxCount }, reply) => reply.ok(this.#opened().log.queues.page(after, maxCount)),
+      loadRetained: ({ afterTopic, maxCount }, reply) =>
+        reply.ok(this.#opened().state.sessions.retainedPage(afterTopic, maxCount)),
+      lastPlace: (_, reply) => reply.ok(this.#opened().lastPlace()),
       close: (_, reply) => reply.ok(this.#close()),
     };
   }
@@ -128,6 +138,18 @@ export class StoreServer {
       done: () => reply.ok(answer()),
       failed: (error) => reply.fail(error),
     });
+  }
+
+  /** Waits while the disk is full, as everything does that is acknowledged behind it. */
+  #saveSessions(changes: readonly SessionChange[], reply: Reply): void {
+    try {
+      reply.ok(this.#opened().state.sessions.save(changes) ?? null);
+    } catch (error) {
+      if (codeOf(error) !== 'SQLITE_FULL') throw error;
+      setTimeout(() => {
+        if (this.#store !== undefined) this.#saveSessions(changes, reply);
+      }, RETRY_WHEN_FULL_MS).unref();
+    }
   }
 
   #claim({ lane, upTo }: LaneOperations['claim']['args'], reply: Reply): void {

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { codeOf } from '../core/errors.ts';
 import type { LogStats } from '../core/ports.ts';
+import type { Place } from '../core/session.ts';
 import { defaultGatewayId, randomMachineId } from '../platform/machine-id.ts';
 import { GroupCommit } from './group-commit.ts';
 import { Limits } from './limits.ts';
@@ -9,6 +11,7 @@ import { Log } from './log/log.ts';
 import { SqliteLogReader } from './log/reader.ts';
 import type { ReclaimClock } from './log/reclaim.ts';
 import type { StoreOpened, StoreOptions } from './protocol.ts';
+import { RetainedWriter } from './retained-writer.ts';
 import { State } from './state/state.ts';
 
 const TICK_MS = 1_000;
@@ -24,6 +27,7 @@ export class Store {
   readonly #limits: Limits;
   readonly #ticker: NodeJS.Timeout;
   readonly #reader: SqliteLogReader;
+  readonly #retained: RetainedWriter;
   readonly opened: StoreOpened;
   readonly state: State;
   readonly log: Log;
@@ -42,6 +46,8 @@ export class Store {
       const idempotency = { ...options.idempotency, maxBytes: keptBytes };
       this.log = new Log({ ...options, machineId, file, walBytes, keptBytes, idempotency, clock, seqs: this.state });
       this.#reader = new SqliteLogReader(file);
+      this.#retained = new RetainedWriter(this.log, this.state);
+      this.#recoverKept();
       this.#limits = new Limits(this.log, { ...options, walBytes });
       this.commits = new GroupCommit(this.log, this.#limits, {
         commitIntervalMs: options.commitIntervalMs,
@@ -67,6 +73,11 @@ export class Store {
     return this.#reader;
   }
 
+  /** Of everything that the MQTT broker keeps. */
+  lastPlace(): Place {
+    return Math.max(this.log.queues.lastPlace(), this.state.sessions.lastPlace());
+  }
+
   stats(): LogStats {
     return {
       ...this.log.stats(),
@@ -88,8 +99,19 @@ export class Store {
     this.#lock.release();
   }
 
+  /** Makes both files agree again. On a full disk the next start does it; what is too much does no harm. */
+  #recoverKept(): void {
+    try {
+      this.#retained.catchUp();
+      this.log.transaction(() => this.log.queues.keepOnly(new Set(this.state.sessions.ids())));
+    } catch (error) {
+      if (codeOf(error) !== 'SQLITE_FULL') throw error;
+    }
+  }
+
   #tick(): void {
     this.commits.tick();
+    this.#retained.step(this.commits);
     // With `relaxed` a commit reaches the disk at the next checkpoint: at most this much later.
     if (this.#options.durability === 'relaxed') this.log.tryCheckpoint('PASSIVE');
   }

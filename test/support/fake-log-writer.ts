@@ -88,6 +88,7 @@ export class FakeLogWriter implements LogWriter {
           ? this.#storeRecords(entry.records, entry.handshake)
           : this.#storeKeyed(entry.records, entry.idempotency);
       case 'refused':
+        if (this.#isRepeated(entry.handshake ?? null)) return { firstSeq: 0, duplicate: true };
         this.#disk.refused.push({ ...entry.message, payload: Buffer.from(entry.message.payload) });
         return NOTHING;
       case 'release':
@@ -95,6 +96,7 @@ export class FakeLogWriter implements LogWriter {
           if (clientId === entry.clientId && (entry.packetId ?? packetId) === packetId)
             this.#disk.handshakes.delete(key);
         return NOTHING;
+      case 'queues':
       case 'barrier':
         return NOTHING;
     }
@@ -113,12 +115,16 @@ export class FakeLogWriter implements LogWriter {
     return appended;
   }
 
+  #isRepeated(handshake: Handshake | null): boolean {
+    if (handshake === null) return false;
+    const key = `${handshake.packetId} ${handshake.clientId}`;
+    if (this.#disk.handshakes.has(key)) return true;
+    this.#disk.handshakes.set(key, handshake);
+    return false;
+  }
+
   #storeRecords(records: readonly NewRecord[], handshake: Handshake | null): Appended {
-    if (handshake) {
-      const key = `${handshake.packetId} ${handshake.clientId}`;
-      if (this.#disk.handshakes.has(key)) return { firstSeq: 0, duplicate: true };
-      this.#disk.handshakes.set(key, handshake);
-    }
+    if (this.#isRepeated(handshake)) return { firstSeq: 0, duplicate: true };
     if (records.length === 0) return NOTHING;
     const firstSeq = this.#disk.lastSeq + 1;
     for (const record of records) {

@@ -10,6 +10,7 @@ import { type Durability, openForWriting } from '../sqlite.ts';
 import { IdempotencyKeys, type IdempotencyLimits, type KnownKey } from './idempotency-keys.ts';
 import { Kept } from './kept.ts';
 import { Lanes } from './lanes.ts';
+import { Queues } from './queues.ts';
 import { Reclaim, type ReclaimClock } from './reclaim.ts';
 import { Records, type SeqReservation } from './records.ts';
 import { LOG_MIGRATIONS } from './schema.ts';
@@ -28,6 +29,7 @@ export interface LogOptions {
 }
 
 const NOTHING: Appended = { firstSeq: 0, duplicate: false };
+const DUPLICATE: Appended = { firstSeq: 0, duplicate: true };
 
 /** `log.db`, synchronous: the only writer, on the store worker. All writing happens inside `transaction`. */
 export class Log {
@@ -35,6 +37,7 @@ export class Log {
   readonly lanes: Lanes;
   readonly records: Records;
   readonly reclaim: Reclaim;
+  readonly queues: Queues;
   readonly #file: string;
   readonly #db: Database.Database;
   readonly #kept: Kept;
@@ -51,7 +54,8 @@ export class Log {
     this.epoch = this.#epochOn(options.machineId);
     this.records = new Records(this.#db, options.seqs);
     this.lanes = new Lanes(this.#db, this.records);
-    this.reclaim = new Reclaim({ records: this.records, lanes: this.lanes, epoch: this.epoch, clock: options.clock });
+    this.queues = new Queues(this.#db, this.records);
+    this.reclaim = new Reclaim({ ...this.#parts(), epoch: this.epoch, clock: options.clock });
     this.#kept = new Kept(this.#db, options.keptBytes);
     this.#keys = new IdempotencyKeys(this.#db, options.idempotency, options.clock);
     this.transaction(() => {
@@ -75,6 +79,7 @@ export class Log {
       this.lanes.reload();
       this.#kept.reload();
       this.#keys.reload();
+      this.queues.reload();
       throw error;
     }
   }
@@ -84,7 +89,9 @@ export class Log {
       case 'records':
         return this.#appendRecords(entry);
       case 'refused':
-        this.#kept.refuse(entry.message);
+        return this.#appendRefused(entry);
+      case 'queues':
+        this.queues.change(entry.changes);
         return NOTHING;
       case 'release':
         this.#closeHandshake(entry.clientId, entry.packetId);
@@ -165,19 +172,34 @@ export class Log {
     this.#db.close();
   }
 
-  #appendRecords({ handshake, idempotency, records }: Extract<PackedEntry, { kind: 'records' }>): Appended {
+  #parts(): { records: Records; lanes: Lanes; queues: Queues } {
+    return { records: this.records, lanes: this.lanes, queues: this.queues };
+  }
+
+  #appendRecords({ handshake, idempotency, records, keep }: Extract<PackedEntry, { kind: 'records' }>): Appended {
     const known = idempotency && this.#keys.find(idempotency);
     if (known !== undefined) return repeatOf(known);
-    if (handshake !== null && this.#openHandshake.run(handshake.clientId, handshake.packetId).changes === 0) {
-      return { firstSeq: 0, duplicate: true };
-    }
+    if (this.#isRepeated(handshake)) return DUPLICATE;
     let firstSeq = 0;
     for (const { stream, body } of records) {
       const seq = this.records.append(stream, body);
       if (firstSeq === 0) firstSeq = seq;
     }
     if (idempotency !== undefined) this.#keys.remember(idempotency, firstSeq);
+    const only = records.length === 1 ? records[0] : undefined;
+    if (keep !== undefined) this.queues.keep(keep, only === undefined ? null : { stream: only.stream, seq: firstSeq });
     return { firstSeq, duplicate: false };
+  }
+
+  #appendRefused({ message, handshake, keep }: Extract<PackedEntry, { kind: 'refused' }>): Appended {
+    if (this.#isRepeated(handshake)) return DUPLICATE;
+    this.#kept.refuse(message);
+    if (keep !== undefined) this.queues.keep(keep, null);
+    return NOTHING;
+  }
+
+  #isRepeated(handshake: Handshake | null = null): boolean {
+    return handshake !== null && this.#openHandshake.run(handshake.clientId, handshake.packetId).changes === 0;
   }
 
   #closeHandshake(clientId: string, packetId: number | null): void {

@@ -5,6 +5,7 @@ import type { Seq, StoredRecord, TimeQuality } from '../../core/record.ts';
 import { encodeRecord, isIntact, isTimeTrusted, readRecord, receivedAtOf } from '../../core/record-codec.ts';
 import { STREAMS, type Stream } from '../../core/stream.ts';
 import type { Lane, Lanes } from './lanes.ts';
+import type { Queues } from './queues.ts';
 import type { Records, StoredBody } from './records.ts';
 
 /** One chunk that concerns more devices than this is reported in one gap with `device: null`. */
@@ -33,12 +34,14 @@ interface Loss {
 export class Reclaim {
   readonly #records: Records;
   readonly #lanes: Lanes;
+  readonly #queues: Queues;
   readonly #epoch: string;
   readonly #clock: ReclaimClock;
 
-  constructor(parts: { records: Records; lanes: Lanes; epoch: string; clock: ReclaimClock }) {
+  constructor(parts: { records: Records; lanes: Lanes; queues: Queues; epoch: string; clock: ReclaimClock }) {
     this.#records = parts.records;
     this.#lanes = parts.lanes;
+    this.#queues = parts.queues;
     this.#epoch = parts.epoch;
     this.#clock = parts.clock;
   }
@@ -49,7 +52,7 @@ export class Reclaim {
       const done = Math.min(...this.#lanes.ofStream(stream).map(({ cursor }) => cursor));
       const chunk = this.#chunk(stream, { upTo: done, olderThan, limit });
       const last = chunk.at(-1);
-      if (last !== undefined) return this.#records.removeUpTo(stream, last.seq);
+      if (last !== undefined) return this.#remove(stream, last.seq);
     }
     return 0;
   }
@@ -68,7 +71,7 @@ export class Reclaim {
         if (olderThan === Number.POSITIVE_INFINITY && this.#isBacklogInFlight(stream)) return 0;
         continue;
       }
-      const removed = this.#records.removeUpTo(stream, last.seq);
+      const removed = this.#remove(stream, last.seq);
       // Behind the removal: a gap that is reported now must not fall under it, even when `gaps` itself is short.
       for (const lane of this.#lanes.ofStream(stream)) {
         if (lane.cursor < last.seq) this.#dropFrom(lane, { chunk, upTo: last.seq, reason });
@@ -81,6 +84,12 @@ export class Reclaim {
   /** The stream that `dropPending` must wait for before it may drop anything, or null. */
   awaited(): Stream | null {
     return STREAMS.find((stream) => this.#isBacklogInFlight(stream)) ?? null;
+  }
+
+  /** What the broker keeps outlives the record that it was. */
+  #remove(stream: Stream, upTo: Seq): number {
+    this.#queues.detach(stream, upTo);
+    return this.#records.removeUpTo(stream, upTo);
   }
 
   /** Dropping so many gaps would free nothing: each lane's are reported in a new one. */

@@ -87,4 +87,30 @@ export const LOG_MIGRATIONS: readonly string[] = [
   ) STRICT;
   CREATE UNIQUE INDEX idempotency_keys_by_name ON idempotency_keys (device, key);
   `,
+  `
+  -- What the MQTT broker keeps of messages, in the order in which it took them. A packet that is a record, byte for
+  -- byte, has stream and seq; any other has topic and payload.
+  CREATE TABLE packets (
+    place   INTEGER PRIMARY KEY,
+    qos     INTEGER NOT NULL,
+    at      INTEGER NOT NULL,
+    topic   TEXT,
+    payload BLOB,
+    stream  TEXT,
+    seq     INTEGER
+  ) STRICT;
+
+  -- Which sessions wait for it, and how far its delivery got; released: PUBREC came.
+  CREATE TABLE queued (
+    place     INTEGER NOT NULL,
+    session   INTEGER NOT NULL,
+    packet_id INTEGER NOT NULL,
+    qos       INTEGER NOT NULL,
+    released  INTEGER NOT NULL,
+    PRIMARY KEY (place, session)
+  ) STRICT, WITHOUT ROWID;
+
+  -- Retained messages on their way to state.db.
+  CREATE TABLE fresh_retained (place INTEGER PRIMARY KEY) STRICT;
+  `,
 ];

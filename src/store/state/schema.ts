@@ -22,4 +22,27 @@ export const STATE_MIGRATIONS: readonly string[] = [
 
   CREATE TABLE paused_uplinks (name TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- MQTT sessions that outlive their connection; owner '' is the anonymous one. What is queued for them is in log.db.
+  CREATE TABLE sessions (
+    id         INTEGER PRIMARY KEY,
+    client_id  TEXT NOT NULL UNIQUE,
+    owner      TEXT NOT NULL,
+    away_since INTEGER
+  ) STRICT;
+  CREATE TABLE subscriptions (
+    session INTEGER NOT NULL,
+    topic   TEXT NOT NULL,
+    qos     INTEGER NOT NULL,
+    PRIMARY KEY (session, topic)
+  ) STRICT, WITHOUT ROWID;
+
+  -- Written behind: log.db knows what is newer.
+  CREATE TABLE retained (
+    topic   TEXT PRIMARY KEY,
+    place   INTEGER NOT NULL,
+    qos     INTEGER NOT NULL,
+    payload BLOB NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

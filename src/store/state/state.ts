@@ -3,6 +3,7 @@ import type { DeviceRow } from '../../core/ports.ts';
 import type { Seq } from '../../core/record.ts';
 import { openForWriting } from '../sqlite.ts';
 import { STATE_MIGRATIONS } from './schema.ts';
+import { SessionTables } from './sessions.ts';
 
 /** One write to `state.db` per so many seqs. */
 const SEQ_BLOCK = 1_000_000;
@@ -20,10 +21,12 @@ interface DeviceColumns {
 
 /** `state.db`, synchronous: lives on the store worker, or in a command while no daemon runs. */
 export class State {
+  readonly sessions: SessionTables;
   readonly #db: Database.Database;
 
   constructor(file: string) {
     this.#db = openForWriting({ file, migrations: STATE_MIGRATIONS, durability: 'full', walBytes: WAL_BYTES });
+    this.sessions = new SessionTables(this.#db);
   }
 
   /** The stored value, or the given one, which is stored then. */

@@ -122,6 +122,42 @@ describe('ingest', () => {
     expect(order).toEqual(messages.map((_, index) => index));
   });
 
+  describe('with what the broker keeps of a message', () => {
+    const keep = { place: 1, retained: true, qos: 2, at: NOW, copies: [] } as const;
+    const handshake = { clientId: 'c', packetId: 1 };
+    const keptBy = async (asked: Message) => {
+      const accepted = ingest.accept(asked);
+      const [entry] = log.waiting;
+      await accepted;
+      return entry !== undefined && 'keep' in entry ? entry.keep : undefined;
+    };
+
+    it('stores it with the record, and without its payload when the record is it', async () => {
+      const topic = 'devices/d1/telemetry';
+      expect(await keptBy(telemetry('{"t":1}', { keep }))).toEqual({ ...keep, topic, payload: null });
+      expect(await keptBy(telemetry('[{"t":1}]', { keep }))).toMatchObject({ payload: Buffer.from('[{"t":1}]') });
+      expect(await keptBy(telemetry('[{"t":1},{"t":2}]', { keep }))).toMatchObject({ topic });
+      expect(await keptBy(message('devices/d1/telemetry/t', '1', { keep }))).toMatchObject({
+        payload: Buffer.from('1'),
+      });
+    });
+
+    it('stores it with a refused message, and with one that no route knows', async () => {
+      expect(await keptBy(telemetry('{', { keep }))).toMatchObject({ payload: Buffer.from('{') });
+      expect(await keptBy(message('house/lamp', 'on', { keep }))).toMatchObject({ topic: 'house/lamp' });
+      expect(await keptBy(local())).toBeUndefined();
+    });
+
+    it('knows a repetition of each of them', async () => {
+      for (const [index, asked] of [telemetry('{'), local(), telemetry('{"t":1}')].entries()) {
+        const repeated = { ...asked, keep, handshake: { ...handshake, packetId: index + 1 } };
+        expect((await ingest.accept(repeated)).kind).not.toBe('duplicate');
+        expect((await ingest.accept(repeated)).kind).toBe('duplicate');
+      }
+      expect([log.records.length, log.refused.length, refusals.length]).toEqual([1, 1, 1]);
+    });
+  });
+
   it('keeps a refused message aside with its reason and its bytes', async () => {
     const payload = Buffer.from([0xff, 0x00]);
     const acceptance = await ingest.accept(message('devices/d1/telemetry/t', payload));

@@ -29,14 +29,41 @@ const refused = fc.record({
   payload: bytes,
 });
 
+const place = fc.nat({ max: 2 ** 50 });
+const keep = fc.record({
+  place,
+  retained: fc.boolean(),
+  qos: fc.constantFrom(0, 1, 2),
+  at: fc.nat(),
+  copies: fc.array(
+    fc.record({
+      session: place,
+      packetId: fc.integer({ min: 1, max: 65_535 }),
+      qos: fc.constantFrom(1, 2),
+    }),
+    { maxLength: 3 },
+  ),
+  topic: TEXT,
+  payload: fc.option(bytes),
+});
+const change = fc.record({ kind: fc.constantFrom('released', 'removed', 'ended'), session: place, place });
+const maybeKeep = fc.option(keep, { nil: undefined });
+
 const anyEntry: fc.Arbitrary<LogEntry> = fc.oneof(
   fc.record({
     kind: fc.constant('records' as const),
     records: fc.array(anyRecord, { maxLength: 5 }),
     handshake: fc.option(handshake),
     idempotency: fc.option(idempotency, { nil: undefined }),
+    keep: maybeKeep,
   }),
-  fc.record({ kind: fc.constant('refused' as const), message: refused }),
+  fc.record({
+    kind: fc.constant('refused' as const),
+    message: refused,
+    handshake: fc.option(handshake),
+    keep: maybeKeep,
+  }),
+  fc.record({ kind: fc.constant('queues' as const), changes: fc.array(change, { maxLength: 3 }) }),
   fc.record({
     kind: fc.constant('release' as const),
     clientId: TEXT.filter((text) => text !== ''),
@@ -53,8 +80,14 @@ function unpacked(entry: PackedEntry): LogEntry {
     const { seq: _, ...record } = readRecord(stream, 1, body);
     return record;
   });
-  const { handshake, idempotency } = entry;
-  return { kind: 'records', records, handshake, ...(idempotency && { idempotency }) };
+  const { handshake: open, idempotency: known, keep: kept } = entry;
+  return {
+    kind: 'records',
+    records,
+    handshake: open,
+    ...(known && { idempotency: known }),
+    ...(kept && { keep: kept }),
+  };
 }
 
 function roundTrip(writer: PackWriter, entries: readonly LogEntry[]): LogEntry[] {

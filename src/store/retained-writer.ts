@@ -1,0 +1,61 @@
+import { codeOf } from '../core/errors.ts';
+import type { GroupCommit } from './group-commit.ts';
+import type { Log } from './log/log.ts';
+import type { State } from './state/state.ts';
+
+/** Moved in one piece of work: small enough not to hold up acknowledgements. */
+const PAGE = 1_000;
+
+/**
+ * Carries retained messages from `log.db`, where each is stored together with its record, over to `state.db`, where
+ * only the newest of each topic stands: one small write for all of a second. A kill in between costs nothing, because
+ * what is carried over twice stays the same.
+ */
+export class RetainedWriter {
+  readonly #log: Log;
+  readonly #state: State;
+  #isBusy = false;
+
+  constructor(log: Log, state: State) {
+    this.#log = log;
+    this.#state = state;
+  }
+
+  /** At the start, when nothing else is written: all of it. */
+  catchUp(): void {
+    for (let upTo = this.#carryPage(); upTo > 0; upTo = this.#carryPage()) {
+      this.#log.transaction(() => this.#log.queues.settleFresh(upTo));
+    }
+  }
+
+  /** Page after page, each with a commit in between, until nothing is left. */
+  step(commits: GroupCommit): void {
+    if (this.#isBusy) return;
+    const upTo = this.#carryPage();
+    if (upTo === 0) return;
+    this.#isBusy = true;
+    const settled = () => {
+      this.#isBusy = false;
+      this.step(commits);
+    };
+    commits.submit({
+      grows: false,
+      apply: () => this.#log.queues.settleFresh(upTo),
+      done: settled,
+      failed: settled,
+    });
+  }
+
+  /** The last place that `state.db` has now, or 0 when there was nothing to carry. A full disk is waited out. */
+  #carryPage(): number {
+    const { messages, upTo } = this.#log.queues.fresh(PAGE);
+    if (upTo === 0) return 0;
+    try {
+      this.#state.sessions.retain(messages);
+      return upTo;
+    } catch (error) {
+      if (codeOf(error) !== 'SQLITE_FULL') throw error;
+      return 0;
+    }
+  }
+}

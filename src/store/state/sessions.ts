@@ -1,0 +1,114 @@
+import { Buffer } from 'node:buffer';
+import type Database from 'better-sqlite3';
+import type {
+  Place,
+  Qos,
+  RetainedMessage,
+  SessionChange,
+  SessionId,
+  SessionRow,
+  StoredSubscription,
+} from '../../core/session.ts';
+
+interface SessionColumns {
+  readonly id: SessionId;
+  readonly client_id: string;
+  readonly owner: string;
+  readonly away_since: number | null;
+}
+
+interface SubscriptionColumns extends StoredSubscription {
+  readonly session: SessionId;
+}
+
+/** MQTT sessions, their subscriptions, and retained messages, in `state.db`. Every write is on disk when it returns. */
+export class SessionTables {
+  readonly #db: Database.Database;
+
+  constructor(db: Database.Database) {
+    this.#db = db;
+  }
+
+  load(): SessionRow[] {
+    const subscriptions = this.#db.prepare<[], SubscriptionColumns>('SELECT * FROM subscriptions').all();
+    const bySession = Map.groupBy(subscriptions, ({ session }) => session);
+    const rows = this.#db.prepare<[], SessionColumns>('SELECT * FROM sessions ORDER BY id').all();
+    return rows.map(({ id, client_id: clientId, owner, away_since: awaySince }) => ({
+      id,
+      clientId,
+      owner,
+      awaySince,
+      subscriptions: (bySession.get(id) ?? []).map(({ topic, qos }) => ({ topic, qos })),
+    }));
+  }
+
+  ids(): SessionId[] {
+    return this.#db.prepare<[], SessionId>('SELECT id FROM sessions').pluck().all();
+  }
+
+  save(changes: readonly SessionChange[]): void {
+    this.#db.transaction(() => {
+      for (const change of changes) this.#save(change);
+    })();
+  }
+
+  /** The last one of a topic counts; an empty payload removes. */
+  retain(messages: readonly (RetainedMessage & { readonly place: Place })[]): void {
+    const put = this.#db.prepare(
+      `INSERT INTO retained VALUES (?, ?, ?, ?) ON CONFLICT (topic) DO UPDATE
+          SET place = excluded.place, qos = excluded.qos, payload = excluded.payload`,
+    );
+    const remove = this.#db.prepare('DELETE FROM retained WHERE topic = ?');
+    const newest = new Map(messages.map((message) => [message.topic, message]));
+    this.#db.transaction(() => {
+      for (const { topic, place, qos, payload } of newest.values()) {
+        if (payload.byteLength === 0) remove.run(topic);
+        else put.run(topic, place, qos, Buffer.from(payload));
+      }
+    })();
+  }
+
+  retainedPage(afterTopic: string, maxCount: number): RetainedMessage[] {
+    return this.#db
+      .prepare<[string, number], { topic: string; qos: Qos; payload: Buffer }>(
+        'SELECT topic, qos, payload FROM retained WHERE topic > ? ORDER BY topic LIMIT ?',
+      )
+      .all(afterTopic, maxCount);
+  }
+
+  lastPlace(): Place {
+    const places = this.#db.prepare<[], number | null>(
+      'SELECT max(id) FROM sessions UNION ALL SELECT max(place) FROM retained',
+    );
+    return Math.max(...places.pluck().all().map(Number));
+  }
+
+  #save(change: SessionChange): void {
+    switch (change.kind) {
+      case 'begin':
+        this.#db
+          .prepare('INSERT INTO sessions (id, client_id, owner) VALUES (?, ?, ?)')
+          .run(change.session, change.clientId, change.owner);
+        break;
+      case 'subscribe':
+        for (const { topic, qos } of change.subscriptions) {
+          this.#db
+            .prepare('INSERT INTO subscriptions VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET qos = excluded.qos')
+            .run(change.session, topic, qos);
+        }
+        break;
+      case 'unsubscribe':
+        for (const topic of change.topics) {
+          this.#db.prepare('DELETE FROM subscriptions WHERE session = ? AND topic = ?').run(change.session, topic);
+        }
+        break;
+      case 'away':
+        this.#db.prepare('UPDATE sessions SET away_since = ? WHERE id = ?').run(change.since, change.session);
+        break;
+      case 'end':
+        this.#db.prepare('DELETE FROM subscriptions WHERE session = ?').run(change.session);
+        this.#db.prepare('DELETE FROM sessions WHERE id = ?').run(change.session);
+        break;
+    }
+  }
+}

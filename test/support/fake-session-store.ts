@@ -1,0 +1,109 @@
+import { Buffer } from 'node:buffer';
+import type { SessionStore } from '../../src/core/ports.ts';
+import type {
+  KeptMessage,
+  Place,
+  QueueChange,
+  QueuedMessage,
+  QueuePosition,
+  RetainedMessage,
+  SessionChange,
+  SessionId,
+  SessionRow,
+} from '../../src/core/session.ts';
+
+/** What would be on disk. */
+class Memory {
+  readonly sessions = new Map<SessionId, SessionRow>();
+  readonly retained = new Map<string, RetainedMessage>();
+  queued: QueuedMessage[] = [];
+  lastPlace: Place = 0;
+}
+
+/** Keeps the promises of the port in memory. */
+export class FakeSessionStore implements SessionStore {
+  readonly #memory: Memory;
+  /** Kinds of the changes so far, in order. */
+  readonly saved: string[] = [];
+  /** Awaited before a change of sessions is answered; a test replaces it. */
+  beforeSave: () => Promise<void> = () => Promise.resolve();
+
+  constructor(memory = new Memory()) {
+    this.#memory = memory;
+  }
+
+  /** Another one on the same data, as after a restart. */
+  reopened(): FakeSessionStore {
+    const memory = this.#memory;
+    memory.queued = memory.queued.filter(({ session }) => memory.sessions.has(session));
+    return new FakeSessionStore(memory);
+  }
+
+  async loadSessions(): Promise<readonly SessionRow[]> {
+    return [...this.#memory.sessions.values()];
+  }
+
+  async saveSessions(changes: readonly SessionChange[]): Promise<void> {
+    await this.beforeSave();
+    for (const change of changes) {
+      this.saved.push(change.kind);
+      this.#save(change);
+    }
+  }
+
+  async loadQueues({ place, session }: QueuePosition, maxCount: number): Promise<readonly QueuedMessage[]> {
+    return this.#memory.queued
+      .filter((message) => message.place > place || (message.place === place && message.session > session))
+      .sort((a, b) => a.place - b.place || a.session - b.session)
+      .slice(0, maxCount);
+  }
+
+  async changeQueues(changes: readonly QueueChange[]): Promise<void> {
+    for (const change of changes) this.#changeQueue(change);
+  }
+
+  async keep(message: KeptMessage): Promise<void> {
+    const { place, at, topic, qos } = message;
+    const payload = Buffer.from(message.payload ?? []);
+    this.#memory.lastPlace = Math.max(this.#memory.lastPlace, place);
+    for (const copy of message.copies)
+      this.#memory.queued.push({ ...copy, place, at, released: false, topic, payload });
+    if (message.retained && payload.length === 0) this.#memory.retained.delete(topic);
+    else if (message.retained) this.#memory.retained.set(topic, { topic, qos, payload });
+  }
+
+  async loadRetained(afterTopic: string, maxCount: number): Promise<readonly RetainedMessage[]> {
+    const behind = [...this.#memory.retained.values()].filter(({ topic }) => topic > afterTopic);
+    return behind.sort((a, b) => (a.topic < b.topic ? -1 : 1)).slice(0, maxCount);
+  }
+
+  async lastPlace(): Promise<Place> {
+    return Math.max(this.#memory.lastPlace, ...this.#memory.sessions.keys());
+  }
+
+  #changeQueue(change: QueueChange): void {
+    const isMeant = ({ place, session }: QueuedMessage) =>
+      session === change.session && (change.kind === 'ended' || place === change.place);
+    if (change.kind !== 'released') this.#memory.queued = this.#memory.queued.filter((message) => !isMeant(message));
+    else this.#memory.queued = this.#memory.queued.map((one) => (isMeant(one) ? { ...one, released: true } : one));
+  }
+
+  #save(change: SessionChange): void {
+    const { sessions } = this.#memory;
+    if (change.kind === 'begin') {
+      const { session: id, clientId, owner } = change;
+      sessions.set(id, { id, clientId, owner, awaySince: null, subscriptions: [] });
+      return;
+    }
+    const row = sessions.get(change.session);
+    if (row === undefined) return;
+    const others = (topics: readonly string[]) => row.subscriptions.filter(({ topic }) => !topics.includes(topic));
+    if (change.kind === 'end') sessions.delete(row.id);
+    else if (change.kind === 'away') sessions.set(row.id, { ...row, awaySince: change.since });
+    else if (change.kind === 'unsubscribe') sessions.set(row.id, { ...row, subscriptions: others(change.topics) });
+    else {
+      const kept = others(change.subscriptions.map(({ topic }) => topic));
+      sessions.set(row.id, { ...row, subscriptions: [...kept, ...change.subscriptions] });
+    }
+  }
+}
