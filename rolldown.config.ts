@@ -31,5 +31,7 @@ export default defineConfig({
     { name: 'web', writeBundle: ({ dir = 'dist' }) => cpSync('src/web', join(dir, 'web'), { recursive: true }) },
   ],
   logLevel: 'warn',
+  // A package that is missing would otherwise be noticed when it is first needed, in the field.
+  onLog: (level, log, handle) => handle(level === 'warn' ? 'error' : level, log),
   output: { dir: 'dist', format: 'esm', cleanDir: true },
 });

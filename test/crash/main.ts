@@ -1,6 +1,7 @@
 /**
  * npm run crash -- kill --cycles N --uplink file|kafka [--seed S] [--control | --control-qos2]
  * npm run crash -- away [--seed S]
+ * npm run crash -- soak --minutes N [--seed S]
  * The last line is one JSON object; exit code 0 when every promise was kept, or when a control broke the
  * promise that it is there to break.
  */
@@ -9,9 +10,11 @@ import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { runAway } from './away.ts';
 import { type Control, type KillResult, runKills } from './kill.ts';
+import { runSoak } from './soak.ts';
 
 const USAGE = `usage: npm run crash -- kill --cycles N --uplink file|kafka [--seed S] [--control | --control-qos2]
        npm run crash -- away [--seed S]
+       npm run crash -- soak --minutes N [--seed S]
 `;
 
 function say(line: string): void {
@@ -26,6 +29,7 @@ function usageError(message: string): never {
 interface Arguments {
   readonly scenario: string;
   readonly cycles: number;
+  readonly minutes: number;
   readonly uplink: string;
   readonly seed: number;
   readonly control: Control;
@@ -36,14 +40,16 @@ function readArguments(): Arguments {
     allowPositionals: true,
     options: {
       cycles: { type: 'string', default: '60' },
+      minutes: { type: 'string', default: '60' },
       uplink: { type: 'string', default: 'file' },
       seed: { type: 'string', default: String(Math.floor(Math.random() * 1_000_000)) },
       control: { type: 'boolean', default: false },
       'control-qos2': { type: 'boolean', default: false },
     },
   });
-  const numbers = { cycles: Number(values.cycles), seed: Number(values.seed) };
+  const numbers = { cycles: Number(values.cycles), minutes: Number(values.minutes), seed: Number(values.seed) };
   if (!Number.isInteger(numbers.cycles) || numbers.cycles < 1) usageError('--cycles must be a whole number from 1');
+  if (!(numbers.minutes > 0)) usageError('--minutes must be a number above 0');
   if (!Number.isInteger(numbers.seed)) usageError('--seed must be a whole number');
   const control = values.control ? 'early-ack' : values['control-qos2'] ? 'no-handshake' : 'none';
   return { scenario: positionals[0] ?? '', uplink: values.uplink, control, ...numbers };
@@ -80,8 +86,16 @@ async function away({ seed }: Arguments): Promise<boolean> {
   return passed;
 }
 
+async function soak({ minutes, seed }: Arguments): Promise<boolean> {
+  const result = await runSoak({ minutes, seed, say });
+  for (const problem of result.problems) say(`PROBLEM ${problem}`);
+  const passed = result.problems.length === 0;
+  say(JSON.stringify({ scenario: 'soak', minutes, seed, passed, ...result }));
+  return passed;
+}
+
 const args = readArguments();
 say(`seed ${args.seed}`);
-const scenarios: Readonly<Record<string, (args: Arguments) => Promise<boolean>>> = { kill, away };
+const scenarios: Readonly<Record<string, (args: Arguments) => Promise<boolean>>> = { kill, away, soak };
 const scenario = scenarios[args.scenario] ?? usageError(`unknown scenario "${args.scenario}"`);
 process.exitCode = (await scenario(args)) ? 0 : 1;

@@ -64,6 +64,11 @@ export function publishPacket({ topic, payload, qos, packetId, dup = false }: Pu
   return packet(0x30 | (qos << 1) | (dup ? 8 : 0), [text(topic), id, payload]);
 }
 
+/** One filter, QoS 0, packet id 1. */
+export function subscribePacket(filter: string): Buffer {
+  return packet(0x82, [Buffer.from([0, 1]), text(filter), Buffer.from([0])]);
+}
+
 export function pubrelPacket(packetId: number): Buffer {
   return Buffer.from([0x62, 2, packetId >> 8, packetId & 255]);
 }

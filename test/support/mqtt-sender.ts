@@ -83,6 +83,11 @@ export class MqttSender {
     this.#producing = false;
   }
 
+  /** Loses its connection, and comes back. */
+  interrupt(): void {
+    this.#socket?.destroy();
+  }
+
   get unfinishedCount(): number {
     return this.#pending.size;
   }
