@@ -91,15 +91,12 @@ export class BatchSend {
     return true;
   }
 
-  /**
-   * kafkajs asks for all topics at once that a client was used for, and does not say which one is missing. So a topic
-   * that was found before is judged by a fresh client.
-   */
+  /** A refusal that may be about another topic is judged by a fresh client. */
   #topicError(error: SluiceError): SluiceError {
     const { client, target, onTopicRefused } = this.#parts;
     onTopicRefused();
     target.refusedCount += 1;
-    const mayBeAnother = client.hasFound(target.topic);
+    const mayBeAnother = client.mayMeanAnother(target.topic);
     if (mayBeAnother) client.retire();
     if (!mayBeAnother && target.refusedCount >= TOPIC_PATIENCE_COUNT) return error;
     const { message, code, hint } = error;

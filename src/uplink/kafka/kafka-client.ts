@@ -33,8 +33,8 @@ export interface KafkaClient {
   produce(topic: string, messages: readonly HashedMessage[], bounds: Bounds): Promise<void>;
   /** One question to any broker. Rejects like `produce`. */
   probe(bounds: Bounds): Promise<void>;
-  /** Whether the topic was found to exist. A refusal of one that was found may be about another that was. */
-  hasFound(topic: string): boolean;
+  /** Whether a refusal of the topic may be about another one that this client was used for. */
+  mayMeanAnother(topic: string): boolean;
   createMissingTopics(topics: readonly string[], how: NewTopicOptions, bounds: Bounds): Promise<void>;
   /** What something thrown by this client means. */
   judge(thrown: unknown, context: JudgeContext): Judgement;

@@ -97,7 +97,8 @@ export class KafkajsClient implements KafkaClient {
     await bounded('asking Kafka', ask(), bounds);
   }
 
-  hasFound(topic: string): boolean {
+  /** It asks for all topics at once that it was used for, and does not say which one is missing. */
+  mayMeanAnother(topic: string): boolean {
     return this.#topics.has(topic);
   }
 
