@@ -54,11 +54,12 @@ export interface SaslOptions {
 
 export interface KafkaUplinkOptions extends CommonOptions {
   readonly type: 'kafka';
+  /** The library that speaks to Kafka. */
+  readonly client: 'kafkajs' | 'platformatic';
   /** `host:port`, IPv6 hosts in brackets. */
   readonly brokers: readonly string[];
   readonly tls: boolean | TlsOptions;
   readonly sasl: false | SaslOptions;
-  readonly client: 'kafkajs';
   readonly clientId: string;
   readonly compression: Compression;
   /** Templates of `{gateway}` and `{stream}`. */

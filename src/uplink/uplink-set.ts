@@ -29,7 +29,7 @@ export interface UplinkSetOptions {
 export interface UplinkSet {
   /**
    * Resolves when every lane stands in the log; an upstream that cannot be reached does not delay it.
-   * @throws SluiceError `shared_directory`
+   * @throws SluiceError `shared_directory`, `client_not_installed`
    */
   start(): Promise<void>;
   /** Finishes what is in flight, or releases it. Never rejects, and ends by the deadline. */
@@ -93,10 +93,10 @@ interface UpstreamParts {
 
 async function createUpstream(uplink: UplinkOptions, parts: UpstreamParts): Promise<Upstream> {
   if (uplink.type === 'file') return new FileUpstream({ ...uplink, ...parts });
-  // Its client is loaded only where it is used: it costs memory.
+  // Loaded only where it is used: it costs memory.
   const { KafkaUpstream } = await import('./kafka/kafka-upstream.ts');
-  const { KafkajsClient } = await import('./kafka/kafkajs/kafkajs-client.ts');
-  return new KafkaUpstream({ ...uplink, ...parts, createClient: (options) => new KafkajsClient(options) });
+  const { loadKafkaClient } = await import('./kafka/client-library.ts');
+  return new KafkaUpstream({ ...uplink, ...parts, createClient: await loadKafkaClient(uplink.client) });
 }
 
 /** Each would take the other's records for its own. */

@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { LaneId } from '../../src/core/ports.ts';
 import { FileUpstream } from '../../src/uplink/file/file-upstream.ts';
+import { loadKafkaClient } from '../../src/uplink/kafka/client-library.ts';
+import type { CreateKafkaClient } from '../../src/uplink/kafka/kafka-client.ts';
 import { KafkaUpstream } from '../../src/uplink/kafka/kafka-upstream.ts';
-import { KafkajsClient } from '../../src/uplink/kafka/kafkajs/kafkajs-client.ts';
 import { readEventFiles } from '../support/event-files.ts';
 import { FakeUpstream, retryable } from '../support/fake-upstream.ts';
 import { freePort } from '../support/free-port.ts';
@@ -13,6 +14,7 @@ import { startTcpRelay } from '../support/tcp-relay.ts';
 import {
   GATEWAY,
   IDENTITY,
+  KAFKA_CLIENTS,
   kafkaOptions,
   seqOfEventId,
   topicsUnder,
@@ -30,18 +32,21 @@ upstreamContract('FileUpstream', async () => ({
   end: async () => undefined,
 }));
 
-upstreamContract('KafkaUpstream', async () => {
-  const relayPort = await freePort();
-  const kafka = await startKafka({ advertisedPort: relayPort });
-  let count = 0;
-  return {
-    make: () => {
-      count += 1;
-      return kafkaUpstream(kafka, relayPort, `contract-${count}`);
-    },
-    end: () => kafka.stop(),
-  };
-});
+for (const client of KAFKA_CLIENTS) {
+  upstreamContract(`KafkaUpstream over ${client}`, async () => {
+    const createClient = await loadKafkaClient(client);
+    const relayPort = await freePort();
+    const kafka = await startKafka({ advertisedPort: relayPort });
+    let count = 0;
+    return {
+      make: () => {
+        count += 1;
+        return kafkaUpstream({ kafka, relayPort, prefix: `contract-${count}`, createClient });
+      },
+      end: () => kafka.stop(),
+    };
+  });
+}
 
 function fakeUpstream(): UpstreamUnderTest {
   const upstream = new FakeUpstream();
@@ -80,7 +85,14 @@ function fileUpstream(): UpstreamUnderTest {
   };
 }
 
-async function kafkaUpstream(kafka: Kafka, relayPort: number, prefix: string): Promise<UpstreamUnderTest> {
+interface KafkaSubject {
+  readonly kafka: Kafka;
+  readonly relayPort: number;
+  readonly prefix: string;
+  readonly createClient: CreateKafkaClient;
+}
+
+async function kafkaUpstream({ kafka, relayPort, prefix, createClient }: KafkaSubject): Promise<UpstreamUnderTest> {
   const relay = await startTcpRelay(kafka.relayTarget, relayPort);
   const options = kafkaOptions({
     brokers: [`127.0.0.1:${relay.port}`],
@@ -88,13 +100,7 @@ async function kafkaUpstream(kafka: Kafka, relayPort: number, prefix: string): P
     createTopics: true,
     connectionTimeout: 3_000,
   });
-  const make = (): KafkaUpstream =>
-    new KafkaUpstream({
-      ...options,
-      ...upstreamParts(),
-      ...IDENTITY,
-      createClient: (client) => new KafkajsClient(client),
-    });
+  const make = (): KafkaUpstream => new KafkaUpstream({ ...options, ...upstreamParts(), ...IDENTITY, createClient });
   return {
     upstream: make(),
     arrived: async ({ stream }: LaneId) => {

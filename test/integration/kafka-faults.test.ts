@@ -5,13 +5,13 @@ import { type Kafka, prepareKafka } from '../support/kafka.ts';
 import type { KafkaRecord } from '../support/kafka-reader.ts';
 import { type RunningUplink, runUplink } from '../support/running-uplink.ts';
 import { startTcpRelay, type TcpRelay } from '../support/tcp-relay.ts';
-import { kafkaOptions, seqOfEventId, topicsUnder } from '../support/uplink-options.ts';
+import { KAFKA_CLIENTS, kafkaOptions, seqOfEventId, topicsUnder } from '../support/uplink-options.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const WAIT = { timeoutMs: 30_000 };
 
 /** What becomes of the records while Kafka, or the way to it, is not well. */
-describe('with a Kafka that is not well', { timeout: 60_000 }, () => {
+describe.each(KAFKA_CLIENTS)('%s with a Kafka that is not well', { timeout: 60_000 }, (client) => {
   let kafka: Kafka;
   let relay: TcpRelay;
   let uplink: RunningUplink | undefined;
@@ -38,6 +38,7 @@ describe('with a Kafka that is not well', { timeout: 60_000 }, () => {
     topic = topics.telemetry;
     const running = await runUplink(
       kafkaOptions({
+        client,
         brokers: [`127.0.0.1:${relay.port}`],
         topics,
         createTopics: { partitions: 3, replicationFactor: 1 },
@@ -209,7 +210,7 @@ describe('with a Kafka that is not well', { timeout: 60_000 }, () => {
     await waitFor(() => running.counts().deliveredCount > 0, { ...WAIT, what: 'records to flow' });
     await running.stop();
     const stoppedAt = running.counts().deliveredCount;
-    const options = kafkaOptions({ brokers: [kafka.bootstrap], topics: topicsUnder(`faults-${topicCount}`) });
+    const options = kafkaOptions({ client, brokers: [kafka.bootstrap], topics: topicsUnder(`faults-${topicCount}`) });
     uplink = await runUplink({ ...options, streams: ['telemetry'] }, running.log);
     await uplink.drained();
     expect(stoppedAt).toBeLessThanOrEqual(2_000);

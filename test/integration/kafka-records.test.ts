@@ -5,7 +5,7 @@ import { type Kafka, startKafka } from '../support/kafka.ts';
 import { readTopicWithJava } from '../support/kafka-java-reader.ts';
 import { newRecord } from '../support/records.ts';
 import { type RunningUplink, runUplink } from '../support/running-uplink.ts';
-import { EPOCH, GATEWAY, kafkaOptions, seqOfEventId, topicsUnder } from '../support/uplink-options.ts';
+import { EPOCH, GATEWAY, KAFKA_CLIENTS, kafkaOptions, seqOfEventId, topicsUnder } from '../support/uplink-options.ts';
 
 const RECEIVED_AT = Date.UTC(2026, 10, 3, 12, 0, 0, 250);
 
@@ -13,6 +13,7 @@ const RECEIVED_AT = Date.UTC(2026, 10, 3, 12, 0, 0, 250);
 describe('records in Kafka', () => {
   let kafka: Kafka;
   let uplink: RunningUplink;
+  let client: KafkaUplinkOptions['client'];
   let topicCount = 0;
 
   beforeAll(async () => {
@@ -27,7 +28,7 @@ describe('records in Kafka', () => {
     const prefix = `records-${topicCount}`;
     const how = { partitions: 7, replicationFactor: 1 };
     uplink = await runUplink(
-      kafkaOptions({ brokers: [kafka.bootstrap], topics: topicsUnder(prefix), createTopics: how, ...options }),
+      kafkaOptions({ client, brokers: [kafka.bootstrap], topics: topicsUnder(prefix), createTopics: how, ...options }),
     );
     uplink.log.append(records);
     const stream = records[0]?.stream ?? 'telemetry';
@@ -35,121 +36,158 @@ describe('records in Kafka', () => {
     return `${prefix}.${stream}`;
   }
 
-  it('are the same to kcat and to Java, in the partition that Java would have chosen', async () => {
-    const records = Array.from({ length: 60 }, (_, index) =>
+  describe.each(KAFKA_CLIENTS)('sent by %s', (name) => {
+    beforeAll(() => {
+      client = name;
+    });
+
+    it('are the same to kcat and to Java, in the partition that Java would have chosen', async () => {
+      const records = Array.from({ length: 60 }, (_, index) =>
+        newRecord({
+          device: `sensor-${index % 23}`,
+          receivedAt: RECEIVED_AT,
+          observedAt: index % 2 === 0 ? RECEIVED_AT - 60_000 : null,
+          timeQuality: index % 3 === 0 ? 'unsynced' : 'synced',
+          contentType: 'application/octet-stream',
+          channel: 'plant/line 1/Küche',
+          value: Buffer.from([index, 0, 10, 13, 255]),
+        }),
+      );
+      const topic = await deliver(records, { channelHeader: true });
+      const byKcat = await kafka.topicRecords(topic);
+      const byJava = readTopicWithJava(kafka, topic);
+      expect(byJava.map(({ javaPartition: _, ...record }) => record)).toEqual(
+        byKcat.map(({ timestamp: _, ...record }) => record),
+      );
+      expect(byJava.filter(({ partition, javaPartition }) => partition !== javaPartition)).toEqual([]);
+      expect(new Set(byJava.map(({ partition }) => partition)).size).toBeGreaterThan(3);
+      const bySeq = byKcat.toSorted((a, b) => seqOfEventId(a.headers['ce_id']) - seqOfEventId(b.headers['ce_id']));
+      expect(bySeq.map(({ value }) => value)).toEqual(records.map(({ value }) => value));
+      expect(bySeq[0]).toMatchObject({
+        key: `${GATEWAY}/sensor-0`,
+        headers: {
+          ce_specversion: '1.0',
+          ce_id: `${GATEWAY}:${EPOCH}:00000000000000000001`,
+          ce_source: `/gateways/${GATEWAY}`,
+          ce_type: 'sluice.telemetry',
+          'content-type': 'application/octet-stream',
+          ce_time: '2026-11-03T11:59:00.250Z',
+          ce_recordedtime: '2026-11-03T12:00:00.250Z',
+          ce_timequality: 'unsynced',
+          ce_channel: 'plant/line 1/Küche',
+        },
+      });
+    });
+
+    it('stay in the order of their seqs for each key', async () => {
+      const records = Array.from({ length: 2_500 }, (_, index) => newRecord({ device: `sensor-${index % 40}` }));
+      const topic = await deliver(records, { batch: { maxRecords: 300, maxBytes: 1 << 20, maxWait: 0 } });
+      const byKey = Map.groupBy(await kafka.topicRecords(topic), ({ key }) => key);
+      expect(byKey.size).toBe(40);
+      for (const [key, list] of byKey) {
+        const seqs = list.map(({ headers }) => seqOfEventId(headers['ce_id']));
+        expect(seqs, `order of ${key}`).toEqual(seqs.toSorted((a, b) => a - b));
+      }
+    });
+
+    it('carry the type of their event', async () => {
+      const topic = await deliver([newRecord({ stream: 'events', eventType: 'door', contentType: 'text/plain' })]);
+      const [record] = await kafka.topicRecords(topic);
+      expect(record?.headers).toMatchObject({ ce_type: 'sluice.events.door', 'content-type': 'text/plain' });
+    });
+
+    it('are readable when they are compressed', async () => {
+      const topic = await deliver(
+        Array.from({ length: 500 }, () => newRecord()),
+        { compression: 'gzip' },
+      );
+      const records = await kafka.topicRecords(topic);
+      expect(records).toHaveLength(500);
+      expect(records[0]?.value.toString()).toBe('{"temperature":21.5}');
+    });
+
+    it('are whole CloudEvents when the envelope is structured', async () => {
+      const topic = await deliver([newRecord({ receivedAt: RECEIVED_AT })], { envelope: 'structured' });
+      const [record] = await kafka.topicRecords(topic);
+      expect(record?.headers).toEqual({ 'content-type': 'application/cloudevents+json; charset=UTF-8' });
+      expect(JSON.parse(String(record?.value))).toEqual({
+        specversion: '1.0',
+        id: `${GATEWAY}:${EPOCH}:00000000000000000001`,
+        source: `/gateways/${GATEWAY}`,
+        type: 'sluice.telemetry',
+        subject: 'device-1',
+        time: '2026-11-03T12:00:00.250Z',
+        datacontenttype: 'application/json',
+        data: { temperature: 21.5 },
+      });
+    });
+
+    it('bear the time of their sending, or of their observation when that is asked for', async () => {
+      const before = Date.now();
+      const observedAt = before - 3_600_000;
+      const [sent] = await kafka.topicRecords(await deliver([newRecord({ observedAt })]));
+      expect(sent?.timestamp).toBeGreaterThanOrEqual(before);
+      await uplink.stop();
+      const [observed] = await kafka.topicRecords(
+        await deliver([newRecord({ observedAt })], { timestamp: 'observed' }),
+      );
+      expect(observed?.timestamp).toBe(observedAt);
+      expect(observed?.headers).not.toHaveProperty('ce_time');
+    });
+
+    it('are delivered with the time of sending when the topic refuses that of observation', async () => {
+      const topics = topicsUnder(`strict-times-${client}`);
+      await kafka.createTopic(topics.telemetry, { config: { 'message.timestamp.before.max.ms': '60000' } });
+      const old = Date.now() - 86_400_000;
+      const topic = topics.telemetry;
+      await deliver([newRecord({ receivedAt: old }), newRecord({ receivedAt: old })], {
+        topics,
+        timestamp: 'observed',
+      });
+      const records = await kafka.topicRecords(topic);
+      expect(records).toHaveLength(2);
+      expect(records[0]?.timestamp).toBeGreaterThan(old + 60_000);
+      expect(records[0]?.headers['ce_time']).toBe(new Date(old).toISOString());
+      expect(uplink.counts()).toMatchObject({ deliveredCount: 2, rejectedCount: 0 });
+    });
+
+    it('go into a topic that is made as it was ordered', async () => {
+      const topic = await deliver([newRecord()], { createTopics: { partitions: 5, replicationFactor: 1 } });
+      const { topics } = await kafka.admin((admin) => admin.fetchTopicMetadata({ topics: [topic] }));
+      expect(topics[0]?.partitions).toHaveLength(5);
+    });
+
+    it('of several streams may share one topic', async () => {
+      const shared = `shared-${client}`;
+      const topics = { ...topicsUnder(shared), telemetry: shared, events: shared };
+      await deliver([newRecord(), newRecord({ stream: 'events', eventType: 'door' })], { topics });
+      await uplink.drained('events');
+      expect(await kafka.countRecords(shared)).toBe(2);
+    });
+  });
+
+  it('are the same whichever library sent them', async () => {
+    const records = Array.from({ length: 40 }, (_, index) =>
       newRecord({
-        device: `sensor-${index % 23}`,
+        device: `sensor-${index}`,
         receivedAt: RECEIVED_AT,
-        observedAt: index % 2 === 0 ? RECEIVED_AT - 60_000 : null,
+        observedAt: RECEIVED_AT - index,
         timeQuality: index % 3 === 0 ? 'unsynced' : 'synced',
-        contentType: 'application/octet-stream',
-        channel: 'plant/line 1/Küche',
-        value: Buffer.from([index, 0, 10, 13, 255]),
+        contentType: 'text/plain',
+        channel: 'Küche',
+        value: Buffer.from('ü'.repeat(index)),
       }),
     );
-    const topic = await deliver(records, { channelHeader: true });
-    const byKcat = await kafka.topicRecords(topic);
-    const byJava = readTopicWithJava(kafka, topic);
-    expect(byJava.map(({ javaPartition: _, ...record }) => record)).toEqual(
-      byKcat.map(({ timestamp: _, ...record }) => record),
-    );
-    expect(byJava.filter(({ partition, javaPartition }) => partition !== javaPartition)).toEqual([]);
-    expect(new Set(byJava.map(({ partition }) => partition)).size).toBeGreaterThan(3);
-    const bySeq = byKcat.toSorted((a, b) => seqOfEventId(a.headers['ce_id']) - seqOfEventId(b.headers['ce_id']));
-    expect(bySeq.map(({ value }) => value)).toEqual(records.map(({ value }) => value));
-    expect(bySeq[0]).toMatchObject({
-      key: `${GATEWAY}/sensor-0`,
-      headers: {
-        ce_specversion: '1.0',
-        ce_id: `${GATEWAY}:${EPOCH}:00000000000000000001`,
-        ce_source: `/gateways/${GATEWAY}`,
-        ce_type: 'sluice.telemetry',
-        'content-type': 'application/octet-stream',
-        ce_time: '2026-11-03T11:59:00.250Z',
-        ce_recordedtime: '2026-11-03T12:00:00.250Z',
-        ce_timequality: 'unsynced',
-        ce_channel: 'plant/line 1/Küche',
-      },
-    });
-  });
-
-  it('stay in the order of their seqs for each key', async () => {
-    const records = Array.from({ length: 2_500 }, (_, index) => newRecord({ device: `sensor-${index % 40}` }));
-    const topic = await deliver(records, { batch: { maxRecords: 300, maxBytes: 1 << 20, maxWait: 0 } });
-    const byKey = Map.groupBy(await kafka.topicRecords(topic), ({ key }) => key);
-    expect(byKey.size).toBe(40);
-    for (const [key, list] of byKey) {
-      const seqs = list.map(({ headers }) => seqOfEventId(headers['ce_id']));
-      expect(seqs, `order of ${key}`).toEqual(seqs.toSorted((a, b) => a - b));
+    const seen: unknown[] = [];
+    for (client of KAFKA_CLIENTS) {
+      const arrived = await kafka.topicRecords(await deliver(records, { channelHeader: true }));
+      // Headers in their order.
+      seen.push(
+        arrived.map(({ timestamp: _, headers, ...record }) => ({ ...record, headers: Object.entries(headers) })),
+      );
+      await uplink.stop();
     }
-  });
-
-  it('carry the type of their event', async () => {
-    const topic = await deliver([newRecord({ stream: 'events', eventType: 'door', contentType: 'text/plain' })]);
-    const [record] = await kafka.topicRecords(topic);
-    expect(record?.headers).toMatchObject({ ce_type: 'sluice.events.door', 'content-type': 'text/plain' });
-  });
-
-  it('are readable when they are compressed', async () => {
-    const topic = await deliver(
-      Array.from({ length: 500 }, () => newRecord()),
-      { compression: 'gzip' },
-    );
-    const records = await kafka.topicRecords(topic);
-    expect(records).toHaveLength(500);
-    expect(records[0]?.value.toString()).toBe('{"temperature":21.5}');
-  });
-
-  it('are whole CloudEvents when the envelope is structured', async () => {
-    const topic = await deliver([newRecord({ receivedAt: RECEIVED_AT })], { envelope: 'structured' });
-    const [record] = await kafka.topicRecords(topic);
-    expect(record?.headers).toEqual({ 'content-type': 'application/cloudevents+json; charset=UTF-8' });
-    expect(JSON.parse(String(record?.value))).toEqual({
-      specversion: '1.0',
-      id: `${GATEWAY}:${EPOCH}:00000000000000000001`,
-      source: `/gateways/${GATEWAY}`,
-      type: 'sluice.telemetry',
-      subject: 'device-1',
-      time: '2026-11-03T12:00:00.250Z',
-      datacontenttype: 'application/json',
-      data: { temperature: 21.5 },
-    });
-  });
-
-  it('bear the time of their sending, or of their observation when that is asked for', async () => {
-    const before = Date.now();
-    const observedAt = before - 3_600_000;
-    const [sent] = await kafka.topicRecords(await deliver([newRecord({ observedAt })]));
-    expect(sent?.timestamp).toBeGreaterThanOrEqual(before);
-    await uplink.stop();
-    const [observed] = await kafka.topicRecords(await deliver([newRecord({ observedAt })], { timestamp: 'observed' }));
-    expect(observed?.timestamp).toBe(observedAt);
-    expect(observed?.headers).not.toHaveProperty('ce_time');
-  });
-
-  it('are delivered with the time of sending when the topic refuses that of observation', async () => {
-    const topics = topicsUnder('strict-times');
-    await kafka.createTopic(topics.telemetry, { config: { 'message.timestamp.before.max.ms': '60000' } });
-    const old = Date.now() - 86_400_000;
-    const topic = topics.telemetry;
-    await deliver([newRecord({ receivedAt: old }), newRecord({ receivedAt: old })], { topics, timestamp: 'observed' });
-    const records = await kafka.topicRecords(topic);
-    expect(records).toHaveLength(2);
-    expect(records[0]?.timestamp).toBeGreaterThan(old + 60_000);
-    expect(records[0]?.headers['ce_time']).toBe(new Date(old).toISOString());
-    expect(uplink.counts()).toMatchObject({ deliveredCount: 2, rejectedCount: 0 });
-  });
-
-  it('go into a topic that is made as it was ordered', async () => {
-    const topic = await deliver([newRecord()], { createTopics: { partitions: 5, replicationFactor: 1 } });
-    const { topics } = await kafka.admin((admin) => admin.fetchTopicMetadata({ topics: [topic] }));
-    expect(topics[0]?.partitions).toHaveLength(5);
-  });
-
-  it('of several streams may share one topic', async () => {
-    const topics = { ...topicsUnder('shared'), telemetry: 'shared', events: 'shared' };
-    await deliver([newRecord(), newRecord({ stream: 'events', eventType: 'door' })], { topics });
-    await uplink.drained('events');
-    expect(await kafka.countRecords('shared')).toBe(2);
+    expect(seen[0]).toHaveLength(records.length);
+    for (const records of seen) expect(records).toEqual(seen[0]);
   });
 });

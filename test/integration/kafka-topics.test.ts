@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { KafkajsClient } from '../../src/uplink/kafka/kafkajs/kafkajs-client.ts';
+import { loadKafkaClient } from '../../src/uplink/kafka/client-library.ts';
+import type { CreateKafkaClient, KafkaClient } from '../../src/uplink/kafka/kafka-client.ts';
 import type { HashedMessage } from '../../src/uplink/kafka/partitioner.ts';
 import { type Kafka, prepareKafka } from '../support/kafka.ts';
 import { MemoryLogger } from '../support/memory-logger.ts';
+import { KAFKA_CLIENTS } from '../support/uplink-options.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const BOUNDS = { deadlineMs: 5_000, signal: new AbortController().signal };
@@ -19,28 +21,28 @@ describe('topics that are asked for together', () => {
   });
   afterAll(() => kafka.stop());
 
-  it('are delivered to, new ones too, whatever else is missing', async () => {
-    await kafka.createTopic('good');
+  it.each(KAFKA_CLIENTS)('are delivered to by %s, new ones too, whatever else is missing', async (library) => {
+    const create = await loadKafkaClient(library);
+    const good = `good-${library}`;
+    await kafka.createTopic(good);
     for (let round = 0; round < ROUNDS; round += 1) {
-      const client = newClient(kafka.bootstrap);
+      const client = newClient(create, kafka.bootstrap);
       await client.connect(BOUNDS);
       const missing = refusals(client, 'missing');
-      const made = kafka.createTopic(`new-${round}`);
-      for (let count = 0; count < 10; count += 1) await produce(client, 'good');
-      await waitFor(() => produce(client, `new-${round}`).then(() => true), {
-        what: 'the new topic',
-        timeoutMs: 5_000,
-      });
+      const fresh = `new-${library}-${round}`;
+      const made = kafka.createTopic(fresh);
+      for (let count = 0; count < 10; count += 1) await produce(client, good);
+      await waitFor(() => produce(client, fresh).then(() => true), { what: 'the new topic', timeoutMs: 5_000 });
       expect(await missing).toBe(ASKED_COUNT);
       await made;
       await client.close(1_000);
     }
-    expect(await kafka.countRecords('good')).toBe(ROUNDS * 10);
+    expect(await kafka.countRecords(good)).toBe(ROUNDS * 10);
   });
 });
 
-function newClient(broker: string): KafkajsClient {
-  return new KafkajsClient({
+function newClient(create: CreateKafkaClient, broker: string): KafkaClient {
+  return create({
     brokers: [broker],
     clientId: 'topics',
     compression: 'none',
@@ -53,7 +55,7 @@ function newClient(broker: string): KafkajsClient {
 }
 
 /** How many requests are refused, of ASKED_COUNT one after the other. */
-async function refusals(client: KafkajsClient, topic: string): Promise<number> {
+async function refusals(client: KafkaClient, topic: string): Promise<number> {
   let count = 0;
   for (let asked = 0; asked < ASKED_COUNT; asked += 1) {
     await produce(client, topic).catch(() => {
@@ -63,7 +65,7 @@ async function refusals(client: KafkajsClient, topic: string): Promise<number> {
   return count;
 }
 
-function produce(client: KafkajsClient, topic: string): Promise<void> {
+function produce(client: KafkaClient, topic: string): Promise<void> {
   const message: HashedMessage = {
     key: Buffer.from('key'),
     value: Buffer.from('value'),

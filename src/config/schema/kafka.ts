@@ -87,7 +87,11 @@ export const kafkaUplink = section({
   brokers,
   tls,
   sasl,
-  client: choice(['kafkajs'], 'kafkajs', 'Client library that speaks to Kafka.'),
+  client: choice(
+    ['kafkajs', 'platformatic'],
+    'kafkajs',
+    'The library that speaks to Kafka. `platformatic` is the optional package @platformatic/kafka.',
+  ),
   clientId: text(CLIENT_ID)
     .prefault('sluice')
     .meta({ description: "Client id, as it stands in the brokers' logs and quotas.", 'x-type': CLIENT_ID.rule }),

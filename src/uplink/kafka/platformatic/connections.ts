@@ -1,0 +1,36 @@
+import type { Base, Connection } from '@platformatic/kafka';
+
+const KEEP_ALIVE_MS = 30_000;
+
+/**
+ * The connections of one client. The library ends them in good order only, which a frozen network never lets happen, and
+ * reports a second fault of one when nobody listens any more, which would end the process.
+ */
+export class Connections {
+  readonly #clients = new Set<Base>();
+  readonly #open = new Set<Connection>();
+
+  /** Must be called before the client connects. */
+  watch(client: Base): void {
+    this.#clients.add(client);
+    client.connections.on('connecting', ({ connection }) => this.#add(connection));
+    client.connections.on('connect', ({ connection }) => connection.socket.setKeepAlive(true, KEEP_ALIVE_MS));
+  }
+
+  /** Cuts all at once; requests on them fail. */
+  destroy(): void {
+    for (const client of this.#clients) client.close().catch(() => undefined);
+    for (const { socket } of this.#open) socket?.destroy();
+    this.#open.clear();
+  }
+
+  #add(connection: Connection): void {
+    this.#open.add(connection);
+    connection.once('close', () => this.#open.delete(connection));
+    connection.on('error', () => {
+      // Whoever waits for it is told by the library.
+      this.#open.delete(connection);
+      connection.socket?.destroy();
+    });
+  }
+}
