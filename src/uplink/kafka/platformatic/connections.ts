@@ -9,6 +9,12 @@ const KEEP_ALIVE_MS = 30_000;
 export class Connections {
   readonly #clients = new Set<Base>();
   readonly #open = new Set<Connection>();
+  #lastError: Error | undefined;
+
+  /** Why a connection ended, of the last that did not end in good order. */
+  get lastError(): Error | undefined {
+    return this.#lastError;
+  }
 
   /** Must be called before the client connects. */
   watch(client: Base): void {
@@ -27,8 +33,8 @@ export class Connections {
   #add(connection: Connection): void {
     this.#open.add(connection);
     connection.once('close', () => this.#open.delete(connection));
-    connection.on('error', () => {
-      // Whoever waits for it is told by the library.
+    connection.on('error', (error) => {
+      this.#lastError = error;
       this.#open.delete(connection);
       connection.socket?.destroy();
     });

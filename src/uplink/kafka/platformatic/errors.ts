@@ -7,9 +7,13 @@ const REQUEST_TIMED_OUT = 'Request timed out';
 /** How it says that a topic does not exist, whose error code it drops. */
 const UNKNOWN_TOPIC = /^Unknown topic /;
 
-/** What an error of @platformatic/kafka means. */
-export function judgePlatformatic(thrown: unknown, context: JudgeContext): Judgement {
-  const all = tree(thrown);
+/** How it says that a connection ended, to all requests that were on it. */
+const CLOSED = 'Connection closed';
+
+/** What an error of @platformatic/kafka means. `connectionError`: the last that a connection of the client had. */
+export function judgePlatformatic(thrown: unknown, context: JudgeContext, connectionError?: Error): Judgement {
+  const isClosed = rootIn(tree(thrown))?.message === CLOSED;
+  const all = tree(isClosed ? (connectionError ?? thrown) : thrown);
   const own = all.find((error) => error instanceof SluiceError);
   return own === undefined ? judge(faultOf(all), context, thrown) : judgeOwn(own);
 }
@@ -34,7 +38,7 @@ function faultOf(all: readonly unknown[]): Fault {
     return { type: typeOf(answer), code: undefined, message, isAnswer: true, isTimeout: false };
   }
   // Around it the library says less, and that a password is wrong when the connection was lost.
-  const root = all.find((error) => causesOf(error).length === 0);
+  const root = rootIn(all) ?? all[0];
   const message = messageOf(root);
   if (root instanceof UserError && UNKNOWN_TOPIC.test(message)) {
     return { type: 'UNKNOWN_TOPIC_OR_PARTITION', code: undefined, message, isAnswer: true, isTimeout: false };
@@ -61,6 +65,11 @@ function textOf(answer: ProtocolError, all: readonly ProtocolError[]): string {
 
 function answersIn(errors: readonly unknown[]): ProtocolError[] {
   return errors.filter((error) => error instanceof ProtocolError);
+}
+
+/** The first that has no cause. */
+function rootIn(errors: readonly unknown[]): Error | undefined {
+  return errors.find((error): error is Error => error instanceof Error && causesOf(error).length === 0);
 }
 
 /** The error and all that it was made of, outermost first. */

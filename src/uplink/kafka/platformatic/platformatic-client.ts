@@ -38,7 +38,7 @@ export class PlatformaticClient implements KafkaClient {
   }
 
   judge(thrown: unknown, context: JudgeContext): Judgement {
-    return judgePlatformatic(thrown, context);
+    return judgePlatformatic(thrown, context, this.#connections.lastError);
   }
 
   async connect(bounds: Bounds): Promise<void> {

@@ -28,23 +28,20 @@ export function securityOptions({ brokers, tls, sasl }: Secured): ConnectionOpti
 
 /** Reads its files anew at each login. */
 function loginAs(options: SaslOptions): SASLOptions {
-  const read =
-    <Key extends string>(key: Key) =>
-    (): string => {
-      const login: Partial<Record<Key, string>> = readLogin(options);
-      return login[key] ?? '';
-    };
+  const secret = (): string => {
+    const login = readLogin(options);
+    return login.mechanism === 'oauthbearer' ? login.token : login.password;
+  };
   if (options.mechanism !== 'oauthbearer') {
-    const mechanism = MECHANISMS[options.mechanism];
-    return { mechanism, username: read('username'), password: read('password') };
+    return { mechanism: MECHANISMS[options.mechanism], username: options.username ?? '', password: secret };
   }
   return {
     mechanism: SASLMechanisms.OAUTHBEARER,
-    token: read('token'),
+    token: secret,
     // A broker that refuses the token says why here, and waits (RFC 7628, 3.2.3); the library takes any answer for a yes.
     authBytesValidator: (answer, callback) => {
       if (answer.length === 0) callback(null, answer);
-      else callback(new AuthenticationError(`The token was refused: ${answer.toString()}`), answer);
+      else callback(new AuthenticationError(`the token was refused: ${answer.toString()}`), answer);
     },
   };
 }

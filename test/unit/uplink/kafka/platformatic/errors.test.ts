@@ -67,6 +67,28 @@ describe('an error of @platformatic/kafka', () => {
     expect(judgement.kind === 'failure' && judgement.error.hint).toContain('kafka:9092');
   });
 
+  it('of a closed connection is about what closed it, when that is known', () => {
+    const thrown = new MultipleErrors('Producing messages failed.', [new NetworkError('Connection closed')]);
+    const alert = Object.assign(new Error('alert'), { code: 'ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED' });
+    const ended = new NetworkError('Connection error', { cause: alert });
+    expect(judge(thrown, CONTEXT)).toMatchObject({ error: { code: 'kafka_unreachable', retryable: true } });
+    expect(judge(thrown, CONTEXT, ended)).toMatchObject({ error: { code: 'tls_client_certificate' } });
+  });
+
+  it('of a login during which the connection was lost blames no password', () => {
+    const login = new AuthenticationError('SASL authentication failed.', {
+      cause: new NetworkError('Connection closed'),
+    });
+    const failed = new NetworkError('Connection to 127.0.0.1:9092 failed.', { cause: login });
+    expect(judge(failed, CONTEXT)).toMatchObject({ error: { code: 'kafka_unreachable', retryable: true } });
+  });
+
+  it('that a file of ours made keeps what we said', () => {
+    const own = new SluiceError('sasl.passwordFile does not exist', { code: 'file_unusable' });
+    const thrown = new AuthenticationError('The password provider threw an error.', { cause: own });
+    expect(judge(thrown, CONTEXT)).toMatchObject({ error: own });
+  });
+
   it('of an answer that did not come means a dead connection', () => {
     const thrown = new MultipleErrors('Producing messages failed.', [new TimeoutError('Request timed out')]);
     expect(judge(thrown, CONTEXT)).toMatchObject({ connection: 'dead', error: { code: 'upstream_timeout' } });
