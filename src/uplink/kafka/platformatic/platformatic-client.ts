@@ -55,6 +55,10 @@ export class PlatformaticClient implements KafkaClient {
     }
   }
 
+  async probe(bounds: Bounds): Promise<void> {
+    await bounded('asking Kafka', this.#producer.metadata({ topics: [], forceUpdate: true }), bounds);
+  }
+
   /** Each topic is asked for alone. */
   mayMeanAnother(): boolean {
     return false;
