@@ -4,10 +4,10 @@ import { HTTPException } from 'hono/http-exception';
 import { routePath } from 'hono/route';
 import { SluiceError } from '../core/errors.ts';
 import type { GatewayViews } from '../core/views.ts';
-import { VERSION } from '../platform/version.ts';
 import { allowOrigins, askForTokens, checkScopes, patternOf } from './access/middleware.ts';
 import type { TokenGate } from './access/token-gate.ts';
 import type { Api, ApiContext, ApiDeps, ApiEnv } from './context.ts';
+import { describeApi } from './openapi.ts';
 import { refuseRequest } from './page.ts';
 import { isInternal, problemResponse } from './problems.ts';
 import { bufferRoutes } from './routes/buffer.ts';
@@ -18,6 +18,7 @@ import { gatewayRoutes } from './routes/gateway.ts';
 import { healthRoutes } from './routes/health.ts';
 import { ingestRoutes } from './routes/ingest.ts';
 import { metricsRoutes } from './routes/metrics.ts';
+import { problemRoutes } from './routes/problems.ts';
 import { uplinkRoutes } from './routes/uplinks.ts';
 
 const NO_ROUTE = 'none';
@@ -63,9 +64,11 @@ function publicRoutes(app: Api, context: ApiContext): void {
   bufferRoutes(app, context);
   uplinkRoutes(app, context);
   docsRoutes(app, context);
-  app.doc31('/openapi.json', {
-    openapi: '3.1.0',
-    info: { title: 'Sluice', version: VERSION, description: 'What the gateway knows and does.' },
+  problemRoutes(app);
+  let document: string | undefined;
+  app.get('/openapi.json', (c) => {
+    document ??= JSON.stringify(describeApi(app));
+    return c.body(document, 200, { 'content-type': 'application/json' });
   });
 }
 

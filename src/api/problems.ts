@@ -1,56 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { SluiceError } from '../core/errors.ts';
-
-interface Kind {
-  readonly status: number;
-  readonly title: string;
-  readonly headers?: Readonly<Record<string, string>>;
-}
-
-/** Every problem the API can answer with, by code. */
-const KINDS = new Map<string, Kind>(
-  Object.entries({
-    bad_request: { status: 400, title: 'Bad request' },
-    bad_limit: { status: 400, title: 'Bad limit' },
-    bad_cursor: { status: 400, title: 'Bad cursor' },
-    bad_idempotency_key: { status: 400, title: 'Bad idempotency key' },
-    token_required: { status: 401, title: 'Token required', headers: { 'www-authenticate': 'Bearer' } },
-    wrong_token: {
-      status: 401,
-      title: 'Wrong token',
-      headers: { 'www-authenticate': 'Bearer error="invalid_token"' },
-    },
-    scope_missing: {
-      status: 403,
-      title: 'Scope missing',
-      headers: { 'www-authenticate': 'Bearer error="insufficient_scope"' },
-    },
-    host_not_allowed: { status: 403, title: 'Host not allowed' },
-    origin_not_allowed: { status: 403, title: 'Origin not allowed' },
-    not_found: { status: 404, title: 'Not found' },
-    device_not_found: { status: 404, title: 'Device not found' },
-    uplink_not_found: { status: 404, title: 'Uplink not found' },
-    method_not_allowed: { status: 405, title: 'Method not allowed' },
-    device_exists: { status: 409, title: 'Device exists' },
-    too_many_devices: { status: 409, title: 'Too many devices' },
-    body_too_large: { status: 413, title: 'Body too large' },
-    unsupported_media_type: { status: 415, title: 'Unsupported media type' },
-    bad_device_id: { status: 422, title: 'Bad device id' },
-    bad_event_type: { status: 422, title: 'Bad event type' },
-    payload_refused: { status: 422, title: 'Payload refused' },
-    idempotency_key_reused: { status: 422, title: 'Idempotency key reused' },
-    weak_secret: { status: 422, title: 'Weak secret' },
-    locked_out: { status: 429, title: 'Locked out' },
-    too_many_requests: { status: 429, title: 'Too many requests' },
-    internal_error: { status: 500, title: 'Internal error' },
-    buffer_full: { status: 503, title: 'Buffer full' },
-    too_busy: { status: 503, title: 'Too busy' },
-    store_timeout: { status: 503, title: 'Not stored in time' },
-    unavailable: { status: 503, title: 'Unavailable' },
-  }),
-);
-
-const UNKNOWN: Kind = { status: 500, title: 'Internal error' };
+import { isProblemCode, PROBLEM_KINDS, type ProblemCode } from './problem-kinds.ts';
 
 /** RFC 9457. */
 export const Problem = z
@@ -72,28 +22,23 @@ export const PROBLEM_RESPONSE = {
 } as const;
 
 /**
- * For the description of a route: the problems of its own, by status, beside those that every route may answer with.
- * For the types only the latter are there, because problems are thrown, never returned.
+ * For the description of a route: the problems of its own, beside those that every route may answer with. The document
+ * tells them by status (`openapi.ts`); for the types there is one, because problems are thrown, never returned.
  */
-export function problemResponses(codes: readonly string[]): typeof PROBLEM_RESPONSE {
-  const byStatus = Map.groupBy(codes, (code) => KINDS.get(code)?.status ?? 500);
-  const described = [...byStatus].map(([status, those]) => [status, problemsDescribed(those)] as const);
-  return { ...PROBLEM_RESPONSE, ...Object.fromEntries(described) };
+export function problemResponses(codes: readonly ProblemCode[]): typeof PROBLEM_RESPONSE {
+  return { default: { ...PROBLEM_RESPONSE.default, 'x-problems': codes } } as typeof PROBLEM_RESPONSE;
 }
 
-function problemsDescribed(codes: readonly string[]) {
-  const examples = codes.map((code) => {
-    const { status = 500, title = code } = KINDS.get(code) ?? {};
-    return [code, { value: { type: `/problems/${code}`, title, status, detail: title } }] as const;
-  });
-  const description = codes.map((code) => `\`${code}\``).join(', ');
-  return { description, content: { [PROBLEM_TYPE]: { schema: Problem, examples: Object.fromEntries(examples) } } };
+/** A problem as it may look. */
+export function exampleOf(code: ProblemCode): Problem {
+  const { status, title, meaning, remedy } = PROBLEM_KINDS[code];
+  return { type: `/problems/${code}`, title, status, detail: `${meaning} ${remedy}` };
 }
 
 /** The answer to anything that was thrown. Nothing of an unexpected error is shown. */
 export function problemResponse(error: unknown, headers: Readonly<Record<string, string>> = {}): Response {
   const { code, detail } = explain(error);
-  const { status, title, headers: own } = KINDS.get(code) ?? UNKNOWN;
+  const { status, title, headers: own } = PROBLEM_KINDS[code];
   const problem: Problem = { type: `/problems/${code}`, title, status, detail };
   return new Response(JSON.stringify(problem), {
     status,
@@ -107,14 +52,14 @@ export function isInternal(error: unknown): boolean {
 }
 
 interface Explanation {
-  readonly code: string;
+  readonly code: ProblemCode;
   readonly detail: string;
 }
 
 function explain(error: unknown): Explanation {
   if (error instanceof SluiceError) {
     const detail = [error.message, error.hint].filter((part) => part !== undefined).map(sentence);
-    if (KINDS.has(error.code)) return { code: error.code, detail: detail.join(' ') };
+    if (isProblemCode(error.code)) return { code: error.code, detail: detail.join(' ') };
     if (error.retryable) {
       return { code: 'unavailable', detail: 'The gateway cannot do this now. Try again later.' };
     }

@@ -13,6 +13,7 @@ export const ROUTE_SCOPES: Readonly<Record<string, RouteScope>> = {
   'GET /health/ready': 'open',
   'GET /metrics': 'read',
   'GET /openapi.json': 'open',
+  'GET /problems/{code}': 'open',
   'GET /v1/gateway': 'read',
   'GET /v1/devices': 'read',
   'GET /v1/devices/{id}': 'read',

@@ -26,7 +26,28 @@ const BufferState = z
       .array(z.object({ uplink: z.string(), stream: z.string(), reason: z.string(), count: z.int() }))
       .openapi({ description: 'Records removed undelivered, by the limit that did it.' }),
   })
-  .openapi('Buffer');
+  .openapi('Buffer', {
+    example: {
+      used_bytes: 73_400_320,
+      max_bytes: 2_147_483_648,
+      free_bytes: 12_884_901_888,
+      keep_free_bytes: 536_870_912,
+      full: null,
+      written_bytes: 88_080_384,
+      refused: 3,
+      rejects: 0,
+      streams: [
+        {
+          stream: 'telemetry',
+          accepted: 402_113,
+          stored: 402_113,
+          last_seq: 1_402_113,
+          oldest_at: '2026-04-24T08:12:31.004Z',
+        },
+      ],
+      drops: [{ uplink: 'plant', stream: 'telemetry', reason: 'max_bytes', count: 0 }],
+    },
+  });
 
 const buffer = createRoute({
   method: 'get',

@@ -3,8 +3,19 @@ import { SluiceError } from '../../core/errors.ts';
 import type { DeviceView, LatestMetric } from '../../core/views.ts';
 import type { Api, ApiContext } from '../context.ts';
 import { cursorOf, idBehind, NextCursor, PageQuery } from '../page.ts';
-import { PROBLEM_RESPONSE } from '../problems.ts';
+import { problemResponses } from '../problems.ts';
 import { ageSeconds, toTime } from '../times.ts';
+
+const DEVICE_EXAMPLE = {
+  id: 'greenhouse-1',
+  online: true,
+  provisioned: true,
+  first_seen_at: '2026-04-24T08:12:31.004Z',
+  last_seen_at: '2026-05-01T12:00:00.000Z',
+  age_seconds: 0.4,
+  stale: false,
+  metrics: 2,
+};
 
 const Device = z
   .object({
@@ -17,9 +28,11 @@ const Device = z
     stale: z.boolean(),
     metrics: z.int().openapi({ description: 'How many metrics have a latest value.' }),
   })
-  .openapi('Device');
+  .openapi('Device', { example: DEVICE_EXAMPLE });
 
-const DevicePage = z.object({ devices: z.array(Device), next_cursor: NextCursor }).openapi('DevicePage');
+const DevicePage = z.object({ devices: z.array(Device), next_cursor: NextCursor }).openapi('DevicePage', {
+  example: { devices: [DEVICE_EXAMPLE], next_cursor: null },
+});
 
 const LatestTelemetry = z
   .object({
@@ -37,9 +50,24 @@ const LatestTelemetry = z
       }),
     ),
   })
-  .openapi('LatestTelemetry');
+  .openapi('LatestTelemetry', {
+    example: {
+      device: 'greenhouse-1',
+      metrics: {
+        temperature: {
+          value: 21.5,
+          time: '2026-05-01T11:59:59.600Z',
+          age_seconds: 0.4,
+          stale: false,
+          observed_at: null,
+          received_at: '2026-05-01T11:59:59.600Z',
+          seq: 1_402_113,
+        },
+      },
+    },
+  });
 
-const DeviceId = z.object({ id: z.string() });
+const DeviceId = z.object({ id: z.string().openapi({ example: 'greenhouse-1' }) });
 
 const listDevices = createRoute({
   method: 'get',
@@ -48,7 +76,7 @@ const listDevices = createRoute({
   request: { query: PageQuery },
   responses: {
     200: { description: 'A page of devices.', content: { 'application/json': { schema: DevicePage } } },
-    ...PROBLEM_RESPONSE,
+    ...problemResponses(['bad_limit', 'bad_cursor']),
   },
 });
 
@@ -59,7 +87,7 @@ const getDevice = createRoute({
   request: { params: DeviceId },
   responses: {
     200: { description: 'The device.', content: { 'application/json': { schema: Device } } },
-    ...PROBLEM_RESPONSE,
+    ...problemResponses(['device_not_found']),
   },
 });
 
@@ -70,7 +98,7 @@ const getLatest = createRoute({
   request: { params: DeviceId },
   responses: {
     200: { description: 'Values by metric.', content: { 'application/json': { schema: LatestTelemetry } } },
-    ...PROBLEM_RESPONSE,
+    ...problemResponses(['device_not_found']),
   },
 });
 

@@ -24,7 +24,23 @@ const Gateway = z
       })
       .openapi({ description: 'Since the process started: what never became a record.' }),
   })
-  .openapi('Gateway');
+  .openapi('Gateway', {
+    example: {
+      id: 'greenhouse-pi',
+      epoch: 'c2a1f0d94b7e',
+      version: '0.1.0',
+      started_at: '2026-05-01T11:59:00.000Z',
+      uptime_seconds: 60,
+      time: '2026-05-01T12:00:00.000Z',
+      clock: 'synced',
+      platform: { node: 'v24.21.0', arch: 'arm64', kernel: '6.12.47' },
+      data_dir: '/var/lib/sluice',
+      disk: { free_bytes: 12_884_901_888, keep_free_bytes: 536_870_912 },
+      devices: 12,
+      mqtt: { clients: 9 },
+      messages: { refused: [{ source: 'mqtt', reason: 'not_json', count: 3 }], denied: 0, local: 41 },
+    },
+  });
 
 const gateway = createRoute({
   method: 'get',

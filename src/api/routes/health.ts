@@ -2,7 +2,7 @@ import { createRoute, z } from '@hono/zod-openapi';
 import type { HealthPart } from '../../core/views.ts';
 import type { Api, ApiContext } from '../context.ts';
 
-const Live = z.object({ status: z.literal('live') }).openapi('Live');
+const Live = z.object({ status: z.literal('live') }).openapi('Live', { example: { status: 'live' } });
 
 const Readiness = z
   .object({
@@ -13,7 +13,19 @@ const Readiness = z
       )
       .openapi({ description: 'From the network, empty without a token that may read.' }),
   })
-  .openapi('Readiness');
+  .openapi('Readiness', {
+    example: {
+      status: 'degraded',
+      parts: [
+        { name: 'store', status: 'ok', reason: null },
+        {
+          name: 'uplink:plant',
+          status: 'degraded',
+          reason: 'no broker answers: kafka.example.net:9092 refused the connection',
+        },
+      ],
+    },
+  });
 
 const live = createRoute({
   method: 'get',

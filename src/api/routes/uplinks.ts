@@ -3,8 +3,35 @@ import { SluiceError } from '../../core/errors.ts';
 import type { LaneStats } from '../../core/ports.ts';
 import type { UplinkView } from '../../core/views.ts';
 import type { Api, ApiContext } from '../context.ts';
-import { PROBLEM_RESPONSE } from '../problems.ts';
+import { problemResponses } from '../problems.ts';
 import { ageSeconds, toTime } from '../times.ts';
+
+const COUNTS_EXAMPLE = { accepted: 402_113, delivered: 402_100, rejected: 0, dropped: 0, pending: 13 };
+
+const UPLINK_EXAMPLE = {
+  name: 'plant',
+  type: 'kafka' as const,
+  state: 'up' as const,
+  reason: null,
+  code: null,
+  since: '2026-05-01T06:31:07.220Z',
+  retry_at: null,
+  last_delivered_at: '2026-05-01T11:59:59.811Z',
+  rate: 41.3,
+  oldest_pending_at: '2026-05-01T11:59:59.700Z',
+  lag_seconds: 0.3,
+  seconds_to_drained: 0.31,
+  totals: COUNTS_EXAMPLE,
+  lanes: [
+    {
+      stream: 'telemetry',
+      cursor: 1_402_100,
+      ...COUNTS_EXAMPLE,
+      dropped_by_reason: {},
+      oldest_pending_at: '2026-05-01T11:59:59.700Z',
+    },
+  ],
+};
 
 const Counts = z
   .object({ accepted: z.int(), delivered: z.int(), rejected: z.int(), dropped: z.int(), pending: z.int() })
@@ -34,14 +61,16 @@ const Uplink = z
     totals: Counts,
     lanes: z.array(Lane),
   })
-  .openapi('Uplink');
+  .openapi('Uplink', { example: UPLINK_EXAMPLE });
 
-const UplinkList = z.object({ uplinks: z.array(Uplink) }).openapi('UplinkList');
-const UplinkName = z.object({ name: z.string() });
+const UplinkList = z.object({ uplinks: z.array(Uplink) }).openapi('UplinkList', {
+  example: { uplinks: [UPLINK_EXAMPLE] },
+});
+const UplinkName = z.object({ name: z.string().openapi({ example: 'plant' }) });
 
 const ONE_UPLINK = {
   200: { description: 'The uplink.', content: { 'application/json': { schema: Uplink } } },
-  ...PROBLEM_RESPONSE,
+  ...problemResponses(['uplink_not_found']),
 } as const;
 
 const listUplinks = createRoute({

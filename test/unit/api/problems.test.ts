@@ -85,28 +85,3 @@ describe('every answer', () => {
     ]);
   });
 });
-
-describe('GET /openapi.json', () => {
-  it('describes the routes of the API and none of the control socket', async () => {
-    for (const app of [api.app, api.control]) {
-      const document = (await (await app.request('/openapi.json')).json()) as { openapi: string; paths: object };
-      expect(document.openapi).toBe('3.1.0');
-      expect(Object.keys(document.paths).sort((a, b) => (a < b ? -1 : 1))).toEqual([
-        '/health/live',
-        '/health/ready',
-        '/metrics',
-        '/v1/buffer',
-        '/v1/devices',
-        '/v1/devices/{id}',
-        '/v1/devices/{id}/events/{type}',
-        '/v1/devices/{id}/telemetry',
-        '/v1/devices/{id}/telemetry/latest',
-        '/v1/gateway',
-        '/v1/uplinks',
-        '/v1/uplinks/{name}',
-        '/v1/uplinks/{name}/pause',
-        '/v1/uplinks/{name}/resume',
-      ]);
-    }
-  });
-});

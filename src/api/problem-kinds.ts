@@ -1,0 +1,202 @@
+/** Every problem the API answers with, by code. The pages at /problems/{code} and the OpenAPI document are made from this. */
+
+export interface ProblemKind {
+  readonly status: number;
+  readonly title: string;
+  /** What it means. */
+  readonly meaning: string;
+  /** What to do about it. */
+  readonly remedy: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+const KINDS = {
+  bad_request: {
+    status: 400,
+    title: 'Bad request',
+    meaning: 'The request, one of its parameters or its body is not what the route asks for.',
+    remedy: 'The detail names the place. /docs shows what each route takes.',
+  },
+  bad_limit: {
+    status: 400,
+    title: 'Bad limit',
+    meaning: 'A list cannot be cut at the limit that was asked for.',
+    remedy: 'Use a whole number from 1 to 1000.',
+  },
+  bad_cursor: {
+    status: 400,
+    title: 'Bad cursor',
+    meaning: 'The cursor was not given out by this gateway, or was changed on the way.',
+    remedy: 'Begin without a cursor, then pass next_cursor on unchanged.',
+  },
+  bad_idempotency_key: {
+    status: 400,
+    title: 'Bad idempotency key',
+    meaning: 'The header Idempotency-Key does not hold a key.',
+    remedy: 'Send 1 to 255 printable ASCII characters, such as a UUID, in quotation marks.',
+  },
+  token_required: {
+    status: 401,
+    title: 'Token required',
+    meaning: 'Requests from the network need a token, and none came with this one.',
+    remedy: 'Send the header Authorization: Bearer with a token of the gateway.',
+    headers: { 'www-authenticate': 'Bearer' },
+  },
+  wrong_token: {
+    status: 401,
+    title: 'Wrong token',
+    meaning: 'The token is none that the gateway knows. Ten wrong tokens within a minute lock the client out.',
+    remedy: 'Look whether the token is whole, and whether api.tokensFile holds its SHA-256.',
+    headers: { 'www-authenticate': 'Bearer error="invalid_token"' },
+  },
+  scope_missing: {
+    status: 403,
+    title: 'Scope missing',
+    meaning: 'The token is good, but may not do this.',
+    remedy: 'Use a token with the scope that the detail names, or add the scope in api.tokensFile.',
+    headers: { 'www-authenticate': 'Bearer error="insufficient_scope"' },
+  },
+  host_not_allowed: {
+    status: 403,
+    title: 'Host not allowed',
+    meaning:
+      'The request asks for a host name that is not the gateway. Foreign web pages get in that way (DNS rebinding).',
+    remedy: 'Ask for the address of the gateway, or name the host in api.allowedHosts.',
+  },
+  origin_not_allowed: {
+    status: 403,
+    title: 'Origin not allowed',
+    meaning: 'A web page of another origin wants to change something.',
+    remedy: 'Send the request without a browser, or name the origin in api.corsOrigins.',
+  },
+  not_found: {
+    status: 404,
+    title: 'Not found',
+    meaning: 'There is nothing at this path.',
+    remedy: 'GET /openapi.json lists what there is.',
+  },
+  device_not_found: {
+    status: 404,
+    title: 'Device not found',
+    meaning: 'No device of that id has sent anything or has a secret.',
+    remedy: 'GET /v1/devices lists those that are known.',
+  },
+  uplink_not_found: {
+    status: 404,
+    title: 'Uplink not found',
+    meaning: 'The configuration has no uplink of that name.',
+    remedy: 'GET /v1/uplinks lists those it has.',
+  },
+  method_not_allowed: {
+    status: 405,
+    title: 'Method not allowed',
+    meaning: 'The path exists, but does not answer to this method.',
+    remedy: 'Use one of the methods in the header Allow.',
+  },
+  device_exists: {
+    status: 409,
+    title: 'Device exists',
+    meaning: 'The device has a secret already.',
+    remedy: 'Remove it first, if it is to get a new one.',
+  },
+  too_many_devices: {
+    status: 409,
+    title: 'Too many devices',
+    meaning: 'As many devices are known as devices.max allows.',
+    remedy: 'Remove devices that are gone, or raise devices.max.',
+  },
+  body_too_large: {
+    status: 413,
+    title: 'Body too large',
+    meaning: 'The body of the request is larger than api.maxBodySize.',
+    remedy: 'Send less at once, or raise api.maxBodySize.',
+  },
+  unsupported_media_type: {
+    status: 415,
+    title: 'Unsupported media type',
+    meaning: 'The body has a type or a compression that the route does not take.',
+    remedy: 'Send the content type that the detail names, not compressed.',
+  },
+  bad_device_id: {
+    status: 422,
+    title: 'Bad device id',
+    meaning: 'The text is no device id.',
+    remedy: 'Use 1 to 128 characters of A-Z a-z 0-9 . _ -',
+  },
+  bad_event_type: {
+    status: 422,
+    title: 'Bad event type',
+    meaning: 'The text is no event type.',
+    remedy: 'Use 1 to 128 characters without / + # and control characters.',
+  },
+  payload_refused: {
+    status: 422,
+    title: 'Payload refused',
+    meaning:
+      'The body cannot be what the route says, for the reason that the detail gives. It is kept aside for people to see.',
+    remedy: 'Mend the sender. Sending the same again cannot help.',
+  },
+  idempotency_key_reused: {
+    status: 422,
+    title: 'Idempotency key reused',
+    meaning: 'The key came with another request before. Nothing was stored.',
+    remedy: 'Use a new key for each new request.',
+  },
+  weak_secret: {
+    status: 422,
+    title: 'Weak secret',
+    meaning: 'The secret is shorter than 16 characters.',
+    remedy: 'Leave the secret out to have a strong one made.',
+  },
+  locked_out: {
+    status: 429,
+    title: 'Locked out',
+    meaning: 'Ten wrong tokens came from this client within a minute.',
+    remedy: 'Mend the token, then wait for as long as Retry-After says.',
+  },
+  too_many_requests: {
+    status: 429,
+    title: 'Too many requests',
+    meaning: 'The client asks more often than api.maxRequestRate allows.',
+    remedy: 'Wait for as long as Retry-After says, and ask less often.',
+  },
+  internal_error: {
+    status: 500,
+    title: 'Internal error',
+    meaning: 'The gateway failed to answer. That is a defect.',
+    remedy: 'The log of the gateway says what happened; please report it.',
+  },
+  buffer_full: {
+    status: 503,
+    title: 'Buffer full',
+    meaning: 'A limit of the buffer is met, and nothing new is stored. Nothing of this request was stored.',
+    remedy: 'Send the same again later. GET /v1/buffer says which limit it is.',
+  },
+  too_busy: {
+    status: 503,
+    title: 'Too busy',
+    meaning: 'As much waits for the disk as may. Nothing of this request was stored.',
+    remedy: 'Send the same again after as long as Retry-After says.',
+  },
+  store_timeout: {
+    status: 503,
+    title: 'Not stored in time',
+    meaning: 'The disk did not answer in time. The records may be stored all the same.',
+    remedy: 'Send the same again, with the same Idempotency-Key, so that it is stored once.',
+  },
+  unavailable: {
+    status: 503,
+    title: 'Unavailable',
+    meaning: 'The gateway cannot do this now.',
+    remedy: 'Try again later. GET /health/ready says what is wrong.',
+  },
+} satisfies Readonly<Record<string, ProblemKind>>;
+
+export type ProblemCode = keyof typeof KINDS;
+
+export const PROBLEM_KINDS: Readonly<Record<ProblemCode, ProblemKind>> = KINDS;
+export const PROBLEM_CODES = Object.keys(KINDS) as readonly ProblemCode[];
+
+export function isProblemCode(text: string): text is ProblemCode {
+  return Object.hasOwn(KINDS, text);
+}
