@@ -141,6 +141,7 @@ export class Gateway {
     const refused = new RefusedCounts(this.#repeats);
     const ingest = new Ingest({
       log: client,
+      routes: this.#config.mqtt.routes,
       clock,
       onAccepted: (observations) => devices.recordsAccepted(observations),
       onRefused: (message, reason) => refused.add(message, reason),

@@ -32,7 +32,7 @@ function optionLines(options: readonly OptionNode[], indent: string): string[] {
       case 'section':
         return [...lines, code(`${indent}${option.name}:`), ...optionLines(option.options, `${indent}  `)];
       case 'list':
-        return [...lines, code(`${indent}${option.name}:`), ...listEntry(option.options, `${indent}  `)];
+        return [...lines, code(`${indent}${option.name}:`), ...listLines(option, `${indent}  `)];
       case 'choice':
         return [...lines, alternative(option, indent), code(`${indent}${option.name}: ${inlineYaml(option.sample)}`)];
       case 'plain':
@@ -40,6 +40,11 @@ function optionLines(options: readonly OptionNode[], indent: string): string[] {
     }
     throw new Error(`no lines for the shape ${String(option.shape satisfies never)}`);
   });
+}
+
+function listLines({ entries, options }: OptionNode, indent: string): string[] {
+  if (entries.length === 0) return listEntry(options, indent);
+  return entries.map((entry) => code(`${indent}- ${inlineYaml(entry)}`));
 }
 
 /** The first option of a list's entry carries the dash. */

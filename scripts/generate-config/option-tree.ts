@@ -13,6 +13,8 @@ export interface OptionNode {
   readonly byDefault: unknown;
   /** What the example file shows: the default, or a value that fits when there is none. */
   readonly sample: unknown;
+  /** Of a list of mappings: entries that the example file shows, when not each option with its default. */
+  readonly entries: readonly unknown[];
   readonly required: boolean;
   /** `list`: a list of mappings; `choice`: a plain value or a mapping. */
   readonly shape: 'plain' | 'section' | 'list' | 'choice';
@@ -47,7 +49,8 @@ function nodeOf(name: string, schema: JsonSchema, required: boolean): OptionNode
     description: schema.description ?? '',
     type: String(schema['x-type'] ?? ''),
     byDefault: schema.default,
-    sample: schema.default ?? schema['x-sample'] ?? schema.const,
+    sample: schema['x-sample'] ?? schema.default ?? schema.const,
+    entries: (mapping === items && (schema['x-sample'] as readonly unknown[] | undefined)) || [],
     required,
     shape: shapeOf(schema, items, mapping),
     options: optionsOf(mapping),

@@ -42,6 +42,10 @@ function typeOf({ shape, type }: OptionNode): string {
 
 function defaultOf({ required, shape, byDefault }: OptionNode): string {
   if (required) return 'none, required';
-  if (shape === 'list') return 'one entry with the defaults';
+  if (shape === 'list') return isEmpty(byDefault) ? 'none' : 'one entry with the defaults';
   return byDefault === undefined || shape === 'section' ? '–' : `\`${inlineYaml(byDefault)}\``;
+}
+
+function isEmpty(byDefault: unknown): boolean {
+  return Array.isArray(byDefault) && byDefault.length === 0;
 }

@@ -1,4 +1,5 @@
 import { join, resolve } from 'node:path';
+import type { RouteOptions } from '../core/route.ts';
 import type { Options, UplinkOptions } from './schema.ts';
 
 type FileUplinkOptions = Extract<UplinkOptions, { type: 'file' }>;
@@ -8,7 +9,11 @@ export type FileUplinkConfig = FileUplinkOptions & { readonly directory: string 
 export type UplinkConfig = KafkaUplinkConfig | FileUplinkConfig;
 
 /** The whole configuration: every option has its value, durations in milliseconds, sizes in bytes, paths absolute. */
-export type Config = Omit<Options, 'uplinks'> & { readonly uplinks: readonly UplinkConfig[] };
+export type Config = Omit<Options, 'uplinks' | 'mqtt'> & {
+  readonly uplinks: readonly UplinkConfig[];
+  /** `routes`: those of `includeRoutes` too. */
+  readonly mqtt: Omit<Options['mqtt'], 'routes'> & { readonly routes: readonly RouteOptions[] };
+};
 
 /** Makes the paths absolute. Relative ones count from `base`. */
 export function placePaths(options: Options, base: string): Config {

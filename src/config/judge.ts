@@ -3,19 +3,18 @@ import { printable } from '../core/printable.ts';
 import type { ConfigDocument, Path } from './document.ts';
 import { nearest } from './nearest.ts';
 import type { Problem } from './problem.ts';
-import { configSchema, type Options } from './schema.ts';
 import { wording } from './wording.ts';
 
 type Issue = z.core.$ZodIssue;
 
-export type Judgement =
-  | { readonly options: Options; readonly problems: readonly [] }
+export type Judgement<T> =
+  | { readonly options: T; readonly problems: readonly [] }
   | { readonly options: undefined; readonly problems: readonly Problem[] };
 
-/** Checks what a file says against the schema, and names everything that is wrong. */
-export function judge(document: ConfigDocument): Judgement {
+/** Checks what a file says against a schema, and names everything that is wrong. */
+export function judge<T>(document: ConfigDocument, schema: z.ZodType<T>): Judgement<T> {
   if (document.value === undefined) return { options: undefined, problems: [] };
-  const result = configSchema.safeParse(document.value, { error: wording });
+  const result = schema.safeParse(document.value, { error: wording });
   if (result.success) return { options: result.data, problems: [] };
   return {
     options: undefined,

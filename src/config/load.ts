@@ -1,15 +1,14 @@
-import { readFileSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { codeOf, messageOf } from '../core/errors.ts';
+import type { RouteOptions } from '../core/route.ts';
 import { type Config, placePaths } from './config.ts';
 import { ConfigDocument } from './document.ts';
+import { includedRoutes } from './included-routes.ts';
 import { judge } from './judge.ts';
 import { isLoopback } from './loopback.ts';
 import { ConfigError, type Problem } from './problem.ts';
-import type { Options } from './schema.ts';
+import { readText } from './read-text.ts';
+import { configSchema, type Options } from './schema.ts';
 import type { Environment } from './variables.ts';
-
-const MAX_FILE_BYTES = 1024 * 1024;
 
 export interface Loaded {
   readonly config: Config;
@@ -27,7 +26,9 @@ export interface LoadOptions {
  * @throws ConfigError with everything that is wrong
  */
 export function loadConfig({ file, env }: LoadOptions): Loaded {
-  return parseConfig(readText(file), { file, env });
+  const text = readText(file, 'make it (an empty file will do), or name another one with --config FILE');
+  if (typeof text !== 'string') throw new ConfigError(file, [text]);
+  return parseConfig(text, { file, env });
 }
 
 /**
@@ -36,14 +37,29 @@ export function loadConfig({ file, env }: LoadOptions): Loaded {
  */
 export function parseConfig(text: string, { file, env }: LoadOptions): Loaded {
   const document = new ConfigDocument(text, env);
-  const { options, problems } = judge(document);
+  const { options, problems } = judge(document, configSchema);
   if (options === undefined || document.problems.length > 0) {
     throw new ConfigError(file, inOrder(document.problems, problems));
   }
-  const config = placePaths(options, dirname(resolve(file)));
-  const shared = sharedDirectories(config, document);
-  if (shared.length > 0) throw new ConfigError(file, shared);
-  return { config, warnings: warningsOf(options, document) };
+  const base = dirname(resolve(file));
+  const config = placePaths(options, base);
+  const included = options.mqtt.includeRoutes.map((name) => includedRoutes(name, base, env));
+  const further = [...sharedDirectories(config, document), ...included.flatMap(({ problems: each }) => each)];
+  if (further.length > 0) throw new ConfigError(file, further);
+  return {
+    config: withRoutes(
+      config,
+      included.flatMap(({ routes }) => routes),
+    ),
+    warnings: warningsOf(options, document),
+  };
+}
+
+/** All routes, those of the file itself first, each with the zone of all where it has none. */
+function withRoutes(config: Config, included: readonly RouteOptions[]): Config {
+  const { zone } = config.mqtt;
+  const routes = [...config.mqtt.routes, ...included].map((route) => ({ ...route, zone: route.zone ?? zone }));
+  return { ...config, mqtt: { ...config.mqtt, routes } };
 }
 
 /** Known only when the paths are absolute. */
@@ -63,34 +79,6 @@ function inOrder(reading: readonly Problem[], judging: readonly Problem[]): read
 
 function isSamePlace(a: Problem, b: Problem): boolean {
   return a.line === b.line && a.column === b.column && a.path === b.path;
-}
-
-function readText(file: string): string {
-  try {
-    const stats = statSync(file);
-    if (!stats.isFile()) throw fileError(file, 'is not a file');
-    if (stats.size > MAX_FILE_BYTES) throw fileError(file, 'is larger than 1MiB');
-    return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file));
-  } catch (error) {
-    throw error instanceof ConfigError ? error : fileError(file, unreadable(error));
-  }
-}
-
-function unreadable(error: unknown): string {
-  switch (codeOf(error)) {
-    case 'ENOENT':
-      return 'does not exist: make it (an empty file will do), or name another one with --config FILE';
-    case 'EACCES':
-      return 'may not be read by this user';
-    case 'ERR_ENCODING_INVALID_ENCODED_DATA':
-      return 'is not UTF-8 text';
-    default:
-      return `cannot be read: ${messageOf(error)}`;
-  }
-}
-
-function fileError(file: string, message: string): ConfigError {
-  return new ConfigError(file, [{ line: 0, column: 0, path: '', message }]);
 }
 
 function warningsOf(options: Options, document: ConfigDocument): readonly Problem[] {

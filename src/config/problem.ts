@@ -6,6 +6,8 @@ export interface Problem {
   readonly column: number;
   readonly path: string;
   readonly message: string;
+  /** When it is not the configuration file itself, but one that it names. */
+  readonly file?: string;
 }
 
 /** Everything that is wrong, at once. */
@@ -27,5 +29,5 @@ export class ConfigError extends SluiceError {
 export function problemLine(file: string, problem: Problem): string {
   const place = problem.line === 0 ? '' : `:${problem.line}:${problem.column}`;
   const path = problem.path === '' ? '' : `${problem.path}: `;
-  return `${file}${place}: ${path}${problem.message}`;
+  return `${problem.file ?? file}${place}: ${path}${problem.message}`;
 }

@@ -65,12 +65,16 @@ interface EventKind {
 function decodeEvent(payload: Buffer, text: string, { eventType, declared }: EventKind): DecodedMessage {
   const isJson = declared !== 'text/plain' && parseJson(text) !== undefined;
   if (declared === 'application/json' && !isJson) return noJson(text);
-  const contentType = isJson ? 'application/json' : 'text/plain';
-  return { drafts: [{ ...JSON_DRAFT, contentType, eventType, stream: 'events', value: payload }] };
+  return { drafts: [eventDraft(payload, isJson ? 'application/json' : 'text/plain', eventType)] };
+}
+
+/** An event is stored as it was sent. */
+export function eventDraft(value: Uint8Array, contentType: ContentType, eventType: string): Draft {
+  return { ...JSON_DRAFT, contentType, eventType, stream: 'events', value };
 }
 
 /** A merge patch of the reported state (RFC 7396); a patch that is no object would replace the state as a whole. */
-function decodeState(payload: Buffer, text: string): DecodedMessage {
+export function decodeState(payload: Buffer, text: string): DecodedMessage {
   const patch = parseJson(text);
   if (patch === undefined) return noJson(text);
   if (!isObject(patch)) return { refused: 'not_an_object' };

@@ -1,13 +1,17 @@
 import { Buffer } from 'node:buffer';
 import type { Acceptance, Appended, Intake, LogWriter, Message } from '../core/ports.ts';
 import type { NewRecord, TimeQuality } from '../core/record.ts';
+import type { RouteOptions } from '../core/route.ts';
 import type { KeptMessage } from '../core/session.ts';
 import type { Observation } from '../core/views.ts';
-import { type Draft, decodeMessage } from './decode.ts';
-import { routeTopic } from './topic.ts';
+import type { Draft } from './decode.ts';
+import { judge } from './judge.ts';
+import { RouteTable } from './routes/route-table.ts';
 
 export interface IngestOptions {
   readonly log: LogWriter;
+  /** For MQTT topics outside the default namespace. */
+  readonly routes: readonly RouteOptions[];
   readonly clock: { now(): number; quality(): TimeQuality };
   /** Called with the records of a message once they are on disk, in the order of the log. Must not throw. */
   readonly onAccepted: (observations: readonly Observation[]) => void;
@@ -20,18 +24,23 @@ const LOCAL: Acceptance = { kind: 'local' };
 /** The door: message → record. Route, decode, validate, store; the answer is what may be acknowledged. */
 export class Ingest implements Intake {
   readonly #options: IngestOptions;
+  readonly #routes: RouteTable;
 
   constructor(options: IngestOptions) {
     this.#options = options;
+    this.#routes = new RouteTable(options.routes);
   }
 
   accept(message: Message): Promise<Acceptance> {
-    const routed = routeTopic(message.channel);
-    if ('local' in routed) return this.#leave(message);
-    if ('refused' in routed) return this.#refuse(message, routed.refused);
-    const decoded = decodeMessage(routed.route, asBuffer(message.payload), message.declared);
-    if ('refused' in decoded) return this.#refuse(message, decoded.refused);
-    return this.#store(message, routed.route.device, decoded.drafts);
+    const judgement = judge(message, this.#routes, this.#options.clock);
+    switch (judgement.kind) {
+      case 'local':
+        return this.#leave(message);
+      case 'refused':
+        return this.#refuse(message, judgement.reason);
+      case 'good':
+        return this.#store(message, judgement.device, judgement.drafts);
+    }
   }
 
   async settled(): Promise<void> {

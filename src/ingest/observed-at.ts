@@ -40,7 +40,9 @@ function fromText(text: string, home: Home | undefined): number {
   if (offset !== undefined) return Date.parse(standard);
   // Without an offset JavaScript would take the gateway's own zone.
   const local = Date.parse(text.length > 10 ? `${standard}Z` : text);
-  return home === undefined || Number.isNaN(local) ? local : home.zone.toUtc(local, home.now);
+  if (home === undefined || Number.isNaN(local)) return local;
+  // East of Greenwich a clock that starts with 1970 shows hours before our first one.
+  return local < 0 ? local : Math.max(home.zone.toUtc(local, home.now), 0);
 }
 
 /** JavaScript takes 30 February for 2 March. */

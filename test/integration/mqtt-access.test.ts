@@ -57,6 +57,22 @@ describe('a loopback listener', () => {
   });
 });
 
+describe('a grant', () => {
+  it('lets a device publish and subscribe beside its own topics, and no further', async () => {
+    const grant = { device: 'm*', publish: ['tele/{device}/#'], subscribe: ['cmnd/{device}/#'] };
+    const { intake, access, port, securePort } = await startMqtt({ mqtt: { grants: [grant] } });
+    access.secrets.set('meter', SECRET);
+    const subscriber = await RawClient.connected(port, { clientId: 's' });
+    await subscriber.subscribe(['tele/#', 0]);
+    const meter = await RawClient.connected(securePort, asMeter());
+    expect(await meter.subscribe(['cmnd/meter/#', 0], ['cmnd/#', 0])).toEqual([0, 0x80]);
+    for (const topic of ['tele/meter/SENSOR', 'tele/pump/SENSOR', 'cmnd/meter/x']) await publish(meter, topic);
+    await subscriber.quiet();
+    expect(intake.stored.map(({ topic }) => topic)).toEqual(['tele/meter/SENSOR']);
+    expect(subscriber.messages()).toEqual(['tele/meter/SENSOR 1 q0']);
+  });
+});
+
 describe('a device', () => {
   it('publishes under its own name only; what is denied is acknowledged, not stored, not routed, not retained', async () => {
     const { source, intake, port, securePort, logger } = await withMeter();

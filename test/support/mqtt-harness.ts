@@ -99,6 +99,7 @@ function mqttOptions(changes: Partial<MqttOptions> = {}): MqttOptions {
     maxTopicLevels: 16,
     drainTimeout: 10_000,
     connectTimeout: 10_000,
+    grants: [],
     ...changes,
   };
 }

@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { isLoopback } from '../loopback.ts';
+import { grants } from './grants.ts';
 import { checkDistinct, host, port } from './listener.ts';
 import { ANY_LIST, count, duration, flag, flagAbout, section, size } from './options.ts';
+import { includeRoutes, routes, zone } from './routes.ts';
 
 const listener = section({
   host: host(),
@@ -60,4 +62,8 @@ export const mqtt = section({
     },
   ),
   connectTimeout: duration('10s', 'Time for a new connection to send its CONNECT.', { min: '100ms', max: '10m' }),
+  routes,
+  includeRoutes,
+  zone: zone('Where times without an offset are at home, in routes that name no zone.').prefault('UTC'),
+  grants,
 });

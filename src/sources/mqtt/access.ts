@@ -1,25 +1,75 @@
-/** Who may publish and subscribe to what. Pure: an identity is a device id, or null for a trusted anonymous client. */
+/** Who may publish and subscribe to what. An identity is a device id, or null for a trusted anonymous client. */
 
-import { isSystemTopic } from './topics.ts';
+import { coversFilter, isSystemTopic, matchesFilter } from './topics.ts';
 
 export type Identity = string | null;
+
+/** What devices may do beside `devices/{their id}/…`. */
+export interface Grant {
+  /** A device id, in which `*` stands for anything. */
+  readonly device: string;
+  /** Topic filters; `{device}` stands for the id of the device. */
+  readonly publish: readonly string[];
+  readonly subscribe: readonly string[];
+}
+
+type Filters = Pick<Grant, 'publish' | 'subscribe'>;
 
 /** Topics on which the broker speaks to a device; a device may listen there, not speak. */
 const FROM_BROKER = /^(status|commands(\/.*)?|state\/desired|state\/delta)$/s;
 const STATUS = /^devices\/[^/]*\/status$/;
+const NONE: Filters = { publish: [], subscribe: [] };
+/** Devices whose grants are kept at hand. */
+const MAX_KNOWN = 10_000;
 
 export function deviceTopic(device: string): string {
   return `devices/${device}/`;
 }
 
-/** `$SYS` and every `devices/{id}/status` are the broker's own. */
-export function mayPublish(identity: Identity, topic: string): boolean {
-  if (identity === null) return !isSystemTopic(topic) && !STATUS.test(topic);
-  const own = deviceTopic(identity);
-  return topic.startsWith(own) && topic.length > own.length && !FROM_BROKER.test(topic.slice(own.length));
+export class Access {
+  readonly #grants: readonly (Filters & { readonly pattern: RegExp })[];
+  readonly #known = new Map<string, Filters>();
+
+  constructor(grants: readonly Grant[]) {
+    this.#grants = grants.map((grant) => ({ ...grant, pattern: globPattern(grant.device) }));
+  }
+
+  /** `$SYS` and every `devices/{id}/status` are the broker's own. */
+  mayPublish(identity: Identity, topic: string): boolean {
+    if (identity !== null && topic.startsWith(deviceTopic(identity))) return mayPublishOwn(identity, topic);
+    if (isSystemTopic(topic) || STATUS.test(topic)) return false;
+    return identity === null || this.#grantsOf(identity).publish.some((filter) => matchesFilter(filter, topic));
+  }
+
+  /** A filter is allowed when everything that it can match is. */
+  maySubscribe(identity: Identity, filter: string): boolean {
+    if (isSystemTopic(filter)) return false;
+    if (identity === null || filter.startsWith(deviceTopic(identity))) return true;
+    return this.#grantsOf(identity).subscribe.some((granted) => coversFilter(granted, filter));
+  }
+
+  #grantsOf(device: string): Filters {
+    if (this.#grants.length === 0) return NONE;
+    let filters = this.#known.get(device);
+    if (filters !== undefined) return filters;
+    const grants = this.#grants.filter(({ pattern }) => pattern.test(device));
+    const own = (filter: string) => filter.replaceAll('{device}', device);
+    filters = {
+      publish: grants.flatMap(({ publish }) => publish.map(own)),
+      subscribe: grants.flatMap(({ subscribe }) => subscribe.map(own)),
+    };
+    if (this.#known.size >= MAX_KNOWN) this.#known.clear();
+    this.#known.set(device, filters);
+    return filters;
+  }
 }
 
-/** A filter is allowed when everything that it can match is. */
-export function maySubscribe(identity: Identity, filter: string): boolean {
-  return identity === null ? !isSystemTopic(filter) : filter.startsWith(deviceTopic(identity));
+function mayPublishOwn(device: string, topic: string): boolean {
+  const name = topic.slice(deviceTopic(device).length);
+  return name !== '' && !FROM_BROKER.test(name);
+}
+
+/** Ids hold no character that means something in a pattern but `.` and `-`. */
+function globPattern(glob: string): RegExp {
+  return new RegExp(`^${glob.replaceAll('.', '\\.').replaceAll(/\*+/g, '.*')}$`);
 }

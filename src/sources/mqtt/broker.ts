@@ -5,6 +5,7 @@ import type { Intake } from '../../core/ports.ts';
 import type { Handshake } from '../../core/record.ts';
 import type { AccessControl, Presence } from '../../core/views.ts';
 import type { Logger } from '../../platform/logger.ts';
+import { Access } from './access.ts';
 import { Admission } from './admission.ts';
 import { AedesBroker, type BrokerClient, type BrokerHooks } from './aedes-broker.ts';
 import { Connection } from './connection.ts';
@@ -54,6 +55,7 @@ export class LocalBroker {
     const { maxTopicLevels } = options;
     const problems = new Problems(logger);
     const denials = new DenialLog(logger);
+    const allowed = new Access(options.grants);
     const handshakes = new Handshakes(intake, openHandshakes);
     const clientOf = (clientId: string): BrokerClient | undefined => this.#aedes.clientOf(clientId);
     const isConnected = (clientId: string): boolean => clientOf(clientId) !== undefined;
@@ -70,8 +72,17 @@ export class LocalBroker {
     this.problems = problems;
     this.#router = router;
     this.#tracker = tracker;
-    this.publishes = new PublishHook({ intake, router, handshakes, tracker, denials, problems, maxTopicLevels });
-    this.#subscribes = new SubscribeHook(denials, maxTopicLevels);
+    this.publishes = new PublishHook({
+      intake,
+      access: allowed,
+      router,
+      handshakes,
+      tracker,
+      denials,
+      problems,
+      maxTopicLevels,
+    });
+    this.#subscribes = new SubscribeHook(allowed, denials, maxTopicLevels);
     this.#admission = new Admission({
       login: new Login(access, options.connectTimeout),
       problems,

@@ -1,4 +1,4 @@
-import { FilterTree } from './filter-tree.ts';
+import { FilterTree } from '../../core/filter-tree.ts';
 
 interface Topical {
   readonly topic: string;

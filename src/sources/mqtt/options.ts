@@ -1,3 +1,5 @@
+import type { Grant } from './access.ts';
+
 /** One address to listen on. Port 0 takes a free one. */
 export interface MqttListenerOptions {
   readonly host: string;
@@ -22,6 +24,8 @@ export interface MqttOptions {
   /** A client that does not read for so long is disconnected. */
   readonly drainTimeout: number;
   readonly connectTimeout: number;
+  /** What devices that log in may do beside `devices/{their id}/…`. */
+  readonly grants: readonly Grant[];
 }
 
 /** Bounds that no option changes: they keep memory bounded whatever the clients do. */

@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import type { Acceptance, Intake } from '../../core/ports.ts';
-import { type Identity, mayPublish } from './access.ts';
+import type { Access, Identity } from './access.ts';
 import type { Callback, PublishPacket } from './aedes-broker.ts';
 import type { DenialLog } from './denial-log.ts';
 import type { Handshakes } from './handshakes.ts';
@@ -20,6 +20,7 @@ export interface Publisher {
 
 export interface PublishHookOptions {
   readonly intake: Intake;
+  readonly access: Access;
   readonly router: Router;
   readonly handshakes: Handshakes;
   readonly tracker: PresenceTracker;
@@ -33,6 +34,7 @@ const MAX_WAITING_BYTES = 32 * 1024 * 1024;
 /** Of a record beside the payload that it came in, about. */
 const RECORD_BYTES = 512;
 const OPENING_BRACE = 0x7b;
+const LINE_FEED = 0x0a;
 /** As many as one message may become. */
 const MAX_RECORDS = 10_000;
 
@@ -136,7 +138,7 @@ export class PublishHook {
 
   #denial(identity: Identity, topic: string): 'not_allowed' | 'too_many_levels' | null {
     if (levelCount(topic) > this.#options.maxTopicLevels) return 'too_many_levels';
-    return mayPublish(identity, topic) ? null : 'not_allowed';
+    return this.#options.access.mayPublish(identity, topic) ? null : 'not_allowed';
   }
 
   #deny({ clientId, identity }: Publisher, packet: PublishPacket, reason: 'not_allowed' | 'too_many_levels'): void {
@@ -155,13 +157,12 @@ export class PublishHook {
   }
 }
 
-/** A batch becomes at most as many records as it has objects. */
+/** A batch becomes at most as many records as it has objects, lines, or maps of CBOR. */
 function maxRecordCount(payload: Buffer): number {
-  let count = 0;
-  let at = payload.indexOf(OPENING_BRACE);
-  while (at >= 0 && count < MAX_RECORDS) {
-    count += 1;
-    at = payload.indexOf(OPENING_BRACE, at + 1);
+  let count = 1;
+  for (let at = 0; at < payload.length && count < MAX_RECORDS; at += 1) {
+    const byte = payload[at] ?? 0;
+    if (byte === OPENING_BRACE || byte === LINE_FEED || (byte & 0xe0) === 0xa0) count += 1;
   }
-  return Math.max(count, 1);
+  return count;
 }

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { FilterTree } from './filter-tree.ts';
+import { FilterTree } from '../../core/filter-tree.ts';
 import { detached, keptBytes, type LocalPacket } from './packet.ts';
 
 const TOPICS_PER_TURN = 250;

@@ -1,4 +1,4 @@
-import { FilterTree } from './filter-tree.ts';
+import { FilterTree } from '../../core/filter-tree.ts';
 import { OutgoingQueue } from './outgoing-queue.ts';
 import { detached, keptBytes, type LocalPacket, lowerQos, type Qos } from './packet.ts';
 

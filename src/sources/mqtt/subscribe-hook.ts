@@ -1,5 +1,5 @@
 import type { Subscription } from 'aedes';
-import { type Identity, maySubscribe } from './access.ts';
+import type { Access, Identity } from './access.ts';
 import type { DenialLog, Denied } from './denial-log.ts';
 import { LIMITS } from './options.ts';
 import { isSessionMark } from './persistence.ts';
@@ -20,11 +20,13 @@ interface Granted {
 
 /** Judges subscriptions: what is denied is answered with 0x80 [MQTT-3.9.3-1]. */
 export class SubscribeHook {
+  readonly #access: Access;
   readonly #denials: DenialLog;
   readonly #maxTopicLevels: number;
   readonly #granted = new WeakMap<Subscriber, Granted>();
 
-  constructor(denials: DenialLog, maxTopicLevels: number) {
+  constructor(access: Access, denials: DenialLog, maxTopicLevels: number) {
+    this.#access = access;
     this.#denials = denials;
     this.#maxTopicLevels = maxTopicLevels;
   }
@@ -70,7 +72,7 @@ export class SubscribeHook {
     if (filter.length > LIMITS.filterLength) return 'too_long';
     if (!isValidFilter(filter)) return 'invalid_filter';
     if (levelCount(filter) > this.#maxTopicLevels) return 'too_many_levels';
-    if (!maySubscribe(identity, filter)) return 'not_allowed';
+    if (!this.#access.maySubscribe(identity, filter)) return 'not_allowed';
     return filters.has(filter) || filters.size < LIMITS.subscriptionsPerClient ? null : 'too_many_subscriptions';
   }
 }

@@ -43,3 +43,16 @@ export function matchesFilter(filter: string, topic: string): boolean {
   }
   return wanted.length === levels.length;
 }
+
+/** Whether everything that `wanted` can match is matched by `granted`. */
+export function coversFilter(granted: string, wanted: string): boolean {
+  const mine = granted.split('/');
+  const theirs = wanted.split('/');
+  for (const [index, level] of mine.entries()) {
+    const other = theirs[index];
+    if (level === '#') return index > 0 || !wanted.startsWith('$');
+    if (other === undefined || other === '#') return false;
+    if (level !== other && (level !== '+' || (index === 0 && other.startsWith('$')))) return false;
+  }
+  return mine.length === theirs.length;
+}

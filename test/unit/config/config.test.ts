@@ -19,6 +19,10 @@ describe('a configuration', () => {
           maxTopicLevels: 16,
           drainTimeout: 10_000,
           connectTimeout: 10_000,
+          routes: [],
+          includeRoutes: [],
+          zone: 'UTC',
+          grants: [],
         },
         http: {
           storeTimeout: 10_000,

@@ -35,6 +35,7 @@ describe('ingest', () => {
     refusals = [];
     ingest = new Ingest({
       log,
+      routes: [],
       clock: { now: () => NOW, quality: () => quality },
       onAccepted: (more) => observations.push(...more),
       onRefused: ({ channel }, reason) => refusals.push({ channel, reason }),
@@ -247,7 +248,7 @@ describe('ingest', () => {
       return log.append(entry);
     };
     const options = { clock: { now: () => NOW, quality: () => quality }, onAccepted: () => 0, onRefused: () => 0 };
-    const door = new Ingest({ ...options, log: { append } });
+    const door = new Ingest({ ...options, routes: [], log: { append } });
     const level = fc.oneof(
       fc.constantFrom('d1', '', 'telemetry', 'events', '漢'.repeat(128), '😀'.repeat(128), 'ü'.repeat(128)),
       fc.string({ unit: 'binary', maxLength: 200 }),

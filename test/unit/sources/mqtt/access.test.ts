@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { mayPublish, maySubscribe } from '../../../../src/sources/mqtt/access.ts';
+import { Access } from '../../../../src/sources/mqtt/access.ts';
 
 const TRUSTED = null;
+const access = new Access([]);
 
 describe('who may publish', () => {
   it.each([
@@ -37,7 +38,7 @@ describe('who may publish', () => {
     [TRUSTED, '$SYS/broker/uptime', false],
     [TRUSTED, 'devices/meter/status', false],
   ])('%s on %s: %s', (identity, topic, allowed) => {
-    expect(mayPublish(identity, topic)).toBe(allowed);
+    expect(access.mayPublish(identity, topic)).toBe(allowed);
   });
 });
 
@@ -61,6 +62,55 @@ describe('who may subscribe', () => {
     [TRUSTED, '$SYS/#', false],
     [TRUSTED, '$SYS/broker/clients', false],
   ])('%s to %s: %s', (identity, filter, allowed) => {
-    expect(maySubscribe(identity, filter)).toBe(allowed);
+    expect(access.maySubscribe(identity, filter)).toBe(allowed);
+  });
+});
+
+describe('grants', () => {
+  const granted = new Access([
+    { device: 'tasmota-*', publish: ['tele/{device}/#', 'stat/+/x'], subscribe: ['cmnd/{device}/#', '+/all'] },
+    { device: 'bridge', publish: ['#'], subscribe: ['#'] },
+  ]);
+
+  it.each([
+    ['tasmota-1', 'tele/tasmota-1/SENSOR', true],
+    ['tasmota-1', 'tele/tasmota-1', true],
+    ['tasmota-1', 'stat/anything/x', true],
+    ['tasmota-1', 'devices/tasmota-1/telemetry', true],
+    ['tasmota-1', 'tele/tasmota-2/SENSOR', false],
+    ['tasmota-1', 'cmnd/tasmota-1/POWER', false],
+    ['tasmota-1', 'devices/tasmota-2/telemetry', false],
+    ['tasmot', 'tele/tasmot/SENSOR', false],
+    ['a-tasmota-1', 'tele/a-tasmota-1/SENSOR', false],
+    ['bridge', 'zigbee2mqtt/lamp', true],
+    ['bridge', 'devices/other/telemetry', true],
+    ['bridge', 'devices/other/status', false],
+    ['bridge', 'devices/bridge/commands/x', false],
+    ['bridge', '$SYS/x', false],
+    ['bridge', '$other/x', false],
+  ])('let %s publish on %s: %s', (identity, topic, allowed) => {
+    expect(granted.mayPublish(identity, topic)).toBe(allowed);
+  });
+
+  it.each([
+    ['tasmota-1', 'cmnd/tasmota-1/#', true],
+    ['tasmota-1', 'cmnd/tasmota-1/+', true],
+    ['tasmota-1', 'cmnd/tasmota-1/POWER', true],
+    ['tasmota-1', 'cmnd/tasmota-1', true],
+    ['tasmota-1', 'devices/tasmota-1/#', true],
+    ['tasmota-1', 'lights/all', true],
+    ['tasmota-1', '+/all', true],
+    ['tasmota-1', 'cmnd/+/POWER', false],
+    ['tasmota-1', 'cmnd/#', false],
+    ['tasmota-1', '#', false],
+    ['tasmota-1', '+/#', false],
+    ['tasmota-1', '$x/all', false],
+    ['tasmota-1', 'tele/tasmota-1/#', false],
+    ['bridge', '#', true],
+    ['bridge', '+/+', true],
+    ['bridge', '$SYS/#', false],
+    ['bridge', '$other/#', false],
+  ])('let %s subscribe to %s: %s', (identity, filter, allowed) => {
+    expect(granted.maySubscribe(identity, filter)).toBe(allowed);
   });
 });

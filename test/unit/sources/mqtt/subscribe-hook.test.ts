@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { Access } from '../../../../src/sources/mqtt/access.ts';
 import { DenialLog } from '../../../../src/sources/mqtt/denial-log.ts';
 import { SubscribeHook } from '../../../../src/sources/mqtt/subscribe-hook.ts';
 import { MemoryLogger } from '../../../support/memory-logger.ts';
@@ -8,7 +9,7 @@ const PANEL = { clientId: 'panel', identity: null };
 
 function setUp() {
   const logger = new MemoryLogger();
-  const hook = new SubscribeHook(new DenialLog(logger), 4);
+  const hook = new SubscribeHook(new Access([]), new DenialLog(logger), 4);
   const grants = (subscriber: typeof METER | typeof PANEL, topic: string, kept = false) =>
     hook.judge(subscriber, { topic, qos: 1 }, kept) !== null;
   const reasons = () => logger.lines.map(({ fields }) => fields['reason']);

@@ -1,7 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { FilterTree } from '../../../../src/sources/mqtt/filter-tree.ts';
-import { isValidFilter, isValidTopic, levelCount, matchesFilter } from '../../../../src/sources/mqtt/topics.ts';
+import { FilterTree } from '../../../../src/core/filter-tree.ts';
+import {
+  coversFilter,
+  isValidFilter,
+  isValidTopic,
+  levelCount,
+  matchesFilter,
+} from '../../../../src/sources/mqtt/topics.ts';
 
 describe('topic names and filters', () => {
   it.each([
@@ -67,6 +73,26 @@ const topic = fc.array(level, { minLength: 1, maxLength: 4 }).map((levels) => le
 const filter = fc
   .tuple(fc.array(fc.oneof(level, fc.constant('+')), { maxLength: 3 }), fc.constantFrom('#', '+', 'a', ''))
   .map(([levels, last]) => [...levels, last].join('/'));
+
+describe('a filter covers another', () => {
+  it('only when it matches all that the other matches', () => {
+    fc.assert(
+      fc.property(filter, filter, topic, (granted, wanted, name) => {
+        if (coversFilter(granted, wanted) && matchesFilter(wanted, name))
+          expect(matchesFilter(granted, name)).toBe(true);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('which is every one that it equals', () => {
+    fc.assert(
+      fc.property(filter, (one) => {
+        expect(coversFilter(one, one)).toBe(true);
+      }),
+    );
+  });
+});
 
 describe('the filter tree', () => {
   it('finds what a comparison with every filter finds, after any additions and removals', () => {

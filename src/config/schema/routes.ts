@@ -1,0 +1,172 @@
+import { z } from 'zod';
+import { FORMATS } from '../../core/format.ts';
+import { printable } from '../../core/printable.ts';
+import { ROUTED_STREAMS } from '../../core/route.ts';
+import { parseTopicPattern } from '../../core/topic-pattern.ts';
+import { nearest } from '../nearest.ts';
+import { choice, section, text } from './options.ts';
+import { checkRoute } from './route-check.ts';
+
+/** Not `\p{Cc}`: editors that check by the schema do not all know it. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is kept out
+const NAME = { pattern: /^[^\x00-\x1f\x7f-\x9f]{1,128}$/, rule: '1 to 128 printable characters' };
+const SEPARATOR = { pattern: /^[^\r\n"]$/, rule: 'one character, such as ";" or "\\t"' };
+const FORMAT_NAMES = FORMATS.map((format) => `\`${format}\``).join(' or ');
+
+const topic = z
+  .string({
+    error: ({ input }) =>
+      input === undefined ? 'is required: a topic filter such as "tele/+device/SENSOR"' : undefined,
+  })
+  .superRefine((filter, context) => {
+    const pattern = parseTopicPattern(filter);
+    if (typeof pattern === 'string') context.addIssue({ code: 'custom', message: pattern });
+    else if (filter.startsWith('$'))
+      context.addIssue({ code: 'custom', message: 'begins with $: that is the broker’s own' });
+    else if (isNative(pattern.filter)) {
+      context.addIssue({
+        code: 'custom',
+        message: 'is of the default namespace, which comes first: no route is asked',
+      });
+    }
+  })
+  .meta({
+    description: 'Messages that the route takes: a topic filter. `+name` captures one level, `#name` the rest.',
+    'x-type': 'topic filter',
+  });
+
+/** Topics that the default namespace knows, whatever the device. */
+function isNative(filter: string): boolean {
+  return /^devices\/[^/]+\/(telemetry|events|responses|commands|status|state)(\/|$)/.test(filter);
+}
+
+function template(description: string) {
+  return (
+    z
+      .string({ error: 'must be text with the names of captures in braces' })
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is kept out
+      .regex(/^[^\x00-\x1f\x7f-\x9f]{1,256}$/, 'must be 1 to 256 printable characters')
+      .meta({ description, 'x-type': 'template of the captures' })
+  );
+}
+
+/** The zone itself is checked where it is known to be text. */
+export function zone(description: string) {
+  return z
+    .string({ error: 'must be text: a time zone such as Europe/Berlin' })
+    .superRefine((name, context) => {
+      if (!isZone(name)) context.addIssue({ code: 'custom', message: unknownZone(name) });
+    })
+    .meta({ description, 'x-type': 'time zone such as Europe/Berlin' });
+}
+
+function isZone(name: string): boolean {
+  try {
+    return name !== '' && new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== '';
+  } catch {
+    return false;
+  }
+}
+
+function unknownZone(name: string): string {
+  const meant = nearest(name, Intl.supportedValuesOf('timeZone'));
+  return `is no time zone: ${printable(name, 40)}${meant === undefined ? '' : `, probably ${meant}`}`;
+}
+
+const rule = z.union(
+  [
+    z.literal(false),
+    text(NAME),
+    section({
+      name: text(NAME).optional(),
+      scale: z.number().optional(),
+      offset: z.number().optional(),
+    }),
+  ],
+  { error: 'must be a name, false (leave it out), or a mapping of name, scale and offset' },
+);
+
+const metrics = z.record(z.string(), rule, { error: 'must be a mapping of metrics' }).optional().meta({
+  description:
+    'What becomes of a metric: another name; `false`: it is left out; `{ name, scale, offset }`: its value is multiplied by `scale`, then `offset` is added.',
+  'x-type': 'mapping of names',
+});
+
+/** One route. Options that a route has no use for are problems, so that no typing mistake stays unseen. */
+export const route = section({
+  topic,
+  stream: choice(ROUTED_STREAMS, 'telemetry', 'What the messages are.'),
+  device: template(
+    'Whose they are; the id is made of it, `Küche Lampe` becomes `Kueche_Lampe`. `{base}`: the base name of SenML.',
+  ).prefault('{device}'),
+  metric: template(
+    'Name of a payload that is one value; of several it stands before their names, with a dot.',
+  ).optional(),
+  eventType: template('With `stream: events`: their type.').optional(),
+  format: z.enum(FORMATS).optional().meta({
+    description: 'How payloads are written. When left out: JSON; events may be JSON or text.',
+    'x-type': FORMAT_NAMES,
+  }),
+  columns: z
+    .array(text(NAME))
+    .min(1)
+    .max(1000)
+    .optional()
+    .meta({ description: 'With `format: csv`: names of the columns; `_` leaves one out.', 'x-type': 'list of names' }),
+  separator: text(SEPARATOR)
+    .optional()
+    .meta({ description: 'With `format: csv`: what separates columns; `,` when left out.', 'x-type': 'one character' }),
+  decimal: z
+    .enum(['.', ','])
+    .optional()
+    .meta({ description: 'With `format: csv`: the decimal separator; `.` when left out.', 'x-type': '`.` or `,`' }),
+  time: text(NAME).optional().meta({
+    description:
+      'Name, as the payload has it, of the value that is the time of observation (nested: `sys.time`); `ts` when left out.',
+    'x-type': 'name',
+  }),
+  zone: zone('Where times without an offset are at home; `mqtt.zone` when left out.').optional(),
+  metrics,
+}).superRefine(checkRoute, { when: ({ value }) => typeof value === 'object' && value !== null });
+
+/** A file of `includeRoutes`. */
+export const routesFile = section({ routes: z.array(route).max(1000) });
+
+export const routes = z
+  .array(route)
+  .max(1000)
+  .prefault([])
+  .meta({
+    description:
+      'How messages of foreign firmware become records; the first route that fits takes a message. See docs/formats.md.',
+    'x-sample': [
+      {
+        topic: 'tele/+device/SENSOR',
+        stream: 'telemetry',
+        device: '{device}',
+        time: 'Time',
+        zone: 'Europe/Berlin',
+        metrics: { 'AM2301.Temperature': 'temperature' },
+      },
+      { topic: 'plant/+line/+device/#metric', device: '{line}-{device}', metric: '{metric}', format: 'text' },
+      {
+        topic: 'meters/+device',
+        format: 'csv',
+        columns: ['time', 'power'],
+        separator: ';',
+        decimal: ',',
+        time: 'time',
+      },
+      { topic: 'doors/+device/+what', stream: 'events', eventType: '{what}' },
+    ],
+  });
+
+export const includeRoutes = z
+  .array(text({ pattern: /^[^\0~][^\0]{0,1023}$/, rule: 'the name of a ready route or a path' }))
+  .max(32)
+  .prefault([])
+  .meta({
+    description:
+      'Files of further routes, behind `routes`: `tasmota`, `zigbee2mqtt`, `shelly`, `esphome`, `openmqttgateway`, or paths of own ones (`./plant.yaml`).',
+    'x-type': 'list of names and paths',
+  });

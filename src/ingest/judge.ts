@@ -1,0 +1,52 @@
+import { Buffer } from 'node:buffer';
+import type { Message } from '../core/ports.ts';
+import { type Draft, decodeMessage } from './decode.ts';
+import { convert } from './routes/convert.ts';
+import type { RouteTable } from './routes/route-table.ts';
+import { routeTopic } from './topic.ts';
+
+/** `route`: its place in the configuration; null for the default namespace. */
+export type Judgement =
+  | { readonly kind: 'local' }
+  | { readonly kind: 'refused'; readonly reason: string; readonly route: number | null }
+  | {
+      readonly kind: 'good';
+      readonly device: string;
+      readonly drafts: readonly Draft[];
+      readonly route: number | null;
+    };
+
+interface Clock {
+  /** UTC milliseconds. */
+  now(): number;
+}
+
+type Arrived = Pick<Message, 'source' | 'channel' | 'payload' | 'declared'>;
+
+const LOCAL: Judgement = { kind: 'local' };
+
+/**
+ * What a message is: the default namespace comes first, what it does not know is offered to the routes.
+ * Pure but for the gateway's clock.
+ */
+export function judge(message: Arrived, routes: RouteTable, clock: Clock): Judgement {
+  const routed = routeTopic(message.channel);
+  if ('local' in routed) return message.source === 'mqtt' ? judgeForeign(message, routes, clock) : LOCAL;
+  if ('refused' in routed) return { kind: 'refused', reason: routed.refused, route: null };
+  const decoded = decodeMessage(routed.route, asBuffer(message.payload), message.declared);
+  if ('refused' in decoded) return { kind: 'refused', reason: decoded.refused, route: null };
+  return { kind: 'good', device: routed.route.device, drafts: decoded.drafts, route: null };
+}
+
+function judgeForeign({ channel, payload }: Arrived, routes: RouteTable, clock: Clock): Judgement {
+  const match = routes.find(channel);
+  if (match === undefined) return LOCAL;
+  const route = match.route.index;
+  const converted = convert(match, asBuffer(payload), clock.now());
+  if ('refused' in converted) return { kind: 'refused', reason: converted.refused, route };
+  return { kind: 'good', ...converted, route };
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

@@ -1,0 +1,91 @@
+import { isUtf8 } from 'node:buffer';
+import { normaliseDeviceId } from '../../core/device-id.ts';
+import { fill } from '../../core/placeholders.ts';
+import { type DecodedMessage, type Draft, decodeState, eventDraft, telemetryDraft } from '../decode.ts';
+import { decodeFormat } from '../formats/decode-format.ts';
+import { noJson } from '../formats/json.ts';
+import { parseJson } from '../formats/parse-json.ts';
+import { believed, type Reading, type Refused } from '../formats/reading.ts';
+import { isName } from '../name.ts';
+import { parseObservedAt } from '../observed-at.ts';
+import { applyRules } from './metric-rules.ts';
+import type { Route } from './route.ts';
+import type { RouteMatch } from './route-table.ts';
+
+export type Converted = { readonly device: string; readonly drafts: readonly Draft[] } | Refused;
+
+/** SenML's names are bounded, its base names are not. */
+const MAX_BASE_LENGTH = 256;
+
+/** What a message becomes by its route. `now`: the gateway's clock, UTC milliseconds. */
+export function convert({ route, captures }: RouteMatch, payload: Buffer, now: number): Converted {
+  switch (route.options.stream) {
+    case 'telemetry':
+      return telemetry({ route, captures }, payload, now);
+    case 'events':
+      return withDevice(route, captures, event({ route, captures }, payload, now));
+    case 'state':
+      return withDevice(route, captures, isUtf8(payload) ? decodeState(payload, payload.toString('utf8')) : NOT_UTF8);
+  }
+}
+
+const NOT_UTF8: Refused = { refused: 'not_utf8' };
+
+function telemetry({ route, captures }: RouteMatch, payload: Buffer, now: number): Converted {
+  const { metric: template, format = 'json' } = route.options;
+  const metric = template === undefined ? null : fill(template, captures);
+  if (metric === '') return { refused: 'bad_metric_name' };
+  const decoded = decodeFormat(format, payload, { ...route.decodeOptions, metric, now });
+  if ('refused' in decoded) return decoded;
+  const base = baseOf(decoded.readings);
+  if (base === undefined) return { refused: 'several_devices' };
+  const drafts: Draft[] = [];
+  for (const reading of decoded.readings) {
+    const ruled = applyRules(reading, route.metricRules);
+    if (typeof ruled === 'string') return { refused: ruled };
+    drafts.push(telemetryDraft(ruled));
+  }
+  return withDevice(route, new Map([...captures, ['base', base]]), { drafts });
+}
+
+/** The base name of all readings; only a device that is named by it must be one. */
+function baseOf(readings: readonly Reading[]): string | undefined {
+  const names = new Set(readings.map(({ base }) => base ?? ''));
+  if (names.size > 1) return undefined;
+  const [name = ''] = names;
+  // What separates a base name from the names behind it is no part of the device.
+  return name.slice(0, MAX_BASE_LENGTH).replace(/[^A-Za-z0-9]{1,16}$/, '');
+}
+
+function event({ route, captures }: RouteMatch, payload: Buffer, now: number): DecodedMessage {
+  const { format, eventType: template = '', time } = route.options;
+  const eventType = fill(template, captures);
+  if (!isName(eventType)) return { refused: 'bad_event_type' };
+  if (format === 'raw') return { drafts: [eventDraft(payload, 'application/octet-stream', eventType)] };
+  if (!isUtf8(payload)) return NOT_UTF8;
+  const text = payload.toString('utf8');
+  const parsed = format === 'text' ? undefined : parseJson(text);
+  if (format === 'json' && parsed === undefined) return noJson(text);
+  const draft = eventDraft(payload, parsed === undefined ? 'text/plain' : 'application/json', eventType);
+  const { zone } = route.decodeOptions;
+  const at = time === undefined ? undefined : memberAt(parsed, time);
+  if (at === undefined || at === null) return { drafts: [draft] };
+  const observedAt = parseObservedAt(at, zone === null ? undefined : { zone, now });
+  return observedAt === undefined
+    ? { refused: 'bad_ts' }
+    : { drafts: [{ ...draft, observedAt: believed(observedAt) }] };
+}
+
+/** The member that a path with dots leads to. */
+function memberAt(value: unknown, path: string): unknown {
+  return path.split('.').reduce<unknown>((inner, name) => {
+    const isHolder = typeof inner === 'object' && inner !== null && Object.hasOwn(inner, name);
+    return isHolder ? (inner as Record<string, unknown>)[name] : undefined;
+  }, value);
+}
+
+function withDevice(route: Route, values: ReadonlyMap<string, string>, decoded: DecodedMessage): Converted {
+  if ('refused' in decoded) return decoded;
+  const device = normaliseDeviceId(fill(route.options.device, values));
+  return device === undefined ? { refused: 'bad_device_id' } : { device, drafts: decoded.drafts };
+}

@@ -1,0 +1,32 @@
+import { placeholdersOf } from '../../core/placeholders.ts';
+import type { MetricRule, RouteOptions } from '../../core/route.ts';
+import type { TopicPattern } from '../../core/topic-pattern.ts';
+import type { DecodeOptions } from '../formats/reading.ts';
+import { LocalZone } from '../local-zone.ts';
+
+const BASE = 'base';
+
+/** A route made ready: what can be known before the first message is. */
+export class Route {
+  readonly index: number;
+  readonly options: RouteOptions;
+  readonly pattern: TopicPattern;
+  readonly metricRules: ReadonlyMap<string, MetricRule>;
+  readonly decodeOptions: Omit<DecodeOptions, 'metric' | 'now'>;
+
+  constructor(index: number, options: RouteOptions, pattern: TopicPattern) {
+    const { columns = [], separator = ',', decimal = '.', time = 'ts', zone, metrics = {}, device } = options;
+    this.index = index;
+    this.options = options;
+    this.pattern = pattern;
+    this.metricRules = new Map(Object.entries(metrics));
+    this.decodeOptions = {
+      time,
+      zone: zone === undefined || zone === 'UTC' ? null : new LocalZone(zone),
+      columns,
+      separator,
+      decimal,
+      baseIsDevice: placeholdersOf(device).includes(BASE),
+    };
+  }
+}

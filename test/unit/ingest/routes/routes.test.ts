@@ -1,0 +1,155 @@
+import { describe, expect, it } from 'vitest';
+import { only, routed, routesOf } from '../../../support/routed.ts';
+
+/** As the contract has them. */
+const CONTRACT = `
+routes:
+  - { topic: "tele/+device/SENSOR", stream: telemetry, device: "{device}", time: Time, zone: Europe/Berlin }   # Tasmota
+  - { topic: "zigbee2mqtt/+device", stream: telemetry, device: "zigbee-{device}" }
+  - { topic: "plant/+line/+device/#metric", stream: telemetry, device: "{line}-{device}", metric: "{metric}", format: text }`;
+
+const one = (route: string) => routesOf(`routes: [ ${route} ]`);
+
+describe('routes', () => {
+  const routes = routesOf(CONTRACT);
+
+  it('bring Tasmota in, nested JSON and local time', () => {
+    const payload = '{"Time":"2026-07-01T12:00:00","AM2301":{"Temperature":21.5,"Humidity":40.0},"TempUnit":"C"}';
+    expect(routed(routes, 'tele/office/SENSOR', payload)).toEqual([
+      {
+        stream: 'telemetry',
+        device: 'office',
+        value: '{"AM2301.Temperature":21.5,"AM2301.Humidity":40,"TempUnit":"C"}',
+        contentType: 'application/json',
+        eventType: null,
+        at: '2026-07-01T10:00:00.000Z',
+        metrics: { 'AM2301.Temperature': 21.5, 'AM2301.Humidity': 40, TempUnit: 'C' },
+      },
+    ]);
+  });
+
+  it('make device ids of captures', () => {
+    expect(only(routed(routes, 'zigbee2mqtt/Küche Lampe', '{"state":"ON", "brightness":1.0}'))).toBe(
+      'zigbee-Kueche_Lampe {"state":"ON", "brightness":1.0}',
+    );
+    expect(routed(one('{ topic: "a/+device" }'), 'a/', '{"t":1}')).toEqual({ refused: 'bad_device_id' });
+  });
+
+  it('name metrics by the rest of the topic, with dots', () => {
+    expect(only(routed(routes, 'plant/l1/press/motor/temp', '21.50'))).toBe('l1-press {"motor.temp":21.50}');
+    expect(routed(routes, 'plant/l1/press', '21.5')).toEqual({ refused: 'bad_metric_name' });
+    expect(routed(routes, 'plant/l1/press/t', 'nan')).toEqual({ refused: 'nan' });
+  });
+
+  it('leave every other topic local', () => {
+    for (const topic of ['tele/office/STATE', 'tele/office', 'zigbee2mqtt/a/b', 'plant/l1', 'x', '', '/', '$SYS/x']) {
+      expect(routed(routes, topic, '{"t":1}')).toBe('local');
+    }
+  });
+
+  it('do not change the default namespace, and are offered what it does not know', () => {
+    const all = one('{ topic: "#all", device: x, metric: "{all}" }');
+    expect(only(routed(all, 'devices/d1/telemetry', '{"t":1}'))).toBe('d1 {"t":1}');
+    expect(routed(all, 'devices/d1/telemetry', '21.5')).toEqual({ refused: 'not_an_object' });
+    expect(only(routed(all, 'devices/d1/messages/events', '1'))).toBe('x {"devices.d1.messages.events":1}');
+    expect(routed(all, '$other/x', '1')).toBe('local');
+  });
+
+  it('are asked in their order, however they are written', () => {
+    const order = routesOf(`
+routes:
+  - { topic: "a/+x/c", device: first }
+  - { topic: "a/b/c", device: second }
+  - { topic: "#", device: third }
+  - { topic: "a/#", device: fourth }`);
+    expect(only(routed(order, 'a/b/c', '{"t":1}'))).toBe('first {"t":1}');
+    expect(only(routed(order, 'a/b', '{"t":1}'))).toBe('third {"t":1}');
+  });
+
+  it('find one of hundreds', () => {
+    const list = Array.from({ length: 900 }, (_, i) => `{ topic: "a/+x/n${i}/#", device: "d${i}-{x}" }`);
+    expect(only(routed(one(list.join(', ')), 'a/q/n700/z', '{"t":1}'))).toBe('d700-q {"t":1}');
+  });
+
+  it('rename, leave out and reckon metrics', () => {
+    const route = one(
+      '{ topic: "a/+device", metrics: { A.T: t, B: false, C: { name: c, scale: 0.1 }, D: { scale: 0.5555555555555556, offset: -17.77777777777778 }, E: { scale: 2 } } }',
+    );
+    expect(only(routed(route, 'a/d', '{"A":{"T":1},"B":2,"C":215,"D":212,"E":"x","F":null}'))).toBe(
+      'd {"t":1,"c":21.5,"D":100,"E":"x","F":null}',
+    );
+    expect(only(routed(route, 'a/d', '{"x":1.0}'))).toBe('d {"x":1.0}');
+    expect(routed(route, 'a/d', '{"A":{"T":1},"t":2}')).toEqual({ refused: 'duplicate_metric' });
+    expect(routed(route, 'a/d', '{"B":2}')).toEqual({ refused: 'empty' });
+  });
+
+  it('keep the name ts for the time', () => {
+    const route = one('{ topic: "a/+device", time: at, metrics: { x: ts } }');
+    expect(routed(route, 'a/d', '{"at":1772600767,"ts":1}')).toEqual({ refused: 'bad_metric_name' });
+    expect(routed(route, 'a/d', '{"x":1}')).toEqual({ refused: 'bad_metric_name' });
+    const renamed = one('{ topic: "a/+device", time: at, metrics: { ts: uptime } }');
+    expect(only(routed(renamed, 'a/d', '{"at":1772600767,"ts":1}'))).toBe('d {"uptime":1}');
+  });
+
+  it('take the options of csv', () => {
+    const route = one(
+      '{ topic: "m/+device", format: csv, columns: [ time, power ], separator: ";", decimal: ",", time: time }',
+    );
+    expect(routed(route, 'm/d', '2026-03-04T05:06:07;21,5\n2026-03-04T05:06:08;22\n')).toMatchObject([
+      { value: '{"power":21.5}', at: '2026-03-04T05:06:07.000Z' },
+      { value: '{"power":22}', at: '2026-03-04T05:06:08.000Z' },
+    ]);
+  });
+
+  it('take the device from the base name of SenML', () => {
+    const route = one('{ topic: "senml/#", format: senml, device: "{base}" }');
+    expect(
+      only(routed(route, 'senml/x', '[{"bn":"urn:dev:ow:10e2073a01080063:","n":"t","v":1},{"n":"h","v":2}]')),
+    ).toBe('urn_dev_ow_10e2073a01080063 {"t":1,"h":2}');
+    expect(routed(route, 'senml/x', '[{"bn":"a","v":1},{"bn":"b","v":1}]')).toEqual({ refused: 'several_devices' });
+    expect(routed(route, 'senml/x', '[{"n":"a","v":1}]')).toEqual({ refused: 'bad_device_id' });
+  });
+});
+
+describe('routes of events', () => {
+  const events = (options: string) =>
+    one(`{ topic: "e/+device/#what", stream: events, eventType: "{what}", ${options} }`);
+  const record = (contentType: string, value: string, at: string | null = null) => [
+    { stream: 'events', device: 'd', contentType, eventType: 'door.front', value, at, metrics: null },
+  ];
+
+  it('store payloads as they are', () => {
+    expect(routed(events(''), 'e/d/door/front', '{"open":1.0}')).toEqual(record('application/json', '{"open":1.0}'));
+    expect(routed(events(''), 'e/d/door/front', 'open')).toEqual(record('text/plain', 'open'));
+    expect(routed(events('format: text'), 'e/d/door/front', '1')).toEqual(record('text/plain', '1'));
+    expect(routed(events('format: raw'), 'e/d/door/front', 'x')).toEqual(record('application/octet-stream', 'x'));
+  });
+
+  it('refuse what is not what they say', () => {
+    expect(routed(events('format: json'), 'e/d/door', 'open')).toEqual({ refused: 'invalid_json' });
+    expect(routed(events(''), 'e/d/door', Buffer.from([0xff]))).toEqual({ refused: 'not_utf8' });
+    expect(routed(events(''), 'e/d', 'x')).toEqual({ refused: 'bad_event_type' });
+    expect(routed(events('time: at'), 'e/d/door', '{"at":"soon"}')).toEqual({ refused: 'bad_ts' });
+  });
+
+  it('take the time from JSON', () => {
+    const timed = events('time: sys.at, zone: Europe/Berlin');
+    const payload = '{"sys":{"at":"2026-07-01T12:00:00"}}';
+    expect(routed(timed, 'e/d/door/front', payload)).toEqual(
+      record('application/json', payload, '2026-07-01T10:00:00.000Z'),
+    );
+    expect(routed(timed, 'e/d/door/front', 'open')).toEqual(record('text/plain', 'open'));
+  });
+});
+
+describe('routes of state', () => {
+  const route = one('{ topic: "s/+device", stream: state }');
+
+  it('store merge patches', () => {
+    expect(routed(route, 's/d', '{"led":null}')).toMatchObject([
+      { stream: 'state', device: 'd', value: '{"led":null}' },
+    ]);
+    expect(routed(route, 's/d', '1')).toEqual({ refused: 'not_an_object' });
+    expect(routed(route, 's/d', Buffer.from([0xff]))).toEqual({ refused: 'not_utf8' });
+  });
+});
