@@ -96,10 +96,10 @@ describe('records in Kafka', () => {
       expect(record?.headers).toMatchObject({ ce_type: 'sluice.events.door', 'content-type': 'text/plain' });
     });
 
-    it('are readable when they are compressed', async () => {
+    it.each(['gzip', 'zstd'] as const)('are readable when they are compressed by %s', async (compression) => {
       const topic = await deliver(
         Array.from({ length: 500 }, () => newRecord()),
-        { compression: 'gzip' },
+        { compression },
       );
       const records = await kafka.topicRecords(topic);
       expect(records).toHaveLength(500);

@@ -1,6 +1,9 @@
 /** A real Kafka whose listeners ask for certificates and passwords, and which grants nobody anything by itself. */
 
+import { X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:tls';
 import {
   type AclEntry,
   AclOperationTypes,
@@ -12,6 +15,7 @@ import {
 import { CertificateAuthority, type CertificateOptions } from './certificates.ts';
 import { freePort } from './free-port.ts';
 import { type Kafka, type KafkaListener, startKafka } from './kafka.ts';
+import { waitFor } from './wait-for.ts';
 
 export const USER = 'pi';
 export const PASSWORD = 'right-password';
@@ -80,8 +84,13 @@ export async function startSecureKafka(): Promise<SecureKafka> {
       mutual: `127.0.0.1:${ports.mutual}`,
       sasl: `127.0.0.1:${ports.sasl}`,
     },
-    present: (listener, certificate, issuer = authority) =>
-      changeBroker(kafka, { [`listener.name.${listener}.ssl.keystore.location`]: pemStore(issuer, certificate) }),
+    present: async (listener, certificate, issuer = authority) => {
+      const store = pemStore(issuer, certificate);
+      await changeBroker(kafka, { [`listener.name.${listener}.ssl.keystore.location`]: store });
+      const { fingerprint256 } = new X509Certificate(readFileSync(store));
+      const isShown = async (): Promise<boolean> => (await shownBy(ports[listener])) === fingerprint256;
+      await waitFor(isShown, { what: `the new certificate of ${listener}`, timeoutMs: 20_000 });
+    },
     allow: async (...grants) => {
       await kafka.admin((admin) => admin.createAcls({ acl: grants.map(aclOf) }));
     },
@@ -119,6 +128,17 @@ function pemStore(authority: CertificateAuthority, certificate: CertificateOptio
   const file = certFile.replace('.pem', '-store.pem');
   writeFileSync(file, readFileSync(keyFile, 'utf8') + readFileSync(certFile, 'utf8'));
   return file;
+}
+
+/** Fingerprint of the certificate that a server shows. */
+async function shownBy(port: number): Promise<string | undefined> {
+  const socket = connect({ host: '127.0.0.1', port, rejectUnauthorized: false });
+  try {
+    await once(socket, 'secureConnect');
+    return socket.getPeerX509Certificate()?.fingerprint256;
+  } finally {
+    socket.destroy();
+  }
 }
 
 const changed = new Map<Kafka, Record<string, string>>();

@@ -91,14 +91,13 @@ export class BatchSend {
     return true;
   }
 
-  /** A refusal that may be about another topic is judged by a fresh client. */
+  /** A refusal that may be about another topic is judged by fresh clients; what several of them meet is not. */
   #topicError(error: SluiceError): SluiceError {
     const { client, target, onTopicRefused } = this.#parts;
     onTopicRefused();
     target.refusedCount += 1;
-    const mayBeAnother = client.mayMeanAnother(target.topic);
-    if (mayBeAnother) client.retire();
-    if (!mayBeAnother && target.refusedCount >= TOPIC_PATIENCE_COUNT) return error;
+    if (client.mayMeanAnother(target.topic)) client.retire();
+    if (target.refusedCount >= TOPIC_PATIENCE_COUNT) return error;
     const { message, code, hint } = error;
     return new SluiceError(message, { code, retryable: true, ...(hint === undefined ? {} : { hint }) });
   }

@@ -27,17 +27,23 @@ export interface Fault {
   readonly isAnswer: boolean;
   /** True when no answer came in time. */
   readonly isTimeout: boolean;
+  /** True when the other side ended the connection in good order; a reset is told by `code`. */
+  readonly isClosed: boolean;
 }
 
 export interface JudgeContext {
   readonly topic: string;
   readonly brokers: readonly string[];
+  /** The topic was to be made. */
+  readonly isCreating?: boolean;
 }
 
 const TOO_LARGE = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE']);
+const RESETS = new Set(['ECONNRESET', 'EPIPE']);
 const POISON = new Set(['INVALID_RECORD', 'CORRUPT_MESSAGE']);
 const VERSION_HINT = 'use brokers of Kafka 2.1 or newer, and check that brokers names Kafka at all';
-const MECHANISM_HINT = 'choose a mechanism that the brokers offer';
+const MECHANISM_HINT = 'choose a sasl.mechanism that the brokers offer at this port';
+const CREATE_HINT = 'let this user Create {topic}, or create it by hand and set createTopics to false';
 
 /** What only people can mend at the topic, and how. */
 const TOPIC_FAULTS: Readonly<Record<string, string>> = {
@@ -48,10 +54,7 @@ const TOPIC_FAULTS: Readonly<Record<string, string>> = {
 
 /** What only people can mend elsewhere. */
 const CONFIGURATION_FAULTS: Readonly<Record<string, string>> = {
-  CLUSTER_AUTHORIZATION_FAILED: 'let this user Create topics, or create {topic} by hand and set createTopics to false',
-  SASL_AUTHENTICATION_FAILED: 'mend user name, password or mechanism',
-  UNSUPPORTED_SASL_MECHANISM: MECHANISM_HINT,
-  ILLEGAL_SASL_STATE: MECHANISM_HINT,
+  CLUSTER_AUTHORIZATION_FAILED: CREATE_HINT,
   SECURITY_DISABLED: 'turn on security at the brokers, or log in without it',
   UNSUPPORTED_COMPRESSION_TYPE: 'set compression to none, or let the topic {topic} take it',
   UNSUPPORTED_VERSION: VERSION_HINT,
@@ -59,6 +62,12 @@ const CONFIGURATION_FAULTS: Readonly<Record<string, string>> = {
   POLICY_VIOLATION: "mend createTopics to fit the brokers' policy, or create {topic} by hand",
   INVALID_PARTITIONS: 'mend createTopics.partitions',
   INVALID_REPLICATION_FACTOR: 'mend createTopics.replicationFactor: there are not so many brokers',
+};
+
+const LOGIN_FAULTS: Readonly<Record<string, string>> = {
+  SASL_AUTHENTICATION_FAILED: 'mend user name and password, or the token; their files are read again at each attempt',
+  UNSUPPORTED_SASL_MECHANISM: MECHANISM_HINT,
+  ILLEGAL_SASL_STATE: MECHANISM_HINT,
 };
 
 /** `cause`: what the client threw. */
@@ -73,6 +82,8 @@ export function judge(fault: Fault, context: JudgeContext, cause: unknown): Judg
   const topicHint = TOPIC_FAULTS[type];
   if (topicHint !== undefined) return { kind: 'topic', error: refusal(type, detail, fill(topicHint, context)) };
   const connection = isTimeout ? 'dead' : isAnswer ? 'kept' : 'lost';
+  const loginHint = LOGIN_FAULTS[type];
+  if (loginHint !== undefined) return { kind: 'failure', error: noLogin(type, detail, loginHint), connection: 'lost' };
   const hint = CONFIGURATION_FAULTS[type];
   if (hint !== undefined) return { kind: 'failure', error: refusal(type, detail, fill(hint, context)), connection };
   const refusedTls = tlsError(fault.code, detail);
@@ -85,15 +96,21 @@ export function judgeOwn(error: SluiceError): Judgement {
   return { kind: 'failure', error, connection: error.code === TIMED_OUT ? 'dead' : 'lost' };
 }
 
-function fill(hint: string, { topic }: JudgeContext): string {
-  return hint.replace('{topic}', topic);
+function fill(hint: string, { topic, isCreating = false }: JudgeContext): string {
+  const isAbout = isCreating && hint === TOPIC_FAULTS['TOPIC_AUTHORIZATION_FAILED'] ? CREATE_HINT : hint;
+  return isAbout.replace('{topic}', topic);
+}
+
+function noLogin(type: string, detail: string, hint: string): SluiceError {
+  return new SluiceError(`Kafka does not let this user in: ${detail}`, { code: type.toLowerCase(), hint });
 }
 
 function refusal(type: string, detail: string, hint: string): SluiceError {
   return new SluiceError(`Kafka refuses the records: ${detail}`, { code: type.toLowerCase(), hint });
 }
 
-function passing({ type, isTimeout, message }: Fault, { brokers }: JudgeContext, cause: unknown): SluiceError {
+function passing(fault: Fault, { brokers }: JudgeContext, cause: unknown): SluiceError {
+  const { type, isTimeout, message } = fault;
   if (isTimeout) {
     return new SluiceError(`Kafka did not answer in time: ${message}`, {
       code: TIMED_OUT,
@@ -106,6 +123,14 @@ function passing({ type, isTimeout, message }: Fault, { brokers }: JudgeContext,
     return new SluiceError(`Kafka does not take the records now: ${message}`, {
       code: type.toLowerCase(),
       retryable: true,
+      cause,
+    });
+  }
+  if (fault.isClosed || RESETS.has(fault.code ?? '')) {
+    return new SluiceError(`Kafka ended the connection: ${message}`, {
+      code: 'kafka_unreachable',
+      retryable: true,
+      hint: `check that Kafka runs at ${brokers.join(', ')}, and compare tls and sasl with what it asks for there`,
       cause,
     });
   }

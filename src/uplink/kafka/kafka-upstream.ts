@@ -43,8 +43,9 @@ export class KafkaUpstream implements Upstream {
       this.#client = client;
       if (!this.#areTopicsMade) await this.#createTopics(client, bounds);
     } catch (thrown) {
-      if (this.#client !== client) client.destroy();
-      throw this.#openError(client, thrown);
+      const isCreating = this.#client === client;
+      if (!isCreating) client.destroy();
+      throw this.#openError(client, thrown, isCreating);
     }
   }
 
@@ -91,9 +92,9 @@ export class KafkaUpstream implements Upstream {
     this.#areTopicsMade = true;
   }
 
-  #openError(client: KafkaClient, thrown: unknown): SluiceError {
+  #openError(client: KafkaClient, thrown: unknown, isCreating = false): SluiceError {
     const topic = [...this.#targets.values()].map((target) => target.topic).join(', ');
-    const judgement = client.judge(thrown, { topic, brokers: this.#options.brokers });
+    const judgement = client.judge(thrown, { topic, brokers: this.#options.brokers, isCreating });
     if (judgement.kind === 'failure' && judgement.connection !== 'kept') client.retire();
     if (judgement.kind === 'failure' || judgement.kind === 'topic') return judgement.error;
     return new SluiceError(`Kafka cannot be opened: ${judgement.kind}`, { code: 'kafka_unreachable', retryable: true });

@@ -18,7 +18,7 @@ const CLIENT_CERTIFICATE: TlsFault = {
 };
 const CLOCK_HINT = 'check the clock of this gateway, else renew the certificate at the brokers';
 
-/** By Node's codes: for the checks of the certificate those of OpenSSL, for alerts of the broker `ERR_SSL_…ALERT…`. */
+/** By Node's codes, which for the checks of a certificate are those of OpenSSL. */
 const FAULTS: Readonly<Record<string, TlsFault>> = {
   CERT_HAS_EXPIRED: { code: 'tls_expired', message: "the broker's certificate has expired", hint: CLOCK_HINT },
   CERT_NOT_YET_VALID: { code: 'tls_expired', message: "the broker's certificate is not valid yet", hint: CLOCK_HINT },
@@ -33,12 +33,6 @@ const FAULTS: Readonly<Record<string, TlsFault>> = {
     message: "the broker's certificate is for another name",
     hint: "use a name that stands in it in brokers and in the brokers' advertised.listeners, or set tls.serverName",
   },
-  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: CLIENT_CERTIFICATE,
-  ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE: CLIENT_CERTIFICATE,
-  ERR_SSL_SSLV3_ALERT_CERTIFICATE_UNKNOWN: CLIENT_CERTIFICATE,
-  ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED: CLIENT_CERTIFICATE,
-  ERR_SSL_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE: CLIENT_CERTIFICATE,
-  ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: CLIENT_CERTIFICATE,
 };
 const OTHER: TlsFault = {
   code: 'tls_failed',
@@ -46,9 +40,22 @@ const OTHER: TlsFault = {
   hint: 'check that brokers names the port for TLS, and compare the protocol versions',
 };
 
+/** What the broker says of our certificate (RFC 8446, 6.2), in the code that Node makes of the alert. */
+const ALERT_ABOUT_OURS = /^ERR_SSL_.*ALERT.*_(?:CERTIFICATE|UNKNOWN_CA)/;
+
 /** A failure of TLS in plain words; people must mend it, here or at the brokers. Undefined when it is none. */
-export function tlsError(code: string | undefined, detail: string): SluiceError | undefined {
-  const fault = FAULTS[code ?? ''] ?? (code?.startsWith('ERR_SSL_') === true ? OTHER : undefined);
+export function tlsError(code = '', detail: string): SluiceError | undefined {
+  const fault = FAULTS[code] ?? alertOf(code);
   if (fault === undefined) return undefined;
-  return new SluiceError(`${fault.message} (${detail})`, { code: fault.code, hint: fault.hint });
+  return new SluiceError(`${fault.message} (${reasonOf(detail)})`, { code: fault.code, hint: fault.hint });
+}
+
+function alertOf(code: string): TlsFault | undefined {
+  if (ALERT_ABOUT_OURS.test(code)) return CLIENT_CERTIFICATE;
+  return code.startsWith('ERR_SSL_') ? OTHER : undefined;
+}
+
+/** `403D29AF177F0000:error:0A000416:SSL routines:ssl3_read_bytes:{reason}:../deps/…` */
+function reasonOf(detail: string): string {
+  return /:SSL routines:[^:]*:([^:]+):/.exec(detail)?.[1] ?? detail;
 }

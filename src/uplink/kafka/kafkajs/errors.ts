@@ -22,6 +22,7 @@ export function judgeKafkajs(thrown: unknown, context: JudgeContext): Judgement 
     message: messageOf(root),
     isAnswer: type !== '',
     isTimeout: TIMEOUTS.has(name),
+    isClosed: name === 'KafkaJSConnectionClosedError',
   };
   return judge(fault, context, thrown);
 }

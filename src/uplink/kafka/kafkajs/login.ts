@@ -13,7 +13,7 @@ export function loginAs(sasl: SaslOptions): Mechanism {
       const options = optionsOf(readLogin(sasl));
       let cause: unknown;
       const saslAuthenticate: typeof parts.saslAuthenticate = (exchange) =>
-        parts.saslAuthenticate(exchange).catch((thrown: unknown) => {
+        parts.saslAuthenticate({ response: NO_COMPLAINT, ...exchange }).catch((thrown: unknown) => {
           cause = thrown;
           throw thrown;
         });
@@ -26,6 +26,21 @@ export function loginAs(sasl: SaslOptions): Mechanism {
   });
   return { mechanism: sasl.mechanism, authenticationProvider };
 }
+
+const LENGTH_BYTES = 4;
+
+/**
+ * For exchanges of which kafkajs ignores the answer: with a bad token it says what is wrong (RFC 7628, 3.2.2), and
+ * whatever is asked next is refused.
+ */
+const NO_COMPLAINT = {
+  decode: (answer: Buffer): Buffer => answer,
+  parse: (answer: Buffer): never => {
+    const complaint = answer.subarray(LENGTH_BYTES).toString();
+    if (complaint === '') return undefined as never;
+    throw Object.assign(new Error(complaint), { type: 'SASL_AUTHENTICATION_FAILED' });
+  },
+};
 
 function optionsOf(login: Login): SASLOptions {
   if (login.mechanism !== 'oauthbearer') return login;

@@ -35,16 +35,23 @@ function faultOf(all: readonly unknown[]): Fault {
   const answer = answers.find((error) => typeOf(error) !== 'UNKNOWN_SERVER_ERROR') ?? answers[0];
   if (answer !== undefined) {
     const message = textOf(answer, answers);
-    return { type: typeOf(answer), code: undefined, message, isAnswer: true, isTimeout: false };
+    return { type: typeOf(answer), code: undefined, message, isAnswer: true, isTimeout: false, isClosed: false };
   }
   // Around it the library says less, and that a password is wrong when the connection was lost.
   const root = rootIn(all) ?? all[0];
   const message = messageOf(root);
   if (root instanceof UserError && UNKNOWN_TOPIC.test(message)) {
-    return { type: 'UNKNOWN_TOPIC_OR_PARTITION', code: undefined, message, isAnswer: true, isTimeout: false };
+    return {
+      type: 'UNKNOWN_TOPIC_OR_PARTITION',
+      code: undefined,
+      message,
+      isAnswer: true,
+      isTimeout: false,
+      isClosed: false,
+    };
   }
   const isTimeout = root instanceof TimeoutError && message === REQUEST_TIMED_OUT;
-  return { type: ownType(root), code: codeOf(root), message, isAnswer: false, isTimeout };
+  return { type: ownType(root), code: codeOf(root), message, isAnswer: false, isTimeout, isClosed: message === CLOSED };
 }
 
 /** Errors of the library itself that say what Kafka has a name for. */

@@ -41,7 +41,6 @@ describe('an error of kafkajs', () => {
 
   it.each([
     'CLUSTER_AUTHORIZATION_FAILED',
-    'SASL_AUTHENTICATION_FAILED',
     'UNSUPPORTED_COMPRESSION_TYPE',
     'POLICY_VIOLATION',
     'INVALID_REPLICATION_FACTOR',
@@ -49,6 +48,35 @@ describe('an error of kafkajs', () => {
     const judgement = judge(answer(type), CONTEXT);
     expect(judgement).toMatchObject({ kind: 'failure', connection: 'kept', error: { retryable: false } });
     expect(judgement.kind === 'failure' && judgement.error.hint).toBeTruthy();
+  });
+
+  it.each(['SASL_AUTHENTICATION_FAILED', 'UNSUPPORTED_SASL_MECHANISM', 'ILLEGAL_SASL_STATE'])(
+    '%s is for people to mend, and needs a new login',
+    (type) => {
+      expect(judge(answer(type), CONTEXT)).toMatchObject({
+        kind: 'failure',
+        connection: 'lost',
+        error: { retryable: false, hint: expect.any(String) },
+      });
+    },
+  );
+
+  it('of a topic that was to be made says which grant is missing', () => {
+    const judgement = judge(answer('TOPIC_AUTHORIZATION_FAILED'), { ...CONTEXT, isCreating: true });
+    expect(judgement).toMatchObject({
+      error: { hint: expect.stringContaining('let this user Create plant.telemetry') },
+    });
+  });
+
+  it('of a connection that the broker ended points at tls and sasl', () => {
+    const closed = wrapped(Object.assign(new Error('Closed connection'), { name: 'KafkaJSConnectionClosedError' }));
+    const reset = new KafkaJSConnectionError('read ECONNRESET', { code: 'ECONNRESET' });
+    for (const thrown of [closed, reset]) {
+      expect(judge(thrown, CONTEXT)).toMatchObject({
+        connection: 'lost',
+        error: { retryable: true, hint: expect.stringContaining('compare tls and sasl') },
+      });
+    }
   });
 
   it.each(['NOT_ENOUGH_REPLICAS', 'LEADER_NOT_AVAILABLE', 'REQUEST_TIMED_OUT', 'KAFKAJS_UNKNOWN_ERROR_CODE'])(
@@ -126,6 +154,8 @@ describe('a failure of TLS', () => {
     ['SELF_SIGNED_CERT_IN_CHAIN', 'tls_unknown_authority', 'tls.caFile'],
     ['ERR_TLS_CERT_ALTNAME_INVALID', 'tls_wrong_name', 'tls.serverName'],
     ['ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED', 'tls_client_certificate', 'tls.certFile'],
+    ['ERR_SSL_SSL/TLS_ALERT_CERTIFICATE_UNKNOWN', 'tls_client_certificate', 'tls.certFile'],
+    ['ERR_SSL_TLSV1_ALERT_UNKNOWN_CA', 'tls_client_certificate', 'tls.certFile'],
     ['ERR_SSL_WRONG_VERSION_NUMBER', 'tls_failed', 'port'],
   ])('%s is for people to mend, and says how', (code, expected, hint) => {
     expect(judge(failure(code), CONTEXT)).toMatchObject({
