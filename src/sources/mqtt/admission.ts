@@ -39,7 +39,7 @@ export class Admission {
   /** Resolves with whether aedes may go on with the CONNECT; if not, the client has its answer. */
   async admit(client: BrokerClient, connection: Connection, packet: ConnectPacket): Promise<boolean> {
     const { login, isOverloaded } = this.#options;
-    const verdict = isOverloaded() ? OVERLOADED : await login.judge(packet, connection.anonymous);
+    const verdict = isOverloaded() ? OVERLOADED : await login.judge(packet, connection.link);
     if (verdict.kind === 'admitted') {
       connection.clientId = verdict.clientId;
       connection.identity = verdict.identity;

@@ -1,7 +1,7 @@
 /** aedes 1.2 behind one door: its options, its events, and the places where it must be held back. */
 
 import './lean-mqtt-packet.ts';
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import {
   Aedes,
   type AedesOptions,
@@ -18,7 +18,7 @@ import type { Persistence } from './persistence.ts';
 export type { ConnectPacket, PublishPacket, Subscription };
 
 export interface BrokerClient extends Client {
-  readonly conn: Socket;
+  readonly conn: Duplex;
   readonly will: PublishPacket | null;
   readonly subscriptions: Subscriptions;
   readonly _parser: { parse: (bytes: Buffer) => number };
@@ -92,7 +92,7 @@ export class AedesBroker {
     return this.#aedes.clients[clientId];
   }
 
-  handle(socket: Socket): void {
+  handle(socket: Duplex): void {
     const client = this.#aedes.handle(socket) as BrokerClient;
     const parse = client._parser.parse.bind(client._parser);
     // Packets are handled while the parser runs, and nobody catches what is thrown on the way: it would end the process.

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Intake } from '../../core/ports.ts';
 import type { Handshake } from '../../core/record.ts';
@@ -11,6 +11,7 @@ import { AedesBroker, type BrokerClient, type BrokerHooks } from './aedes-broker
 import { Connection } from './connection.ts';
 import { DenialLog } from './denial-log.ts';
 import { Handshakes } from './handshakes.ts';
+import type { Link } from './link.ts';
 import { Login } from './login.ts';
 import { LIMITS, type MqttOptions } from './options.ts';
 import { Persistence } from './persistence.ts';
@@ -47,7 +48,7 @@ export class LocalBroker {
   readonly #admission: Admission;
   readonly #aedes: AedesBroker;
   readonly #connections = new Set<Connection>();
-  readonly #bySocket = new WeakMap<Socket, Connection>();
+  readonly #bySocket = new WeakMap<Duplex, Connection>();
   #stopping = false;
   clientCount = 0;
 
@@ -108,15 +109,11 @@ export class LocalBroker {
     this.#tracker.start();
   }
 
-  get connectionCount(): number {
-    return this.#connections.size;
-  }
-
-  /** Serves a new connection. `anonymous`: whether clients without a name are let in. */
-  handle(socket: Socket, anonymous: boolean): void {
+  /** Serves a new connection. */
+  handle(link: Link): void {
+    const { socket } = link;
     const connection: Connection = new Connection({
-      socket,
-      anonymous,
+      link,
       maxPacketBytes: this.#options.maxPacketSize,
       maxConnectBytes: this.#options.maxPacketSizeBeforeConnect,
       maxPublishRatePerS: this.#options.maxPublishRate,
@@ -159,7 +156,7 @@ export class LocalBroker {
     this.problems.stop();
   }
 
-  #of(socket: Socket): Connection {
+  #of(socket: Duplex): Connection {
     const connection = this.#bySocket.get(socket);
     if (connection === undefined) throw new Error('aedes asks about a socket that it was never given');
     return connection;

@@ -1,19 +1,19 @@
 import { Buffer } from 'node:buffer';
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Identity } from './access.ts';
 import { connackPacket, inspectConnect, REFUSED, type RefusalCode } from './connect-packet.ts';
 import { type FrameFault, FrameGuard } from './frame-guard.ts';
 import { HeldBytes } from './held-bytes.ts';
+import type { Link } from './link.ts';
 import { Pacer } from './rate-limit.ts';
+import type { WebSocketFault } from './websocket-stream.ts';
 
 export type ConnectionFault =
-  | { readonly kind: FrameFault | 'not_connect' | 'does_not_read' }
+  | { readonly kind: FrameFault | WebSocketFault | 'not_connect' | 'does_not_read' }
   | { readonly kind: 'unsupported_version'; readonly version: number };
 
 export interface ConnectionOptions {
-  readonly socket: Socket;
-  /** Whether the listener lets clients in that give no name. */
-  readonly anonymous: boolean;
+  readonly link: Link;
   readonly maxPacketBytes: number;
   readonly maxConnectBytes: number;
   readonly drainTimeoutMs: number;
@@ -33,8 +33,8 @@ const LAST_WORD_MS = 1_000;
  * client is let in, and withheld while the client does not read what it is sent. Only whole packets are handed over.
  */
 export class Connection {
-  readonly socket: Socket;
-  readonly anonymous: boolean;
+  readonly socket: Duplex;
+  readonly link: Link;
   readonly pacer: Pacer;
   /** Known once the CONNECT was found good. */
   clientId = '';
@@ -51,11 +51,11 @@ export class Connection {
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
-    this.socket = options.socket;
-    this.anonymous = options.anonymous;
+    this.link = options.link;
+    this.socket = options.link.socket;
     this.pacer = new Pacer({ ratePerS: options.maxPublishRatePerS });
     this.#guard = new FrameGuard(options.maxPacketBytes);
-    this.#read = options.socket.read.bind(options.socket);
+    this.#read = this.socket.read.bind(this.socket);
   }
 
   /** Takes the place of the socket's own `read`. */
@@ -63,10 +63,12 @@ export class Connection {
     this.socket.read = (size?: number) => (size === 0 ? this.#read(0) : this.#pull());
     this.socket.on('drain', () => this.#thaw());
     this.socket.once('close', () => clearTimeout(this.#frozenTimer));
+    this.socket.on('fault', (kind: WebSocketFault) => this.#fail({ kind }));
+    this.socket.on('partial', (bytes: number) => this.#partial(bytes));
   }
 
   get address(): string {
-    return this.socket.remoteAddress ?? 'unknown';
+    return this.link.address;
   }
 
   get closed(): boolean {
@@ -155,6 +157,11 @@ export class Connection {
     this.#behindConnect = null;
     if (behind === null || chunk === null) return behind ?? chunk;
     return Buffer.concat([behind, chunk]);
+  }
+
+  /** What a WebSocket holds back until a message is complete counts like what is held here. */
+  #partial(bytes: number): void {
+    if (this.#phase === 'connect' && bytes > this.#options.maxConnectBytes) this.#fail({ kind: 'packet_too_large' });
   }
 
   #freeze(): void {

@@ -1,31 +1,58 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { codeOf, SluiceError } from '../../core/errors.ts';
+import type { Logger } from '../../platform/logger.ts';
+import { addressOf, type Doorway } from './doorway.ts';
+import type { Link } from './link.ts';
 import type { MqttListenerOptions } from './options.ts';
+import type { Problems } from './problems.ts';
+import { TlsLayer } from './tls-layer.ts';
+import type { WebSocketLayer } from './websocket-layer.ts';
 
 export interface BoundAddress {
   readonly host: string;
   readonly port: number;
 }
 
+export interface ListenerContext {
+  readonly doorway: Doorway;
+  readonly maxPacketBytes: number;
+  readonly logger: Logger;
+  readonly problems: Problems;
+  readonly onLink: (link: Link) => void;
+}
+
 const KEEP_ALIVE_MS = 60_000;
 
-/** One TCP address. */
+/** One TCP address; TLS and WebSocket upon it, as it is configured. */
 export class Listener {
   readonly #options: MqttListenerOptions;
+  readonly #context: ListenerContext;
   readonly #option: string;
   readonly #server: Server;
+  readonly #tls: TlsLayer | undefined;
+  #webSocket: WebSocketLayer | undefined;
+  readonly #certified = new WeakMap<Socket, string>();
 
   /** `index`: its place in `mqtt.listeners`, for messages. */
-  constructor(options: MqttListenerOptions, index: number, onSocket: (socket: Socket) => void) {
+  constructor(options: MqttListenerOptions, index: number, context: ListenerContext) {
     this.#options = options;
+    this.#context = context;
     this.#option = `mqtt.listeners[${index}]`;
-    this.#server = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS }, onSocket);
+    const serving = { noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS };
+    this.#server = createServer(serving, (socket) => this.#accepted(socket));
+    this.#tls = this.#tlsLayer();
   }
 
-  /** @throws SluiceError `port_in_use`, `port_not_permitted`, `address_not_available`, `listen_failed` */
+  /**
+   * @throws SluiceError `port_in_use`, `port_not_permitted`, `address_not_available`, `listen_failed`,
+   *   `tls_files_unusable`
+   */
   async open(): Promise<BoundAddress> {
     const { host, port } = this.#options;
+    this.#tls?.start();
+    if (this.#options.websocket === true) this.#webSocket = await this.#webSocketLayer();
     this.#server.listen({ host, port });
     try {
       await once(this.#server, 'listening');
@@ -37,7 +64,55 @@ export class Listener {
 
   /** Takes no more connections; those that are open stay. */
   close(): void {
+    this.#tls?.stop();
     this.#server.close();
+  }
+
+  #tlsLayer(): TlsLayer | undefined {
+    const { tls } = this.#options;
+    if (tls === undefined) return undefined;
+    const { logger, problems } = this.#context;
+    const onSecure = (socket: Socket, certified: string | null) => {
+      if (certified !== null) this.#certified.set(socket, certified);
+      this.#secured(socket);
+    };
+    return new TlsLayer({ tls, usedBy: `${this.#option}.tls`, logger, problems, onSecure });
+  }
+
+  async #webSocketLayer(): Promise<WebSocketLayer> {
+    // Loaded late: most gateways need none of it.
+    const { WebSocketLayer } = await import('./websocket-layer.ts');
+    const { tls, anonymous, allowedOrigins = [] } = this.#options;
+    const { maxPacketBytes, problems } = this.#context;
+    return new WebSocketLayer({
+      origins: { allowedOrigins, anonymous, tls: tls !== undefined },
+      usedBy: this.#option,
+      maxPacketBytes,
+      problems,
+      onOpen: (stream, socket) => this.#opened(stream, socket),
+    });
+  }
+
+  #accepted(socket: Socket): void {
+    if (!this.#context.doorway.enter(socket)) return;
+    if (this.#tls === undefined) this.#secured(socket);
+    else this.#tls.secure(socket);
+  }
+
+  #secured(socket: Socket): void {
+    if (this.#webSocket === undefined) this.#opened(socket, socket);
+    else this.#webSocket.upgrade(socket);
+  }
+
+  /** `carrier`: the socket, of TCP or TLS, that carries the stream. */
+  #opened(stream: Duplex, carrier: Socket): void {
+    const { doorway, onLink } = this.#context;
+    if (!doorway.pass(carrier)) {
+      doorway.refuse(stream);
+      return;
+    }
+    const certified = this.#certified.get(carrier) ?? null;
+    onLink({ socket: stream, address: addressOf(carrier), anonymous: this.#options.anonymous, certified });
   }
 
   #translate(error: unknown): SluiceError {

@@ -5,6 +5,7 @@ import type { AccessControl } from '../../core/views.ts';
 import type { Identity } from './access.ts';
 import type { ConnectPacket } from './aedes-broker.ts';
 import { REFUSED, type RefusalCode } from './connect-packet.ts';
+import type { Link } from './link.ts';
 import { LIMITS } from './options.ts';
 import { isValidTopic } from './topics.ts';
 
@@ -21,6 +22,9 @@ export type LoginVerdict =
   /** Closed without an answer [MQTT-3.1.4-1]. */
   | { readonly kind: 'violation'; readonly reason: string };
 
+/** How a client got here. */
+type Entrance = Pick<Link, 'anonymous' | 'certified'>;
+
 const CONTROL = /\p{Cc}/u;
 const MQTT31 = 3;
 
@@ -34,23 +38,23 @@ export class Login {
     this.#claimTimeoutMs = claimTimeoutMs;
   }
 
-  /** `anonymous`: whether the listener lets clients in that give no name. */
-  async judge(packet: ConnectPacket, anonymous: boolean): Promise<LoginVerdict> {
+  async judge(packet: ConnectPacket, link: Entrance): Promise<LoginVerdict> {
     const { will } = packet;
     if (will !== undefined && (!isValidTopic(will.topic) || (will.qos ?? 0) > 2)) {
       return { kind: 'violation', reason: 'the will has an invalid topic or QoS' };
     }
     const faultyId = judgeClientId(packet);
     if (faultyId !== undefined) return faultyId;
-    const identity = this.#identify(packet, anonymous);
+    const identity = this.#identify(packet, link);
     if (typeof identity === 'object' && identity !== null) return identity;
     // An id made up for one connection belongs to nobody.
     if (packet.clientId === '') return { kind: 'admitted', clientId: `auto-${randomUUID()}`, identity };
     return (await this.#claim(packet.clientId, identity)) ?? { kind: 'admitted', clientId: packet.clientId, identity };
   }
 
-  /** A client that gives a name is judged by it, wherever it comes from. */
-  #identify({ username, password }: ConnectPacket, anonymous: boolean): Identity | Refusal {
+  /** A client that gives a name, or a certificate, is judged by it, wherever it comes from. */
+  #identify({ username, password }: ConnectPacket, { anonymous, certified }: Entrance): Identity | Refusal {
+    if (certified !== null) return username === undefined || username === certified ? certified : MISNAMED;
     if (username === undefined && password === undefined) {
       if (anonymous) return null;
       return refusal('notAuthorized', 'no user name', 'give the device id as user name and its secret as password');
@@ -105,6 +109,12 @@ function judgeClientId({ clientId, clean, protocolVersion }: ConnectPacket): Ref
   }
   return undefined;
 }
+
+const MISNAMED = refusal(
+  'credentials',
+  'the user name is not the common name of the client certificate',
+  'leave the user name out, or give the client the certificate of that device',
+);
 
 function refusal(code: keyof typeof REFUSED, reason: string, hint: string): Refusal {
   return { kind: 'refused', code: REFUSED[code], reason, hint };

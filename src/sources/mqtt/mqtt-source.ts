@@ -1,32 +1,31 @@
-import type { Socket } from 'node:net';
 import type { Stage } from '../../core/ports.ts';
 import type { Logger } from '../../platform/logger.ts';
 import { LocalBroker, type LocalBrokerOptions } from './broker.ts';
-import { connackPacket, REFUSED } from './connect-packet.ts';
+import { Doorway } from './doorway.ts';
+import type { Link } from './link.ts';
 import { type BoundAddress, Listener } from './listener.ts';
 
 export type MqttSourceOptions = LocalBrokerOptions;
 
-/** Connections that wait for their refusal; what comes on top is closed at once. */
-const MAX_REFUSALS = 64;
-const REFUSAL_MS = 1_000;
-
 /** The MQTT source: listeners and the local broker behind them. */
 export class MqttSource implements Stage {
-  readonly #options: MqttSourceOptions;
   readonly #logger: Logger;
   readonly #broker: LocalBroker;
+  readonly #doorway: Doorway;
   readonly #listeners: readonly Listener[];
   #addresses: readonly BoundAddress[] = [];
-  #refusalCount = 0;
 
   constructor(options: MqttSourceOptions) {
-    this.#options = options;
-    this.#logger = options.logger;
+    const { logger } = options;
+    const { maxClients, connectTimeout, maxPacketSize, listeners } = options.options;
+    this.#logger = logger;
     this.#broker = new LocalBroker(options);
-    this.#listeners = options.options.listeners.map(
-      (listener, index) => new Listener(listener, index, (socket) => this.#connected(socket, listener.anonymous)),
-    );
+    const { problems } = this.#broker;
+    const onFull = (address: string) => problems.tooManyClients(address, maxClients);
+    this.#doorway = new Doorway({ maxClients, timeoutMs: connectTimeout, onFull });
+    const onLink = (link: Link) => this.#broker.handle(link);
+    const context = { doorway: this.#doorway, maxPacketBytes: maxPacketSize, logger, problems, onLink };
+    this.#listeners = listeners.map((listener, index) => new Listener(listener, index, context));
   }
 
   /** @throws SluiceError when an address cannot be listened on; then none is. */
@@ -47,6 +46,7 @@ export class MqttSource implements Stage {
 
   async stop(): Promise<void> {
     for (const listener of this.#listeners) listener.close();
+    this.#doorway.stop();
     await this.#broker.stop();
   }
 
@@ -73,31 +73,5 @@ export class MqttSource implements Stage {
   /** Ends the sessions that are logged in as a device, as when it was removed. */
   disconnect(device: string): void {
     this.#broker.disconnect(device);
-  }
-
-  #connected(socket: Socket, anonymous: boolean): void {
-    const { maxClients } = this.#options.options;
-    if (this.#broker.connectionCount < maxClients) {
-      this.#broker.handle(socket, anonymous);
-      return;
-    }
-    this.#broker.problems.tooManyClients(socket.remoteAddress ?? 'unknown', maxClients);
-    this.#refuse(socket);
-  }
-
-  /** A client that sends something is told; whatever it sent, it gets the answer to a CONNECT. */
-  #refuse(socket: Socket): void {
-    if (this.#refusalCount >= MAX_REFUSALS) {
-      socket.destroy();
-      return;
-    }
-    this.#refusalCount += 1;
-    const timer = setTimeout(() => socket.destroy(), REFUSAL_MS);
-    socket.once('data', () => socket.end(connackPacket(REFUSED.unavailable)));
-    socket.on('error', () => socket.destroy());
-    socket.once('close', () => {
-      clearTimeout(timer);
-      this.#refusalCount -= 1;
-    });
   }
 }

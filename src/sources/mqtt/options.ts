@@ -1,11 +1,25 @@
 import type { Grant } from './access.ts';
 
+/** PEM files, absolute paths. */
+export interface MqttTlsOptions {
+  /** The listener's certificate, and behind it those between it and its authority. */
+  readonly certFile: string;
+  readonly keyFile: string;
+  /** Authorities whose clients' certificates are taken; without it clients are not asked for one. */
+  readonly caFile?: string | undefined;
+  readonly requireClientCertificate: boolean;
+}
+
 /** One address to listen on. Port 0 takes a free one. */
 export interface MqttListenerOptions {
   readonly host: string;
   readonly port: number;
   /** Whether clients without a name are let in, and trusted. */
   readonly anonymous: boolean;
+  readonly tls?: MqttTlsOptions | undefined;
+  readonly websocket?: boolean;
+  /** Web pages that may connect over WebSocket, beside those of the listener's own address. */
+  readonly allowedOrigins?: readonly string[];
 }
 
 /** The configuration's `mqtt` part: sizes in bytes, durations in milliseconds. */

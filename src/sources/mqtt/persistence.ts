@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { Readable } from 'node:stream';
 import type { Handshakes } from './handshakes.ts';
 import type { Outgoing } from './outgoing-queue.ts';
@@ -15,7 +15,7 @@ export interface SessionClient {
 }
 
 export interface ConnectedClient extends SessionClient {
-  readonly conn: Socket;
+  readonly conn: Duplex;
 }
 
 export function isSessionMark(filter: string): boolean {

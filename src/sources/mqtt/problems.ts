@@ -5,6 +5,8 @@ import { RepeatSummary } from '../../platform/repeat-summary.ts';
 import type { ConnectPacket } from './aedes-broker.ts';
 import type { Connection, ConnectionFault } from './connection.ts';
 import type { Refusal } from './login.ts';
+import type { TlsFailure } from './tls-layer.ts';
+import type { UpgradeRefusal } from './websocket-layer.ts';
 
 const VERSION_HINT =
   'the gateway speaks MQTT 3.1.1 and 3.1: set mosquitto_pub -V mqttv311, mqtt.js protocolVersion: 4, Paho MQTTv311';
@@ -44,6 +46,17 @@ export class Problems {
   misbehaved(clientId: string, reason: string): void {
     const fields = { clientId: printable(clientId), reason };
     this.#summary.warn(`misbehaved ${clientId}`, fields, 'MQTT connection closed');
+  }
+
+  /** `hint` is absent where a connection just ended, which is everyday life too. */
+  tlsFailed(address: string, { reason, hint }: TlsFailure): void {
+    const fields = { address, reason: printable(reason, 200), hint };
+    if (hint === undefined) this.#logger.debug(fields, 'TLS handshake failed');
+    else this.#summary.warn(`tls ${address} ${reason}`, fields, 'TLS handshake failed');
+  }
+
+  upgradeRefused(address: string, { status, reason, hint }: UpgradeRefusal): void {
+    this.#summary.warn(`upgrade ${address} ${status}`, { address, status, reason, hint }, 'WebSocket refused');
   }
 
   tooManyClients(address: string, maxClients: number): void {

@@ -29,7 +29,7 @@ function setUp() {
   });
   const settled: string[] = [];
   const admit = async (name: string, client: FakeClient) => {
-    const connection = { anonymous: true, clientId: '' } as Connection;
+    const connection = { link: { anonymous: true, certified: null }, clientId: '' } as Connection;
     const packet: ConnectPacket = { cmd: 'connect', clientId: 'same', protocolVersion: 4, clean: true };
     const letIn = await admission.admit(client as unknown as BrokerClient, connection, packet);
     settled.push(`${name} ${letIn}`);

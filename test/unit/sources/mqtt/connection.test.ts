@@ -1,5 +1,4 @@
 import { Buffer } from 'node:buffer';
-import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Connection, type ConnectionFault } from '../../../../src/sources/mqtt/connection.ts';
@@ -33,8 +32,7 @@ function setUp() {
   const socket = new SlowSocket();
   const faults: ConnectionFault['kind'][] = [];
   const connection = new Connection({
-    socket: socket as unknown as Socket,
-    anonymous: true,
+    link: { socket, address: '192.0.2.1', anonymous: true, certified: null },
     maxPacketBytes: 50,
     maxConnectBytes: 50,
     maxPublishRatePerS: 0,

@@ -10,9 +10,9 @@ function setUp() {
   const access = new FakeAccess();
   access.secrets.set('meter', SECRET);
   const login = new Login(access, 1_000);
-  const judge = async (changes: Partial<ConnectPacket>, anonymous = true) => {
+  const judge = async (changes: Partial<ConnectPacket>, anonymous = true, certified: string | null = null) => {
     const packet: ConnectPacket = { cmd: 'connect', clientId: 'c', protocolVersion: 4, clean: true, ...changes };
-    const verdict = await login.judge(packet, anonymous);
+    const verdict = await login.judge(packet, { anonymous, certified });
     return verdict.kind === 'refused' ? verdict.code : verdict;
   };
   return { access, judge };
@@ -76,6 +76,22 @@ describe('a CONNECT', () => {
     expect(await judge({ clientId: 'meter-1', ...named('meter', SECRET) })).toMatchObject({ identity: 'meter' });
   });
 
+  it('with a certificate is the device that it names, whatever the listener, with its name or without', async () => {
+    const { access, judge } = setUp();
+    for (const anonymous of [true, false]) {
+      const device = { kind: 'admitted', clientId: 'c', identity: 'pump' };
+      expect(await judge({}, anonymous, 'pump')).toEqual(device);
+      expect(await judge(named('pump', 'any'), anonymous, 'pump')).toEqual(device);
+    }
+    expect(access.claims).toEqual(new Map([['c', 'pump']]));
+  });
+
+  it('with a certificate and the name of another device is refused, even with the right password', async () => {
+    const { judge } = setUp();
+    expect(await judge(named('meter', SECRET), false, 'pump')).toBe(4);
+    expect(await judge(named('meter'), true, 'pump')).toBe(4);
+  });
+
   it('claims no client id with a wrong password', async () => {
     const { access, judge } = setUp();
     await judge(named('meter', 'wrong'));
@@ -86,8 +102,14 @@ describe('a CONNECT', () => {
     const failing = { authenticate: () => true, claimClientId: () => Promise.reject(new Error('disk full')) };
     const silent = { authenticate: () => true, claimClientId: () => new Promise<boolean>(() => undefined) };
     const packet: ConnectPacket = { cmd: 'connect', clientId: 'c', protocolVersion: 4, clean: true };
-    expect(await new Login(failing, 1_000).judge(packet, true)).toMatchObject({ kind: 'refused', code: 3 });
-    expect(await new Login(silent, 5).judge(packet, true)).toMatchObject({ kind: 'refused', code: 3 });
+    expect(await new Login(failing, 1_000).judge(packet, { anonymous: true, certified: null })).toMatchObject({
+      kind: 'refused',
+      code: 3,
+    });
+    expect(await new Login(silent, 5).judge(packet, { anonymous: true, certified: null })).toMatchObject({
+      kind: 'refused',
+      code: 3,
+    });
   });
 
   it.each(['', 'a/#', '+', 'a\0b'])('with the will topic %j breaks the protocol', async (topic) => {
