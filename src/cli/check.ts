@@ -1,12 +1,13 @@
 import type { Config } from '../config/config.ts';
-import { loadConfig } from '../config/load.ts';
+import { type Finding, type Loaded, loadConfig } from '../config/load.ts';
 import { ConfigError, problemLine } from '../config/problem.ts';
+import { readTls } from '../platform/tls-files.ts';
 import { CONFIG_OPTION, type Command, EXIT, type Io, JSON_OPTION, textOf } from './command.ts';
 
 const HELP = `Usage: sluice check [--config FILE] [--json]
 
 Checks a configuration file and says everything that is wrong with it, each with line and column.
-Opens nothing else. Exit code 0 when it is good, 78 when it is not.
+Reads the certificates of listeners too, and opens nothing else. Exit code 0 when it is good, 78 when it is not.
 
   --config FILE   default /etc/sluice/sluice.yaml
   --json          {"file","valid","problems","warnings"}
@@ -24,8 +25,20 @@ export const check: Command = {
   },
 };
 
+function load(file: string, io: Io): Loaded {
+  return loadConfig({ file, env: io.env, inspect: certificateProblems });
+}
+
+/** Not asked when the gateway starts: then it fails in another way, so that it is started again and again. */
+function certificateProblems({ mqtt }: Config): readonly Finding[] {
+  return mqtt.listeners.flatMap(({ tls }, index) => {
+    const problems = tls === undefined ? [] : readTls(tls).problems;
+    return problems.map(({ option, message }) => ({ path: ['mqtt', 'listeners', index, 'tls', option], message }));
+  });
+}
+
 function checkForPeople(file: string, io: Io): number {
-  const { config, warnings } = loadConfig({ file, env: io.env });
+  const { config, warnings } = load(file, io);
   for (const warning of warnings) io.err(`warning: ${problemLine(file, warning)}\n`);
   io.out(`${file} is good: ${inShort(config)}\n`);
   return EXIT.done;
@@ -33,7 +46,7 @@ function checkForPeople(file: string, io: Io): number {
 
 function checkForPrograms(file: string, io: Io): number {
   try {
-    const { warnings } = loadConfig({ file, env: io.env });
+    const { warnings } = load(file, io);
     io.out(`${JSON.stringify({ file, valid: true, problems: [], warnings })}\n`);
     return EXIT.done;
   } catch (error) {

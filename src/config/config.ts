@@ -24,7 +24,12 @@ export function placePaths(options: Options, base: string): Config {
   });
   const { tokensFile } = options.api;
   const api = tokensFile === undefined ? options.api : { ...options.api, tokensFile: resolve(base, tokensFile) };
-  return { ...options, gateway: { ...options.gateway, dataDir }, uplinks, api };
+  const listeners = options.mqtt.listeners.map((listener) => {
+    const { tls } = listener;
+    return tls === undefined ? listener : { ...listener, tls: placed(tls, base, ['certFile', 'keyFile', 'caFile']) };
+  });
+  const mqtt = { ...options.mqtt, listeners };
+  return { ...options, gateway: { ...options.gateway, dataDir }, mqtt, uplinks, api };
 }
 
 function placeKafkaPaths(uplink: KafkaUplinkConfig, base: string): KafkaUplinkConfig {

@@ -1,7 +1,7 @@
 import { dirname, resolve } from 'node:path';
 import type { RouteOptions } from '../core/route.ts';
 import { type Config, placePaths } from './config.ts';
-import { ConfigDocument } from './document.ts';
+import { ConfigDocument, type Path } from './document.ts';
 import { includedRoutes } from './included-routes.ts';
 import { judge } from './judge.ts';
 import { isLoopback } from './loopback.ts';
@@ -16,26 +16,35 @@ export interface Loaded {
   readonly warnings: readonly Problem[];
 }
 
+/** Something wrong with what an option stands for. */
+export interface Finding {
+  readonly path: Path;
+  readonly message: string;
+}
+
 export interface LoadOptions {
   readonly file: string;
   readonly env: Environment;
+  /** Looks at what a good configuration names, such as files. */
+  readonly inspect?: (config: Config) => readonly Finding[];
 }
 
 /**
- * Reads and checks a configuration file; nothing else is opened.
+ * Reads and checks a configuration file; nothing else is opened, unless `inspect` does.
  * @throws ConfigError with everything that is wrong
  */
-export function loadConfig({ file, env }: LoadOptions): Loaded {
+export function loadConfig(options: LoadOptions): Loaded {
+  const { file } = options;
   const text = readText(file, 'make it (an empty file will do), or name another one with --config FILE');
   if (typeof text !== 'string') throw new ConfigError(file, [text]);
-  return parseConfig(text, { file, env });
+  return parseConfig(text, options);
 }
 
 /**
  * The same for text that was read already. `file` names it, and relative paths count from its directory.
  * @throws ConfigError with everything that is wrong
  */
-export function parseConfig(text: string, { file, env }: LoadOptions): Loaded {
+export function parseConfig(text: string, { file, env, inspect }: LoadOptions): Loaded {
   const document = new ConfigDocument(text, env);
   const { options, problems } = judge(document, configSchema);
   if (options === undefined || document.problems.length > 0) {
@@ -44,7 +53,9 @@ export function parseConfig(text: string, { file, env }: LoadOptions): Loaded {
   const base = dirname(resolve(file));
   const config = placePaths(options, base);
   const included = options.mqtt.includeRoutes.map((name) => includedRoutes(name, base, env));
-  const further = [...sharedDirectories(config, document), ...included.flatMap(({ problems: each }) => each)];
+  const found = (inspect?.(config) ?? []).map(({ path, message }) => document.problemAt(path, message));
+  const own = inOrder(sharedDirectories(config, document), found);
+  const further = [...own, ...included.flatMap(({ problems: each }) => each)];
   if (further.length > 0) throw new ConfigError(file, further);
   return {
     config: withRoutes(

@@ -1,9 +1,8 @@
 /** How an uplink and the brokers know each other. Files are read at every new connection, not with the configuration. */
 
 import { z } from 'zod';
-import { flag, path, section, text } from './options.ts';
+import { ANY_MAPPING, flag, path, section, text } from './options.ts';
 
-const ANY_MAPPING = { when: ({ value }: { readonly value: unknown }) => typeof value === 'object' && value !== null };
 const SERVER_NAME = { pattern: /^[A-Za-z0-9._:-]{1,253}$/, rule: 'a host name or an IP address' };
 const MECHANISMS = ['plain', 'scram-sha-256', 'scram-sha-512', 'oauthbearer'] as const;
 

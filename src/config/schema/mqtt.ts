@@ -1,30 +1,17 @@
 import { z } from 'zod';
-import { isLoopback } from '../loopback.ts';
 import { grants } from './grants.ts';
-import { checkDistinct, host, port } from './listener.ts';
-import { ANY_LIST, count, duration, flag, flagAbout, section, size } from './options.ts';
+import { checkDistinct } from './listener.ts';
+import { mqttListener } from './mqtt-listener.ts';
+import { ANY_LIST, count, duration, section, size } from './options.ts';
 import { includeRoutes, routes, zone } from './routes.ts';
-
-const listener = section({
-  host: host(),
-  port: port(1883),
-  anonymous: flag()
-    .optional()
-    .meta({
-      ...flagAbout(
-        'Whether clients may come without name and password. When left out: on a loopback address yes, elsewhere no. `true` elsewhere lets everybody on the network publish.',
-      ),
-      'x-sample': true,
-    }),
-}).transform(({ anonymous, ...rest }) => ({ ...rest, anonymous: anonymous ?? isLoopback(rest.host) }));
 
 export const mqtt = section({
   listeners: z
-    .array(listener)
+    .array(mqttListener)
     .max(16)
     .superRefine(checkDistinct, ANY_LIST)
     .prefault([{}])
-    .meta({ description: 'Addresses where MQTT clients connect, over TCP. An empty list switches MQTT off.' }),
+    .meta({ description: 'Addresses where MQTT clients connect. An empty list switches MQTT off.' }),
   maxPacketSize: size('256KiB', 'Largest MQTT packet taken; a client that sends a larger one is disconnected.', {
     min: '1KiB',
     max: '64MiB',

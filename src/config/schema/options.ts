@@ -101,7 +101,9 @@ export interface TextRule {
 }
 
 export function text({ pattern, rule }: TextRule) {
-  return z.string({ error: `must be text: ${rule}` }).regex(pattern, `must be ${rule}`);
+  const error = ({ input }: { readonly input: unknown }) =>
+    `${input === undefined ? 'is required' : 'must be text'}: ${rule}`;
+  return z.string({ error }).regex(pattern, `must be ${rule}`);
 }
 
 /** A path of the file system. Relative ones count from the configuration file's directory. */
@@ -116,5 +118,10 @@ export function section<Shape extends z.core.$ZodShape>(shape: Shape) {
   return z.strictObject(shape, { error: (issue) => (issue.code === 'unrecognized_keys' ? known : undefined) });
 }
 
-/** Runs a check of a list although its entries are wrong too: everything is said at once. */
+/** Runs a check of a mapping although what is in it is wrong too: everything is said at once. */
+export const ANY_MAPPING = {
+  when: ({ value }: { readonly value: unknown }) => typeof value === 'object' && value !== null,
+};
+
+/** The same of a list. */
 export const ANY_LIST = { when: ({ value }: { readonly value: unknown }) => Array.isArray(value) };

@@ -106,6 +106,20 @@ describe('sluice check', () => {
     ]);
   });
 
+  it('reads the certificates of listeners, and says what is wrong with them', async () => {
+    const file = configFile(
+      'gateway: { id: "Ö" }\nmqtt: { listeners: [ { tls: { certFile: none.pem, keyFile: sluice.yaml } } ] }\n',
+    );
+    expect((await inProcess('check', '--config', file)).err).toMatch(/^\S+:1:16: gateway\.id: .*\n$/);
+    const mended = configFile('mqtt: { listeners: [ { tls: { certFile: none.pem, keyFile: sluice.yaml } } ] }\n');
+    const { code, err } = await inProcess('check', '--config', mended);
+    expect([code, err]).toEqual([
+      78,
+      `${mended}:1:41: mqtt.listeners[0].tls.certFile: ${directory}/none.pem does not exist\n` +
+        `${mended}:1:60: mqtt.listeners[0].tls.keyFile: ${directory}/sluice.yaml holds no private key in PEM (-----BEGIN PRIVATE KEY-----)\n`,
+    ]);
+  });
+
   it('tells programs the same', async () => {
     const good = configFile('');
     expect(JSON.parse((await inProcess('check', '--json', '--config', good)).out)).toEqual({

@@ -10,7 +10,7 @@ describe('a configuration', () => {
         clock: { waitForSync: 30_000 },
         log: { level: 'info', format: 'auto' },
         mqtt: {
-          listeners: [{ host: '127.0.0.1', port: 1883, anonymous: true }],
+          listeners: [{ host: '127.0.0.1', port: 1883, websocket: false, allowedOrigins: [], anonymous: true }],
           maxPacketSize: 262_144,
           maxPacketSizeBeforeConnect: 16_384,
           maxClients: 500,
@@ -123,6 +123,21 @@ describe('a configuration', () => {
         message: expect.stringContaining('can be read on the network'),
       }),
     ]);
+  });
+
+  it('lets nobody in without a certificate where one is required, and finds the files beside itself', () => {
+    const files = 'certFile: server.pem, keyFile: /keys/server.pem';
+    const listeners = `[ { tls: { ${files} } }, { port: 2, tls: { ${files}, caFile: ca.pem, requireClientCertificate: true } } ]`;
+    expect(configOf(`mqtt: { listeners: ${listeners} }`).config.mqtt.listeners).toMatchObject([
+      { anonymous: true, tls: { certFile: '/etc/sluice/server.pem', keyFile: '/keys/server.pem' } },
+      { anonymous: false, tls: { caFile: '/etc/sluice/ca.pem', requireClientCertificate: true } },
+    ]);
+  });
+
+  it('takes origins as browsers write them', () => {
+    const origins = '[ "https://Panel.Example:443", "http://[::1]:3000" ]';
+    const { config } = configOf(`mqtt: { listeners: [ { websocket: true, allowedOrigins: ${origins} } ] }`);
+    expect(config.mqtt.listeners[0]?.allowedOrigins).toEqual(['https://panel.example', 'http://[::1]:3000']);
   });
 
   it.each([

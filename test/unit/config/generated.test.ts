@@ -75,7 +75,11 @@ describe('the example file', () => {
   it('with every comment taken away stands for the defaults, and for samples where there are none', () => {
     const minimal = `
 gateway: { id: greenhouse-pi }
-mqtt: { listeners: [ { anonymous: true } ], routes: ${entriesOf('routes')}, grants: ${entriesOf('grants')} }
+mqtt:
+  listeners:
+    - { anonymous: true, tls: { certFile: server.pem, keyFile: server-key.pem, caFile: clients-ca.pem } }
+  routes: ${entriesOf('routes')}
+  grants: ${entriesOf('grants')}
 uplinks:
   - brokers: [ "kafka.example.net:9092" ]
   - { type: file, directory: /media/usb }

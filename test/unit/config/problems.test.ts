@@ -70,6 +70,27 @@ api: { listeners: [ { host: 0.0.0.0 } ] }
       '1:58: mqtt.listeners[1]: is the address of another listener',
     ],
     [
+      'mqtt: { listeners: [ { tls: { certFile: a.pem } } ] }',
+      '1:24: mqtt.listeners[0].tls.keyFile: is required: a path of 1 to 1,024 characters (~ is not replaced)',
+    ],
+    ['mqtt: { listeners: [ { tls: true } ] }', '1:29: mqtt.listeners[0].tls: must be a mapping, found true'],
+    [
+      'mqtt: { listeners: [ { tls: { certFile: a, keyFile: b, requireClientCertificate: true } } ] }',
+      '1:82: mqtt.listeners[0].tls.requireClientCertificate: needs caFile: the authorities of the client certificates',
+    ],
+    [
+      'mqtt: { listeners: [ { anonymous: true, tls: { certFile: a, keyFile: b, caFile: c, requireClientCertificate: true } } ] }',
+      '1:35: mqtt.listeners[0].anonymous: contradicts tls.requireClientCertificate: take one of them out',
+    ],
+    [
+      'mqtt: { listeners: [ { allowedOrigins: [ "https://panel.example" ] } ] }',
+      '1:40: mqtt.listeners[0].allowedOrigins: is of use only with websocket: true',
+    ],
+    ...['"*"', '"https://a/b"', '"ftp://a"', '"https://a?b"', '"https://"'].map((origin): [string, string] => [
+      `mqtt: { listeners: [ { websocket: true, allowedOrigins: [ ${origin} ] } ] }`,
+      `1:59: mqtt.listeners[0].allowedOrigins[0]: must be an origin such as https://panel.example or http://192.168.1.20:3000, found ${origin}`,
+    ]),
+    [
       'mqtt: { listeners: [ { port: 8080 } ] }\napi: { listeners: [ {} ] }',
       '2:21: api.listeners[0]: is the address of another listener',
     ],
