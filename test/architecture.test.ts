@@ -31,6 +31,7 @@ const ONLY_PLACE: Readonly<Record<string, readonly string[]>> = {
   'better-sqlite3': ['store'],
   kafkajs: ['uplink/kafka/kafkajs'],
   '@platformatic/kafka': ['uplink/kafka/platformatic'],
+  ws: ['sources/mqtt'],
   hono: ['api'],
   '@hono/node-server': ['api'],
   '@hono/zod-openapi': ['api'],

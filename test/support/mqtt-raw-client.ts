@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import { connect, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { waitFor } from './wait-for.ts';
 
 export interface RawConnect {
@@ -102,14 +103,14 @@ export function ackBytes(type: 'puback' | 'pubrec' | 'pubrel' | 'pubcomp', packe
 
 /** A client that sends what it is told and keeps all that it gets: ids, flags, order and moments are the test's. */
 export class RawClient {
-  readonly socket: Socket;
+  readonly socket: Duplex;
   readonly received: RawPacket[] = [];
   closed = false;
   /** As CONNACK said. */
   sessionPresent = false;
   #rest: Buffer = Buffer.alloc(0);
 
-  private constructor(socket: Socket) {
+  private constructor(socket: Duplex) {
     this.socket = socket;
     socket.on('data', (chunk: Buffer) => this.#read(chunk));
     socket.on('error', () => undefined);
@@ -121,6 +122,11 @@ export class RawClient {
   static async open(port: number): Promise<RawClient> {
     const socket = connect({ port, host: '127.0.0.1', noDelay: true });
     await once(socket, 'connect');
+    return new RawClient(socket);
+  }
+
+  /** Over something else than bare TCP. */
+  static over(socket: Duplex): RawClient {
     return new RawClient(socket);
   }
 
@@ -189,7 +195,8 @@ export class RawClient {
 
   /** Breaks the connection without DISCONNECT. */
   break(): void {
-    this.socket.resetAndDestroy();
+    if (this.socket instanceof Socket) this.socket.resetAndDestroy();
+    else this.socket.destroy();
   }
 
   disconnect(): void {

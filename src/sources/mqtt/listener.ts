@@ -13,6 +13,7 @@ import type { WebSocketLayer } from './websocket-layer.ts';
 export interface BoundAddress {
   readonly host: string;
   readonly port: number;
+  readonly transport: 'tcp' | 'tls' | 'ws' | 'wss';
 }
 
 export interface ListenerContext {
@@ -59,13 +60,18 @@ export class Listener {
     } catch (error) {
       throw this.#translate(error);
     }
-    return { host, port: (this.#server.address() as AddressInfo).port };
+    return { host, port: (this.#server.address() as AddressInfo).port, transport: this.#transport() };
   }
 
   /** Takes no more connections; those that are open stay. */
   close(): void {
     this.#tls?.stop();
     this.#server.close();
+  }
+
+  #transport(): BoundAddress['transport'] {
+    if (this.#webSocket === undefined) return this.#tls === undefined ? 'tcp' : 'tls';
+    return this.#tls === undefined ? 'ws' : 'wss';
   }
 
   #tlsLayer(): TlsLayer | undefined {

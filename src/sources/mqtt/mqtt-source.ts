@@ -41,7 +41,7 @@ export class MqttSource implements Stage {
       await this.stop();
       throw error;
     }
-    for (const { host, port } of this.#addresses) this.#logger.info({ host, port }, 'MQTT listening');
+    for (const address of this.#addresses) this.#logger.info(address, 'MQTT listening');
   }
 
   async stop(): Promise<void> {

@@ -5,8 +5,18 @@ import { RepeatSummary } from '../../platform/repeat-summary.ts';
 import type { ConnectPacket } from './aedes-broker.ts';
 import type { Connection, ConnectionFault } from './connection.ts';
 import type { Refusal } from './login.ts';
-import type { TlsFailure } from './tls-layer.ts';
-import type { UpgradeRefusal } from './websocket-layer.ts';
+
+export interface TlsFailure {
+  readonly reason: string;
+  /** What to do; absent where a connection just ended. */
+  readonly hint?: string;
+}
+
+export interface UpgradeRefusal {
+  readonly status: 400 | 403 | 404;
+  readonly reason: string;
+  readonly hint: string;
+}
 
 const VERSION_HINT =
   'the gateway speaks MQTT 3.1.1 and 3.1: set mosquitto_pub -V mqttv311, mqtt.js protocolVersion: 4, Paho MQTTv311';

@@ -1,12 +1,12 @@
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
-import { codeOf, messageOf } from '../../core/errors.ts';
 import type { Logger } from '../../platform/logger.ts';
 import { TlsCertificate } from '../../platform/tls-certificate.ts';
 import { judgeCertificate } from './client-certificate.ts';
 import { addressOf } from './doorway.ts';
 import type { MqttTlsOptions } from './options.ts';
 import type { Problems } from './problems.ts';
+import { explain } from './tls-failure.ts';
 
 export interface TlsLayerOptions {
   readonly tls: MqttTlsOptions;
@@ -31,7 +31,7 @@ export class TlsLayer {
     // Certificates are judged here and not by Node, which would close without a word about why.
     this.#server = createServer({ requestCert: tls.caFile !== undefined, rejectUnauthorized: false });
     this.#server.on('secureConnection', (socket) => this.#secured(socket));
-    this.#server.on('tlsClientError', (error, socket) => problems.tlsFailed(addressOf(socket), explain(error)));
+    this.#server.on('tlsClientError', (error, socket) => problems.tlsFailed(addressBelow(socket), explain(error)));
   }
 
   /** @throws SluiceError `tls_files_unusable` */
@@ -61,28 +61,8 @@ export class TlsLayer {
   }
 }
 
-export interface TlsFailure {
-  readonly reason: string;
-  /** What to do; absent where a connection just ended. */
-  readonly hint?: string;
-}
-
-const TRUST_HINT =
-  'give the client the certificate of the authority, and let it connect by a name that stands in tls.certFile';
-const ENDED: readonly (string | undefined)[] = ['ECONNRESET', 'EPIPE', 'ETIMEDOUT'];
-
-/** OpenSSL's words in those of people. */
-function explain(error: Error): TlsFailure {
-  const code = codeOf(error);
-  if (ENDED.includes(code)) return { reason: 'the connection ended before TLS was ready' };
-  if (/ALERT_(UNKNOWN_CA|BAD_CERTIFICATE|CERTIFICATE_\w+|UNSUPPORTED_CERTIFICATE)/.test(code ?? '')) {
-    return { reason: `the client does not trust the certificate: ${code}`, hint: TRUST_HINT };
-  }
-  if (/HTTP_REQUEST|WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|RECORD_TOO/.test(code ?? '')) {
-    return { reason: 'what came is no TLS', hint: 'switch TLS on in the client, or use a port without TLS' };
-  }
-  if (/UNSUPPORTED_PROTOCOL|VERSION_TOO_LOW|NO_SHARED_CIPHER/.test(code ?? '')) {
-    return { reason: `the client's TLS is too old: ${code}`, hint: 'use TLS 1.2 or 1.3' };
-  }
-  return { reason: messageOf(error), hint: 'look at the TLS settings of the client' };
+/** Once a connection has ended, only the socket below TLS knows where it came from: it was asked before. */
+function addressBelow(socket: TLSSocket): string {
+  const below: unknown = Reflect.get(socket, '_parent');
+  return addressOf(below instanceof Socket ? below : socket);
 }

@@ -4,7 +4,7 @@ import { type ServerOptions, WebSocketServer } from 'ws';
 import { printable } from '../../core/printable.ts';
 import { addressOf } from './doorway.ts';
 import { isAllowedOrigin, type OriginRule } from './origin.ts';
-import type { Problems } from './problems.ts';
+import type { Problems, UpgradeRefusal } from './problems.ts';
 import { WebSocketStream } from './websocket-stream.ts';
 
 export interface WebSocketLayerOptions {
@@ -15,12 +15,6 @@ export interface WebSocketLayerOptions {
   readonly problems: Problems;
   /** `socket`: what carries the WebSocket, as it was given to `upgrade`. */
   readonly onOpen: (stream: WebSocketStream, socket: Socket) => void;
-}
-
-export interface UpgradeRefusal {
-  readonly status: 400 | 403 | 404;
-  readonly reason: string;
-  readonly hint: string;
 }
 
 const PATH = '/mqtt';
