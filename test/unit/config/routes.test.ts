@@ -88,7 +88,7 @@ describe('grants', () => {
     ['device: a, publish: [ "a/{x}" ]', 'publish[0]: has an unknown placeholder'],
     ['device: a, publish: [ "a/+x" ]', 'publish[0]: has names for its wildcards'],
     ['device: a, subscribe: [ "$SYS/#" ]', 'subscribe[0]: begins with $'],
-    ['publish: [ a ]', 'grants[0].device: must be text: a device id'],
+    ['publish: [ a ]', 'grants[0].device: is required: a device id'],
   ])('with %s are a problem', (options, problem) => {
     const [found, ...more] = problemsOf(`mqtt: { grants: [ { ${options} } ] }`);
     expect(more).toEqual([]);
