@@ -2,9 +2,11 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from './config/config.ts';
+import type { KeptStore } from './core/browser.ts';
 import type { SluiceError } from './core/errors.ts';
 import type { LogStats } from './core/ports.ts';
 import { DeviceTable } from './devices/device-table.ts';
+import { ReaderThread } from './gateway/reader-thread.ts';
 import { RefusedCounts } from './gateway/refused-counts.ts';
 import { StatsPoll } from './gateway/stats-poll.ts';
 import { StoreThread } from './gateway/store-thread.ts';
@@ -24,7 +26,7 @@ import type { StoreOpened, StoreOptions } from './store/protocol.ts';
 import type { StoreClient } from './store/store-client.ts';
 
 /** The order of the data: what was accepted is settled before what it needs is gone. */
-const STOP_ORDER = ['mqtt', 'ingest', 'uplinks', 'api', 'stats', 'devices', 'store'] as const;
+const STOP_ORDER = ['mqtt', 'ingest', 'uplinks', 'api', 'reader', 'stats', 'devices', 'store'] as const;
 /** Of the ten seconds in which a stop must be done, all but the last checkpoint. */
 const STOP_MS = 9_000;
 /** What is kept of that for the parts behind the forwarders. */
@@ -88,7 +90,7 @@ export class Gateway {
     this.#warnOfForgotten(core.stats.latest());
     const mqtt = await this.#startMqtt(await loading, core, opened);
     this.#stopping.signal.throwIfAborted();
-    await this.#startApi(core, mqtt, opened);
+    await this.#startApi({ ...core, kept: store.client }, mqtt, opened);
     this.#manager.feedWatchdog(() => !core.stats.isStuck());
     await this.#manager.ready();
     giveBackStartMemory();
@@ -169,10 +171,13 @@ export class Gateway {
     return mqtt;
   }
 
-  async #startApi(core: Core, mqtt: MqttSource, { gatewayId, epoch }: StoreOpened): Promise<void> {
+  async #startApi(core: Core & { kept: KeptStore }, mqtt: MqttSource, opened: StoreOpened): Promise<void> {
     const { api: options, gateway, devices, http } = this.#config;
     const { ApiServer } = await import('./api/server.ts');
+    const { gatewayId, epoch, logFile } = opened;
     const identity = { gatewayId, epoch, dataDir: gateway.dataDir };
+    const browser = new ReaderThread({ logFile, onDeath: (error) => this.#die(error) });
+    this.#running.set('reader', () => browser.stop());
     const views = new Views({ ...core, mqtt, uplinks: this.#uplinks, clock: this.#clock, identity });
     const api = new ApiServer({ ...options, controlSocket: join(gateway.dataDir, 'control.sock') }, views, {
       metrics: this.#metrics,
@@ -181,6 +186,8 @@ export class Gateway {
       staleAfterMs: devices.staleAfter,
       maxBodyBytes: options.maxBodySize,
       intake: core.ingest,
+      browser,
+      kept: core.kept,
       storeTimeoutMs: http.storeTimeout,
       maxWaitingBytes: http.maxWaiting,
       webDirectory: join(import.meta.dirname, 'web'),

@@ -17,8 +17,10 @@ import { docsRoutes } from './routes/docs.ts';
 import { gatewayRoutes } from './routes/gateway.ts';
 import { healthRoutes } from './routes/health.ts';
 import { ingestRoutes } from './routes/ingest.ts';
+import { keptRoutes } from './routes/kept.ts';
 import { metricsRoutes } from './routes/metrics.ts';
 import { problemRoutes } from './routes/problems.ts';
+import { recordRoutes } from './routes/records.ts';
 import { uplinkRoutes } from './routes/uplinks.ts';
 
 const NO_ROUTE = 'none';
@@ -62,6 +64,8 @@ function publicRoutes(app: Api, context: ApiContext): void {
   deviceRoutes(app, context);
   ingestRoutes(app, context);
   bufferRoutes(app, context);
+  recordRoutes(app, context);
+  keptRoutes(app, context);
   uplinkRoutes(app, context);
   docsRoutes(app, context);
   problemRoutes(app);

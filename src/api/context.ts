@@ -1,6 +1,7 @@
 import type { HttpBindings } from '@hono/node-server';
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { Scope } from '../core/api-tokens.ts';
+import type { KeptStore, LogBrowser } from '../core/browser.ts';
 import type { Intake } from '../core/ports.ts';
 import type { GatewayViews } from '../core/views.ts';
 import type { Logger } from '../platform/logger.ts';
@@ -24,6 +25,10 @@ export interface ApiDeps {
   readonly maxBodyBytes: number;
   /** The door for what comes in over HTTP. */
   readonly intake: Intake;
+  /** Looks into the log. */
+  readonly browser: LogBrowser;
+  /** What is kept for people. */
+  readonly kept: KeptStore;
   /** What waits for the disk is answered 503 after so long. */
   readonly storeTimeoutMs: number;
   /** Of all requests that wait for the disk. */

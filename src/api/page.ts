@@ -17,7 +17,11 @@ export function idBehind(cursor: string | undefined): string {
   if (cursor === undefined) return '';
   const id = Buffer.from(cursor, 'base64url').toString('utf8');
   if (isDeviceId(id) && cursorOf(id) === cursor) return id;
-  throw new SluiceError('the cursor is none that this gateway gave out', {
+  throw badCursor();
+}
+
+function badCursor(): SluiceError {
+  return new SluiceError('the cursor is none that this list gave out', {
     code: 'bad_cursor',
     hint: 'Begin without a cursor, then pass next_cursor on unchanged.',
   });
@@ -25,6 +29,19 @@ export function idBehind(cursor: string | undefined): string {
 
 export function cursorOf(id: string): string {
   return Buffer.from(id, 'utf8').toString('base64url');
+}
+
+/** A cursor of a list that is in the order of a number. `list` keeps the cursors of different lists apart. */
+export function numberCursor(list: string, behind: number): string {
+  return Buffer.from(`${list}:${behind}`, 'utf8').toString('base64url');
+}
+
+/** What `numberCursor` was given; undefined without a cursor. @throws SluiceError `bad_cursor` */
+export function numberBehind(list: string, cursor: string | undefined): number | undefined {
+  if (cursor === undefined) return undefined;
+  const behind = Number(Buffer.from(cursor, 'base64url').toString('utf8').split(':')[1]);
+  if (Number.isSafeInteger(behind) && behind >= 0 && numberCursor(list, behind) === cursor) return behind;
+  throw badCursor();
 }
 
 /** @throws SluiceError `bad_limit`, `bad_request`, for a request that is not what the route asks for. */

@@ -87,6 +87,24 @@ const KINDS = {
     meaning: 'The configuration has no uplink of that name.',
     remedy: 'GET /v1/uplinks lists those it has.',
   },
+  record_not_found: {
+    status: 404,
+    title: 'Record not found',
+    meaning: 'The buffer holds no record of that seq.',
+    remedy: 'It may have been removed by a limit. GET /v1/records lists what there is.',
+  },
+  refused_not_found: {
+    status: 404,
+    title: 'Refused message not found',
+    meaning: 'No refused message of that id is kept.',
+    remedy: 'It may have been removed before. GET /v1/refused lists what there is.',
+  },
+  reject_not_found: {
+    status: 404,
+    title: 'Reject not found',
+    meaning: 'No reject of that id is kept.',
+    remedy: 'It may have been removed before. GET /v1/rejects lists what there is.',
+  },
   method_not_allowed: {
     status: 405,
     title: 'Method not allowed',
@@ -104,6 +122,12 @@ const KINDS = {
     title: 'Too many devices',
     meaning: 'As many devices are known as devices.max allows.',
     remedy: 'Remove devices that are gone, or raise devices.max.',
+  },
+  record_damaged: {
+    status: 410,
+    title: 'Record damaged',
+    meaning: 'The checksum of the stored record does not hold: the disk is damaged.',
+    remedy: 'Nothing brings it back. Look at the disk.',
   },
   body_too_large: {
     status: 413,
@@ -175,8 +199,14 @@ const KINDS = {
   too_busy: {
     status: 503,
     title: 'Too busy',
-    meaning: 'As much waits for the disk as may. Nothing of this request was stored.',
+    meaning: 'As much waits for the disk as may. Nothing was begun for this request.',
     remedy: 'Send the same again after as long as Retry-After says.',
+  },
+  read_timeout: {
+    status: 503,
+    title: 'Not read in time',
+    meaning: 'The disk did not answer a read in time.',
+    remedy: 'Ask again later, or for less.',
   },
   store_timeout: {
     status: 503,

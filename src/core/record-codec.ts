@@ -90,6 +90,14 @@ export function isTimeTrusted(body: Buffer): boolean {
   return QUALITIES[(body.readUInt8(5) >> 2) & 3] !== 'unsynced';
 }
 
+/** Whether it says that it comes from the device, given in ASCII; without decoding the rest. */
+export function isOfDevice(body: Buffer, device: Buffer): boolean {
+  if (body.byteLength < FIXED_BYTES || body[14] !== device.byteLength) return false;
+  const flags = body.readUInt8(5);
+  const at = FIXED_BYTES + (flags & HAS_OBSERVED ? 8 : 0) + (flags & HAS_EVENT_TYPE ? 2 : 0);
+  return device.compare(body, at, Math.min(at + device.byteLength, body.byteLength)) === 0;
+}
+
 /** Reads a record that `isIntact` found good. The value is a view into `body`, not a copy. */
 export function readRecord(stream: Stream, seq: Seq, body: Buffer): StoredRecord {
   const flags = body.readUInt8(5);

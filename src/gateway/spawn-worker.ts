@@ -5,7 +5,7 @@ import { SluiceError } from '../core/errors.ts';
 
 export interface SpawnOptions {
   /** The entry file beside this one, without its ending: `.ts` in the source tree, `.js` when built. */
-  readonly entry: 'store-worker' | 'uplink-worker';
+  readonly entry: 'store-worker' | 'uplink-worker' | 'reader-worker';
   readonly data: object;
   readonly transfer: readonly MessagePort[];
   /** Called once, when the worker ends although nobody asked it to. */
@@ -25,6 +25,7 @@ export interface SpawnedWorker {
 const MEMORY = {
   'store-worker': { maxYoungGenerationSizeMb: 3, maxOldGenerationSizeMb: 256 },
   'uplink-worker': { maxYoungGenerationSizeMb: 6, maxOldGenerationSizeMb: 256 },
+  'reader-worker': { maxYoungGenerationSizeMb: 3, maxOldGenerationSizeMb: 128 },
 };
 
 export function spawnWorker({ entry, data, transfer, onDeath }: SpawnOptions): SpawnedWorker {

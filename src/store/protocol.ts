@@ -56,6 +56,8 @@ export type MainOperations = {
   loadQueues: { args: { after: QueuePosition; maxCount: number }; result: QueuedMessage[] };
   loadRetained: { args: { afterTopic: string; maxCount: number }; result: RetainedMessage[] };
   lastPlace: { args: null; result: Place };
+  removeReject: { args: number; result: boolean };
+  removeRefused: { args: number; result: boolean };
   close: { args: null; result: null };
 };
 

@@ -1,3 +1,4 @@
+import type { KeptStore } from '../core/browser.ts';
 import type { SluiceError } from '../core/errors.ts';
 import type {
   Appended,
@@ -54,7 +55,7 @@ interface QueuedEntry extends Waiting {
  * The store as the main thread sees it. What is appended during one turn of the loop, or while the worker is busy,
  * goes over in one pack; a long turn hands over several. Memory: three packs, and what the sources hold back while their messages wait.
  */
-export class StoreClient implements LogWriter, StateStore, SessionStore {
+export class StoreClient implements LogWriter, StateStore, SessionStore, KeptStore {
   readonly #rpc: RpcClient<MainOperations>;
   readonly #pack = new PackWriter();
   #packed: Waiting[] = [];
@@ -149,6 +150,14 @@ export class StoreClient implements LogWriter, StateStore, SessionStore {
 
   lastPlace(): Promise<Place> {
     return this.#rpc.call('lastPlace', null);
+  }
+
+  removeReject(id: number): Promise<boolean> {
+    return this.#rpc.call('removeReject', id);
+  }
+
+  removeRefused(id: number): Promise<boolean> {
+    return this.#rpc.call('removeRefused', id);
   }
 
   /** Commits what waits, truncates the write-ahead logs, closes both files. */

@@ -76,6 +76,8 @@ export class StoreServer {
       loadRetained: ({ afterTopic, maxCount }, reply) =>
         reply.ok(this.#opened().state.sessions.retainedPage(afterTopic, maxCount)),
       lastPlace: (_, reply) => reply.ok(this.#opened().lastPlace()),
+      removeReject: (id, reply) => this.#removeKept(reply, () => this.#opened().log.removeReject(id)),
+      removeRefused: (id, reply) => this.#removeKept(reply, () => this.#opened().log.removeRefused(id)),
       close: (_, reply) => reply.ok(this.#close()),
     };
   }
@@ -150,6 +152,13 @@ export class StoreServer {
         if (this.#store !== undefined) this.#saveSessions(changes, reply);
       }, RETRY_WHEN_FULL_MS).unref();
     }
+  }
+
+  #removeKept(reply: Reply, remove: () => boolean): void {
+    this.#change(reply, () => {
+      const isRemoved = remove();
+      return () => isRemoved;
+    });
   }
 
   #claim({ lane, upTo }: LaneOperations['claim']['args'], reply: Reply): void {

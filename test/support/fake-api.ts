@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { createApi, createControlApi } from '../../src/api/app.ts';
 import type { ApiMetrics } from '../../src/api/context.ts';
 import type { HttpRequestLabels } from '../../src/platform/metrics.ts';
+import { FakeBrowser } from './fake-browser.ts';
 import { FakeIntake } from './fake-intake.ts';
 import { FAKE_NOW, FakeViews } from './fake-views.ts';
 import { MemoryLogger } from './memory-logger.ts';
@@ -28,6 +29,7 @@ export function fakeApi() {
   const logger = new MemoryLogger();
   const metrics = new FakeMetrics();
   const intake = new FakeIntake();
+  const browser = new FakeBrowser();
   const deps = {
     logger,
     metrics,
@@ -35,9 +37,20 @@ export function fakeApi() {
     staleAfterMs: 600_000,
     maxBodyBytes: 65_536,
     intake,
+    browser,
+    kept: browser,
     storeTimeoutMs: 100,
     maxWaitingBytes: 65_536,
     webDirectory: WEB,
   };
-  return { views, logger, metrics, intake, deps, app: createApi(views, deps), control: createControlApi(views, deps) };
+  return {
+    views,
+    logger,
+    metrics,
+    intake,
+    browser,
+    deps,
+    app: createApi(views, deps),
+    control: createControlApi(views, deps),
+  };
 }

@@ -38,7 +38,7 @@ export class Kept {
       'INSERT INTO rejects (uplink, stream, seq, at, reason, detail, body) VALUES (?, ?, ?, ?, ?, ?, ?)',
     );
     this.#insertRefused = db.prepare(
-      'INSERT INTO refused (source, at, reason, channel, payload) VALUES (?, ?, ?, ?, ?)',
+      'INSERT INTO refused (source, at, reason, channel, size, payload) VALUES (?, ?, ?, ?, ?, ?)',
     );
   }
 
@@ -52,7 +52,16 @@ export class Kept {
     const payload = Buffer.from(message.payload.subarray(0, MAX_PAYLOAD_BYTES));
     const channel = message.channel.slice(0, MAX_CHANNEL_CHARACTERS);
     this.#refused.makeRoomFor([channel, payload]);
-    this.#insertRefused.run(message.source, message.receivedAt, message.reason, channel, payload);
+    const { source, receivedAt, reason } = message;
+    this.#insertRefused.run(source, receivedAt, reason, channel, message.payload.byteLength, payload);
+  }
+
+  removeReject(id: number): boolean {
+    return this.#rejects.remove(id);
+  }
+
+  removeRefused(id: number): boolean {
+    return this.#refused.remove(id);
   }
 
   /** Takes away what is too much, as after the limit was lowered. */

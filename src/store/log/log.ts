@@ -110,6 +110,15 @@ export class Log {
     }
   }
 
+  /** False when there is none of that id. */
+  removeReject(id: number): boolean {
+    return this.#kept.removeReject(id);
+  }
+
+  removeRefused(id: number): boolean {
+    return this.#kept.removeRefused(id);
+  }
+
   /** Exchanges that were open when the store was opened. */
   openHandshakes(): Handshake[] {
     return this.#db.prepare<[], Handshake>('SELECT client_id AS clientId, packet_id AS packetId FROM handshakes').all();

@@ -113,4 +113,33 @@ export const LOG_MIGRATIONS: readonly string[] = [
   -- Retained messages on their way to state.db.
   CREATE TABLE fresh_retained (place INTEGER PRIMARY KEY) STRICT;
   `,
+  `
+  -- What people look at, retry and remove is named by its id: one that was given out never means something else.
+  -- size: bytes of the whole payload.
+  CREATE TABLE rejects_4 (
+    id     INTEGER PRIMARY KEY AUTOINCREMENT,
+    uplink TEXT NOT NULL,
+    stream TEXT NOT NULL,
+    seq    INTEGER NOT NULL,
+    at     INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    body   BLOB NOT NULL
+  ) STRICT;
+  INSERT INTO rejects_4 SELECT id, uplink, stream, seq, at, reason, detail, body FROM rejects ORDER BY id;
+  DROP TABLE rejects;
+  ALTER TABLE rejects_4 RENAME TO rejects;
+  CREATE TABLE refused_4 (
+    id      INTEGER PRIMARY KEY AUTOINCREMENT,
+    source  TEXT NOT NULL,
+    at      INTEGER NOT NULL,
+    reason  TEXT NOT NULL,
+    channel TEXT NOT NULL,
+    size    INTEGER NOT NULL,
+    payload BLOB NOT NULL
+  ) STRICT;
+  INSERT INTO refused_4 SELECT id, source, at, reason, channel, octet_length(payload), payload FROM refused ORDER BY id;
+  DROP TABLE refused;
+  ALTER TABLE refused_4 RENAME TO refused;
+  `,
 ];
