@@ -52,10 +52,12 @@ export interface SaslOptions {
   readonly tokenFile?: string | undefined;
 }
 
+/** The library that speaks to Kafka. */
+export type KafkaClientName = 'kafkajs' | 'platformatic';
+
 export interface KafkaUplinkOptions extends CommonOptions {
   readonly type: 'kafka';
-  /** The library that speaks to Kafka. */
-  readonly client: 'kafkajs' | 'platformatic';
+  readonly client: KafkaClientName;
   /** `host:port`, IPv6 hosts in brackets. */
   readonly brokers: readonly string[];
   readonly tls: boolean | TlsOptions;

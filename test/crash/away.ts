@@ -4,6 +4,7 @@
  */
 
 import { setTimeout as delay } from 'node:timers/promises';
+import type { KafkaClientName } from '../../src/uplink/options.ts';
 import { freePort } from '../support/free-port.ts';
 import { GatewayProcess } from '../support/gateway-process.ts';
 import { type Kafka, prepareKafka } from '../support/kafka.ts';
@@ -16,6 +17,7 @@ import { kafkaUplink, readTopics } from './sink.ts';
 
 export interface AwayOptions {
   readonly seed: number;
+  readonly client: KafkaClientName;
   readonly say: (line: string) => void;
 }
 
@@ -86,10 +88,10 @@ async function resetOften({ relay }: Scene): Promise<void> {
   }
 }
 
-export async function runAway({ seed, say }: AwayOptions): Promise<AwayResult[]> {
+export async function runAway({ seed, client, say }: AwayOptions): Promise<AwayResult[]> {
   const results: AwayResult[] = [];
   for (const scenario of SCENARIOS) {
-    const result = await play(scenario, seed);
+    const result = await play(scenario, { seed, client });
     results.push(result);
     say(
       `${result.problems.length === 0 ? 'ok  ' : 'FAIL'} ${scenario.name}: delivering after ${result.deliveringAfterMs} ms, ` +
@@ -99,11 +101,11 @@ export async function runAway({ seed, say }: AwayOptions): Promise<AwayResult[]>
   return results;
 }
 
-async function play(scenario: Scenario, seed: number): Promise<AwayResult> {
+async function play(scenario: Scenario, { seed, client }: Omit<AwayOptions, 'say'>): Promise<AwayResult> {
   const relayPort = await freePort();
   const kafka = await prepareKafka({ advertisedPort: relayPort });
   const relay = await startTcpRelay(kafka.relayTarget, relayPort);
-  const uplink = { ...kafkaUplink(`127.0.0.1:${relayPort}`), connectionTimeout: '2s', requestTimeout: '3s' };
+  const uplink = { ...kafkaUplink(`127.0.0.1:${relayPort}`, client), connectionTimeout: '2s', requestTimeout: '3s' };
   const gateway = await GatewayProcess.create({
     config: { uplinks: [{ ...uplink, backoff: { initial: '100ms', max: '2s' } }] },
   });

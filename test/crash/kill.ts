@@ -4,6 +4,7 @@
  */
 
 import { setTimeout as delay } from 'node:timers/promises';
+import type { KafkaClientName } from '../../src/uplink/options.ts';
 import { GatewayProcess } from '../support/gateway-process.ts';
 import { SeededRandom } from '../support/random.ts';
 import { countStore, progress } from '../support/verify.ts';
@@ -22,6 +23,8 @@ export type Control = 'none' | 'early-ack' | 'no-handshake';
 export interface KillOptions {
   readonly cycles: number;
   readonly uplink: SinkType;
+  /** Of a Kafka uplink. */
+  readonly client: KafkaClientName;
   readonly seed: number;
   readonly control: Control;
   readonly say: (line: string) => void;
@@ -45,7 +48,7 @@ const BREAKERS: Readonly<Record<Control, readonly string[]>> = {
 };
 
 export async function runKills(options: KillOptions): Promise<KillResult> {
-  const sink = await openSink(options.uplink);
+  const sink = await openSink(options.uplink, options.client);
   const gateway = await GatewayProcess.create({
     config: { uplinks: sink.uplinks },
     nodeOptions: BREAKERS[options.control],

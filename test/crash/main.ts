@@ -1,6 +1,6 @@
 /**
- * npm run crash -- kill --cycles N --uplink file|kafka [--seed S] [--control | --control-qos2]
- * npm run crash -- away [--seed S]
+ * npm run crash -- kill --cycles N --uplink file|kafka [--client kafkajs|platformatic] [--seed S] [--control | --control-qos2]
+ * npm run crash -- away [--client kafkajs|platformatic] [--seed S]
  * npm run crash -- soak --minutes N [--seed S]
  * The last line is one JSON object; exit code 0 when every promise was kept, or when a control broke the
  * promise that it is there to break.
@@ -8,12 +8,14 @@
 
 import process from 'node:process';
 import { parseArgs } from 'node:util';
+import type { KafkaClientName } from '../../src/uplink/options.ts';
+import { KAFKA_CLIENTS } from '../support/uplink-options.ts';
 import { runAway } from './away.ts';
 import { type Control, type KillResult, runKills } from './kill.ts';
 import { runSoak } from './soak.ts';
 
-const USAGE = `usage: npm run crash -- kill --cycles N --uplink file|kafka [--seed S] [--control | --control-qos2]
-       npm run crash -- away [--seed S]
+const USAGE = `usage: npm run crash -- kill --cycles N --uplink file|kafka [--client kafkajs|platformatic] [--seed S] [--control | --control-qos2]
+       npm run crash -- away [--client kafkajs|platformatic] [--seed S]
        npm run crash -- soak --minutes N [--seed S]
 `;
 
@@ -31,6 +33,7 @@ interface Arguments {
   readonly cycles: number;
   readonly minutes: number;
   readonly uplink: string;
+  readonly client: KafkaClientName;
   readonly seed: number;
   readonly control: Control;
 }
@@ -42,6 +45,7 @@ function readArguments(): Arguments {
       cycles: { type: 'string', default: '60' },
       minutes: { type: 'string', default: '60' },
       uplink: { type: 'string', default: 'file' },
+      client: { type: 'string', default: 'kafkajs' },
       seed: { type: 'string', default: String(Math.floor(Math.random() * 1_000_000)) },
       control: { type: 'boolean', default: false },
       'control-qos2': { type: 'boolean', default: false },
@@ -52,16 +56,18 @@ function readArguments(): Arguments {
   if (!(numbers.minutes > 0)) usageError('--minutes must be a number above 0');
   if (!Number.isInteger(numbers.seed)) usageError('--seed must be a whole number');
   const control = values.control ? 'early-ack' : values['control-qos2'] ? 'no-handshake' : 'none';
-  return { scenario: positionals[0] ?? '', uplink: values.uplink, control, ...numbers };
+  const client =
+    KAFKA_CLIENTS.find((name) => name === values.client) ?? usageError(`unknown client "${values.client}"`);
+  return { scenario: positionals[0] ?? '', uplink: values.uplink, client, control, ...numbers };
 }
 
-async function kill({ cycles, uplink, seed, control }: Arguments): Promise<boolean> {
+async function kill({ cycles, uplink, client, seed, control }: Arguments): Promise<boolean> {
   if (uplink !== 'file' && uplink !== 'kafka') usageError(`unknown uplink "${uplink}"`);
-  const result = await runKills({ cycles, uplink, seed, control, say });
+  const result = await runKills({ cycles, uplink, client, seed, control, say });
   const { passed, lines } = conclude(control, result);
   for (const line of lines) say(line);
   const { lostExamples: _, storedTwiceCount: __, ...verdict } = result.verdict;
-  say(JSON.stringify({ scenario: 'kill', uplink, cycles, seed, control, passed, ...result, verdict }));
+  say(JSON.stringify({ scenario: 'kill', uplink, client, cycles, seed, control, passed, ...result, verdict }));
   return passed;
 }
 
@@ -78,11 +84,11 @@ function conclude(
   return { passed: broken > 0, lines: [`${line} ${what}`] };
 }
 
-async function away({ seed }: Arguments): Promise<boolean> {
-  const results = await runAway({ seed, say });
+async function away({ seed, client }: Arguments): Promise<boolean> {
+  const results = await runAway({ seed, client, say });
   for (const { name, problems } of results) for (const problem of problems) say(`PROBLEM ${name}: ${problem}`);
   const passed = results.every(({ problems }) => problems.length === 0);
-  say(JSON.stringify({ scenario: 'away', seed, passed, results }));
+  say(JSON.stringify({ scenario: 'away', client, seed, passed, results }));
   return passed;
 }
 

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { STREAMS } from '../../src/core/stream.ts';
+import type { KafkaClientName } from '../../src/uplink/options.ts';
 import type { GatewayProcess } from '../support/gateway-process.ts';
 import { type Kafka, startKafka } from '../support/kafka.ts';
 import { type Arrival, readFiles, readKafka } from '../support/verify.ts';
@@ -18,8 +19,8 @@ export interface Sink {
 
 const BACKOFF = { initial: '50ms', max: '1s' };
 
-export async function openSink(type: SinkType): Promise<Sink> {
-  return type === 'file' ? fileSink() : kafkaSink(await startKafka());
+export async function openSink(type: SinkType, client: KafkaClientName): Promise<Sink> {
+  return type === 'file' ? fileSink() : kafkaSink(await startKafka(), client);
 }
 
 function fileSink(): Sink {
@@ -31,19 +32,20 @@ function fileSink(): Sink {
   };
 }
 
-function kafkaSink(kafka: Kafka): Sink {
+function kafkaSink(kafka: Kafka, client: KafkaClientName): Sink {
   return {
-    uplinks: [kafkaUplink(kafka.bootstrap)],
+    uplinks: [kafkaUplink(kafka.bootstrap, client)],
     exactlyOnce: false,
     arrivals: () => readTopics(kafka.bootstrap),
     close: () => kafka.stop(),
   };
 }
 
-export function kafkaUplink(broker: string): Readonly<Record<string, unknown>> {
+export function kafkaUplink(broker: string, client: KafkaClientName = 'kafkajs'): Readonly<Record<string, unknown>> {
   return {
     name: 'sink',
     type: 'kafka',
+    client,
     brokers: [broker],
     createTopics: { partitions: 3, replicationFactor: 1 },
     backoff: BACKOFF,

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { NewRecord } from '../../src/core/record.ts';
-import type { KafkaUplinkOptions } from '../../src/uplink/options.ts';
+import type { KafkaClientName, KafkaUplinkOptions } from '../../src/uplink/options.ts';
 import { type Kafka, startKafka } from '../support/kafka.ts';
 import { readTopicWithJava } from '../support/kafka-java-reader.ts';
 import { newRecord } from '../support/records.ts';
@@ -13,7 +13,7 @@ const RECEIVED_AT = Date.UTC(2026, 10, 3, 12, 0, 0, 250);
 describe('records in Kafka', () => {
   let kafka: Kafka;
   let uplink: RunningUplink;
-  let client: KafkaUplinkOptions['client'];
+  let client: KafkaClientName;
   let topicCount = 0;
 
   beforeAll(async () => {

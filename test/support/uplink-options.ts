@@ -1,10 +1,10 @@
 import { STREAMS, type Stream } from '../../src/core/stream.ts';
 import { CloudEvents } from '../../src/uplink/cloud-event.ts';
-import type { FileUplinkOptions, KafkaUplinkOptions } from '../../src/uplink/options.ts';
+import type { FileUplinkOptions, KafkaClientName, KafkaUplinkOptions } from '../../src/uplink/options.ts';
 import { MemoryLogger } from './memory-logger.ts';
 
 /** Every library that can speak to Kafka. */
-export const KAFKA_CLIENTS = ['kafkajs', 'platformatic'] as const;
+export const KAFKA_CLIENTS: readonly KafkaClientName[] = ['kafkajs', 'platformatic'];
 export const GATEWAY = 'greenhouse-pi-a1b2c3';
 export const EPOCH = '0123456789abcdef';
 export const IDENTITY = { gatewayId: GATEWAY, epoch: EPOCH } as const;

@@ -1,12 +1,12 @@
 import { codeOf, messageOf, SluiceError } from '../../core/errors.ts';
-import type { KafkaUplinkOptions } from '../options.ts';
+import type { KafkaClientName } from '../options.ts';
 import type { CreateKafkaClient } from './kafka-client.ts';
 
 /**
  * Loads the client library of that name, and no other: each costs memory.
  * @throws SluiceError `client_not_installed`
  */
-export async function loadKafkaClient(name: KafkaUplinkOptions['client']): Promise<CreateKafkaClient> {
+export async function loadKafkaClient(name: KafkaClientName): Promise<CreateKafkaClient> {
   switch (name) {
     case 'kafkajs': {
       const { KafkajsClient } = await import('./kafkajs/kafkajs-client.ts');
