@@ -5,6 +5,7 @@ import { ConfigDocument, type Path } from './document.ts';
 import { includedRoutes } from './included-routes.ts';
 import { judge } from './judge.ts';
 import { isLoopback } from './loopback.ts';
+import { missingPackages } from './optional-packages.ts';
 import { ConfigError, type Problem } from './problem.ts';
 import { readText } from './read-text.ts';
 import { configSchema, type Options } from './schema.ts';
@@ -54,7 +55,7 @@ export function parseConfig(text: string, { file, env, inspect }: LoadOptions): 
   const config = placePaths(options, base);
   const included = options.mqtt.includeRoutes.map((name) => includedRoutes(name, base, env));
   const found = (inspect?.(config) ?? []).map(({ path, message }) => document.problemAt(path, message));
-  const own = inOrder(sharedDirectories(config, document), found);
+  const own = inOrder([...sharedDirectories(config, document), ...missingPackages(options, document)], found);
   const further = [...own, ...included.flatMap(({ problems: each }) => each)];
   if (further.length > 0) throw new ConfigError(file, further);
   return {

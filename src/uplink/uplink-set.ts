@@ -29,7 +29,7 @@ export interface UplinkSetOptions {
 export interface UplinkSet {
   /**
    * Resolves when every lane stands in the log; an upstream that cannot be reached does not delay it.
-   * @throws SluiceError `shared_directory`, `client_not_installed`
+   * @throws SluiceError `shared_directory`
    */
   start(): Promise<void>;
   /** Finishes what is in flight, or releases it. Never rejects, and ends by the deadline. */

@@ -1,11 +1,12 @@
 /**
- * npm run bench -- ack|e2e|drain|size [--rounds N] [--messages N] [--records N]
+ * npm run bench -- ack|e2e|drain|size|clients [--rounds N] [--messages N] [--records N]
  * Each measurement is one line of JSON; at the end a table for docs/benchmarks.md. Exit code 1 when an aim is missed.
  */
 
 import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { benchAck } from './ack.ts';
+import { benchClients } from './clients.ts';
 import { benchDrain } from './drain.ts';
 import { benchE2e } from './e2e.ts';
 import { describeMachine, say } from './report.ts';
@@ -37,6 +38,7 @@ const benches: Readonly<Record<string, () => Promise<boolean>>> = {
       messages: count(values.messages, 300_000),
       records: count(values.records, 1_000_000),
     }),
+  clients: () => benchClients({ rounds: count(values.rounds, 3), messages: count(values.messages, 200_000) }),
 };
 
 const bench = benches[positionals[0] ?? ''];

@@ -16,9 +16,9 @@ describe('a gateway without the optional package of a Kafka client', () => {
   it('does not start when the configuration asks for it, and says what to do', async () => {
     await create('platformatic');
     gateway.launch();
-    expect(await gateway.exited()).toEqual({ code: 1, signal: null });
-    expect(gateway.logTail()).toContain('@platformatic/kafka');
-    expect(gateway.logTail()).toContain('or set client: kafkajs');
+    expect(await gateway.exited()).toEqual({ code: 78, signal: null });
+    expect(gateway.logTail()).toMatch(/:\d+:\d+: uplinks\[0\]\.client: @platformatic\/kafka is not installed/);
+    expect(gateway.logTail()).toContain('npm ci --include=optional');
   });
 
   it('runs with another client', async () => {

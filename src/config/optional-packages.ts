@@ -1,0 +1,22 @@
+import type { ConfigDocument } from './document.ts';
+import type { Problem } from './problem.ts';
+import type { Options } from './schema.ts';
+
+const HINT = 'run npm ci --include=optional in the directory of sluice, or choose kafkajs';
+
+/** What asks for a package that npm left out without a word, as it may when one is optional. */
+export function missingPackages({ uplinks }: Options, document: ConfigDocument): readonly Problem[] {
+  return uplinks.flatMap((uplink, index) => {
+    if (uplink.type !== 'kafka' || uplink.client !== 'platformatic' || isInstalled('@platformatic/kafka')) return [];
+    return [document.problemAt(['uplinks', index, 'client'], `@platformatic/kafka is not installed: ${HINT}`)];
+  });
+}
+
+function isInstalled(name: string): boolean {
+  try {
+    import.meta.resolve(name);
+    return true;
+  } catch {
+    return false;
+  }
+}
