@@ -2,25 +2,34 @@ import type { Config } from '../config/config.ts';
 import { type Finding, type Loaded, loadConfig } from '../config/load.ts';
 import { ConfigError, problemLine } from '../config/problem.ts';
 import { readTls } from '../platform/tls-files.ts';
+import { asksForMessage, checkMessage, MESSAGE_OPTIONS } from './check-message.ts';
 import { CONFIG_OPTION, type Command, EXIT, type Io, JSON_OPTION, textOf } from './command.ts';
 
 const HELP = `Usage: sluice check [--config FILE] [--json]
+       sluice check --topic TOPIC [--payload TEXT | --payload-file FILE] [--config FILE] [--json]
 
 Checks a configuration file and says everything that is wrong with it, each with line and column.
 Reads the certificates of listeners too, and opens nothing else. Exit code 0 when it is good, 78 when it is not.
 
-  --config FILE   default /etc/sluice/sluice.yaml
-  --json          {"file","valid","problems","warnings"}
+With --topic it says which route takes an MQTT message and what becomes of it, and stores nothing. Exit code 1 when the
+message is refused.
+
+  --config FILE         default /etc/sluice/sluice.yaml
+  --topic TOPIC         the topic of a message
+  --payload TEXT        its payload; empty when left out
+  --payload-file FILE   its payload, any bytes
+  --json                {"file","valid","problems","warnings"}; of a message {"topic","outcome","route","reason","hint","records"}
 `;
 
 export const check: Command = {
   name: 'check',
-  summary: 'check a configuration file',
+  summary: 'check a configuration file, or what becomes of a message',
   help: HELP,
-  options: { ...CONFIG_OPTION, ...JSON_OPTION },
+  options: { ...CONFIG_OPTION, ...JSON_OPTION, ...MESSAGE_OPTIONS },
   maxPositionals: 0,
   async run(input, io) {
     const file = textOf(input, 'config');
+    if (asksForMessage(input)) return await checkMessage(input, loadConfig({ file, env: io.env }).config, io);
     return input.values['json'] === true ? checkForPrograms(file, io) : checkForPeople(file, io);
   },
 };

@@ -4,7 +4,7 @@ import type { Stream } from '../core/stream.ts';
 import type { MetricValue } from '../core/views.ts';
 import { decodeTelemetry, noJson } from './formats/json.ts';
 import { parseJson } from './formats/parse-json.ts';
-import type { Decoded, Reading } from './formats/reading.ts';
+import type { Decoded, Reading, Refused } from './formats/reading.ts';
 import { decodeScalar } from './formats/text.ts';
 import type { Route } from './topic.ts';
 
@@ -19,7 +19,7 @@ export interface Draft {
   readonly metrics: Readonly<Record<string, MetricValue>> | null;
 }
 
-export type DecodedMessage = { readonly drafts: readonly Draft[] } | { readonly refused: string };
+export type DecodedMessage = { readonly drafts: readonly Draft[] } | Refused;
 
 /** Decides if a payload is what its topic, and its sender where it could, says. */
 export function decodeMessage(route: Route, payload: Buffer, declared?: ContentType): DecodedMessage {

@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer';
 import type { Message } from '../core/ports.ts';
 import { type Draft, decodeMessage } from './decode.ts';
+import type { Refusal } from './refusal.ts';
 import { convert } from './routes/convert.ts';
 import type { RouteTable } from './routes/route-table.ts';
 import { routeTopic } from './topic.ts';
@@ -8,7 +9,7 @@ import { routeTopic } from './topic.ts';
 /** `route`: its place in the configuration; null for the default namespace. */
 export type Judgement =
   | { readonly kind: 'local' }
-  | { readonly kind: 'refused'; readonly reason: string; readonly route: number | null }
+  | { readonly kind: 'refused'; readonly reason: Refusal; readonly route: number | null }
   | {
       readonly kind: 'good';
       readonly device: string;

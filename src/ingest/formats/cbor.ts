@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { type DecodeOptions as CborOptions, decode } from 'cborg';
+import type { Refusal } from '../refusal.ts';
 import { flatten } from './flatten.ts';
 import { type Decode, type DecodeOptions, each, one, type Reading, ReadingBuilder } from './reading.ts';
 
@@ -21,7 +22,7 @@ export const decodeCbor: Decode = (payload, options) => {
   return one(builder.add(options.metric, parsed as string) ?? builder.build());
 };
 
-function readingOf(parsed: unknown, options: DecodeOptions): Reading | string {
+function readingOf(parsed: unknown, options: DecodeOptions): Reading | Refusal {
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return 'not_an_object';
   const builder = new ReadingBuilder(options);
   return flatten(parsed, builder) ?? builder.build();

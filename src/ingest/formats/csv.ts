@@ -1,3 +1,4 @@
+import type { Refusal } from '../refusal.ts';
 import { type Decode, type DecodeOptions, each, type Reading, ReadingBuilder } from './reading.ts';
 import { valueAmongOthers } from './scalar.ts';
 
@@ -15,7 +16,7 @@ export const decodeCsv: Decode = (payload, options) => {
   );
 };
 
-function readingOf(row: readonly string[], options: DecodeOptions): Reading | string {
+function readingOf(row: readonly string[], options: DecodeOptions): Reading | Refusal {
   const { columns, decimal } = options;
   if (row.length !== columns.length) return 'wrong_column_count';
   const builder = new ReadingBuilder(options);

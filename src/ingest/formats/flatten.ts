@@ -1,4 +1,5 @@
 import type { MetricValue } from '../../core/views.ts';
+import type { Refusal } from '../refusal.ts';
 import type { ReadingBuilder } from './reading.ts';
 
 /** Levels of nesting below the object. */
@@ -8,7 +9,7 @@ const MAX_DEPTH = 16;
  * Adds every scalar below `value`, named by the way to it: members and indexes with dots between, `AM2301.Temperature`,
  * `Power.0`. Empty objects and arrays say nothing. Returns the reason to refuse the message, if there is one.
  */
-export function flatten(value: object, builder: ReadingBuilder, path = '', depth = 0): string | undefined {
+export function flatten(value: object, builder: ReadingBuilder, path = '', depth = 0): Refusal | undefined {
   if (depth > MAX_DEPTH) return 'too_deep';
   for (const [name, member] of Object.entries(value) as [string, unknown][]) {
     const full = path === '' ? name : `${path}.${name}`;

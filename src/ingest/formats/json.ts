@@ -2,6 +2,7 @@ import type { MetricValue } from '../../core/views.ts';
 import { jsonElements } from '../json-elements.ts';
 import { isName } from '../name.ts';
 import { parseObservedAt } from '../observed-at.ts';
+import type { Refusal } from '../refusal.ts';
 import { flatten, isFlat } from './flatten.ts';
 import { parseJson } from './parse-json.ts';
 import {
@@ -17,7 +18,7 @@ import {
 } from './reading.ts';
 import { decodeScalar } from './text.ts';
 
-type ReadingOf = (parsed: unknown, bytes: Uint8Array) => Reading | string;
+type ReadingOf = (parsed: unknown, bytes: Uint8Array) => Reading | Refusal;
 
 /** A JSON object of metrics, each a scalar, or an array of such objects. What is stored are its own bytes. */
 export function decodeTelemetry(payload: Uint8Array, text: string): Decoded {
@@ -51,7 +52,7 @@ function objects(parsed: unknown, payload: Uint8Array, readingOf: ReadingOf): De
 }
 
 /** The reading, or why it is none. */
-function flatReading(parsed: unknown, value: Uint8Array): Reading | string {
+function flatReading(parsed: unknown, value: Uint8Array): Reading | Refusal {
   if (!isObject(parsed)) return 'not_an_object';
   const { [TIME_KEY]: ts, ...metrics } = parsed;
   const observedAt = ts === undefined ? null : parseObservedAt(ts);
@@ -67,7 +68,7 @@ function flatReading(parsed: unknown, value: Uint8Array): Reading | string {
   return { value, observedAt, metrics: metrics as Record<string, MetricValue>, base: null };
 }
 
-function nestedReading(parsed: unknown, bytes: Uint8Array, options: DecodeOptions): Reading | string {
+function nestedReading(parsed: unknown, bytes: Uint8Array, options: DecodeOptions): Reading | Refusal {
   if (!isObject(parsed)) return 'not_an_object';
   const builder = new ReadingBuilder(options);
   return flatten(parsed, builder) ?? builder.build(builder.isPlain && isFlat(parsed) ? bytes : null);

@@ -1,3 +1,4 @@
+import type { Refusal } from '../refusal.ts';
 import { type Decode, type DecodeOptions, one, type Reading, ReadingBuilder } from './reading.ts';
 import { valueAmongOthers } from './scalar.ts';
 
@@ -8,7 +9,7 @@ const PAIR = /([^\s,;&=:"]+)(?:=|: ?)(?:"([^"]*)"|([^\s,;&="]*))(?=[\s,;&]|$)/y;
 /** One reading: pairs such as `temperature=21.5`, `temperature:21.5` or `mode="eco low"`, with blanks or `, ; &` between. */
 export const decodeKeyValue: Decode = (payload, options) => one(readingOf(payload.toString('utf8'), options));
 
-function readingOf(text: string, options: DecodeOptions): Reading | string {
+function readingOf(text: string, options: DecodeOptions): Reading | Refusal {
   const builder = new ReadingBuilder(options);
   let at = behind(BETWEEN, text, 0);
   if (at === text.length) return 'empty';

@@ -1,6 +1,7 @@
 import type { MetricValue } from '../../core/views.ts';
 import { isName } from '../name.ts';
 import { type LocalZone, parseObservedAt } from '../observed-at.ts';
+import type { Refusal } from '../refusal.ts';
 
 /** One telemetry record to be. */
 export interface Reading {
@@ -17,8 +18,7 @@ export interface Reading {
 export type Decoded = { readonly readings: readonly Reading[] } | Refused;
 
 export interface Refused {
-  /** Stable, `snake_case`. */
-  readonly refused: string;
+  readonly refused: Refusal;
 }
 
 /** What decoders are told; each takes what it knows. */
@@ -78,7 +78,7 @@ export class ReadingBuilder {
   }
 
   /** The reason to refuse the message, if there is one. */
-  add(name: string, value: MetricValue): string | undefined {
+  add(name: string, value: MetricValue): Refusal | undefined {
     if (typeof value === 'number' && !Number.isFinite(value)) return 'out_of_range';
     if (name === this.#options.time) {
       this.#time = value;
@@ -94,7 +94,7 @@ export class ReadingBuilder {
   }
 
   /** `value`: the bytes to store, where the payload is such an object. Of nothing but a time comes no reading. */
-  build(value: Uint8Array | null = null): Reading | string {
+  build(value: Uint8Array | null = null): Reading | Refusal {
     const observedAt = this.#observedAt();
     if (observedAt === undefined) return 'bad_ts';
     return this.#count === 0 ? 'empty' : { metrics: this.#metrics, observedAt, value, base: null };
@@ -119,12 +119,12 @@ export function believed(observedAt: number): number | null {
   return observedAt < CLOCK_IS_SET_FROM ? null : observedAt;
 }
 
-export function one(reading: Reading | string): Decoded {
+export function one(reading: Reading | Refusal): Decoded {
   return typeof reading === 'string' ? { refused: reading } : { readings: [reading] };
 }
 
 /** One reading of each, all good or none taken. */
-export function each<T>(items: readonly T[], readingOf: (item: T, index: number) => Reading | string): Decoded {
+export function each<T>(items: readonly T[], readingOf: (item: T, index: number) => Reading | Refusal): Decoded {
   if (items.length === 0) return { refused: 'empty' };
   if (items.length > MAX_BATCH) return { refused: 'too_many_in_batch' };
   const readings: Reading[] = [];

@@ -1,4 +1,5 @@
 import type { MetricValue } from '../../core/views.ts';
+import type { Refusal } from '../refusal.ts';
 
 const JSON_NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 /** No two parts that match the same digits: a long row of them must not be tried in every division. */
@@ -13,7 +14,7 @@ export interface Scalar {
 }
 
 /** Why a trimmed text cannot be a metric's only value, if it cannot. */
-export function noValue(text: string): string | undefined {
+export function noValue(text: string): Refusal | undefined {
   if (text === '') return 'empty';
   if (NOT_A_NUMBER.test(text)) return 'nan';
   return INFINITE.test(text) ? 'inf' : undefined;

@@ -1,5 +1,6 @@
 import type { Buffer } from 'node:buffer';
 import type { MetricValue } from '../../core/views.ts';
+import type { Refusal } from '../refusal.ts';
 import { parseCbor } from './cbor.ts';
 import { noJson } from './json.ts';
 import { parseJson } from './parse-json.ts';
@@ -62,7 +63,7 @@ class Pack {
   }
 
   /** The reason to refuse the pack, if there is one. */
-  add(record: SensorRecord): string | undefined {
+  add(record: SensorRecord): Refusal | undefined {
     if (record.mustUnderstand || (record.bver ?? VERSION) > VERSION) return 'senml_not_understood';
     const base = {
       name: record.bn ?? this.#base.name,
@@ -80,7 +81,7 @@ class Pack {
     return this.#take(record, value, sum);
   }
 
-  finish(): string | undefined {
+  finish(): Refusal | undefined {
     if (this.#at === undefined) return undefined;
     const { time, base } = this.#at;
     const observedAt = this.#absolute(time);
@@ -92,7 +93,7 @@ class Pack {
     return undefined;
   }
 
-  #take({ n = '', t = 0 }: SensorRecord, value: MetricValue | undefined, sum: number | undefined): string | undefined {
+  #take({ n = '', t = 0 }: SensorRecord, value: MetricValue | undefined, sum: number | undefined): Refusal | undefined {
     const { name: base, time } = this.#base;
     if (!NAME.test(base + n)) return 'bad_metric_name';
     const name = this.#options.baseIsDevice ? n || UNNAMED : base + n;

@@ -1,9 +1,10 @@
 import type { MetricRule } from '../../core/route.ts';
 import type { MetricValue } from '../../core/views.ts';
 import { type Reading, TIME_KEY } from '../formats/reading.ts';
+import type { Refusal } from '../refusal.ts';
 
 /** The reading by the route's rules; the message's own bytes stay when no rule is for it. Or why it is refused. */
-export function applyRules(reading: Reading, rules: ReadonlyMap<string, MetricRule>): Reading | string {
+export function applyRules(reading: Reading, rules: ReadonlyMap<string, MetricRule>): Reading | Refusal {
   const names = Object.keys(reading.metrics);
   if (!names.some((name) => rules.has(name))) return TIME_KEY in reading.metrics ? 'bad_metric_name' : reading;
   const metrics = Object.create(null) as Record<string, MetricValue>;
