@@ -1,6 +1,7 @@
 import mqtt, { type IClientOptions } from 'mqtt';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type MqttHarness, startMqtt, stopMqtt } from '../support/mqtt-harness.ts';
+import { paho } from '../support/paho.ts';
 import { startCommand } from '../support/run-command.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -94,51 +95,8 @@ describe('mosquitto_pub and mosquitto_sub', () => {
 });
 
 describe("Paho's Python client", () => {
-  const PYTHON = '/usr/bin/python3';
-  const PRELUDE = `
-import sys, threading, paho.mqtt.client as mqtt
-try:
-    from paho.mqtt.enums import CallbackAPIVersion
-    def new(**options): return mqtt.Client(CallbackAPIVersion.VERSION1, **options)
-except ImportError:
-    def new(**options): return mqtt.Client(**options)
-port, secure = int(sys.argv[1]), int(sys.argv[2])
-topic = 'devices/meter/telemetry'
-def connected(client, port):
-    ready, result = threading.Event(), []
-    def on_connect(client, userdata, flags, code):
-        result.extend([code, flags['session present']])
-        ready.set()
-    client.on_connect = on_connect
-    client.connect('127.0.0.1', port)
-    client.loop_start()
-    assert ready.wait(10), 'no CONNACK'
-    return result
-def gathered(client, count):
-    messages, complete = [], threading.Event()
-    def on_message(client, userdata, message):
-        messages.append((message.topic, message.payload.decode(), message.qos, message.retain))
-        if len(messages) >= count: complete.set()
-    client.on_message = on_message
-    return messages, complete
-def subscribed(client, *filters):
-    done, codes = threading.Event(), []
-    def on_subscribe(client, userdata, mid, granted):
-        codes.extend(granted)
-        done.set()
-    client.on_subscribe = on_subscribe
-    client.subscribe(list(filters))
-    assert done.wait(10), 'no SUBACK'
-    return codes
-`;
-
   async function python({ port, securePort }: MqttHarness, script: string): Promise<string> {
-    const run = startCommand(PYTHON, ['-c', PRELUDE + script, `${port}`, `${securePort}`], {
-      debianPackage: 'python3-paho-mqtt',
-    });
-    const { code, stdout, stderr } = await run.ended;
-    if (code !== 0) throw new Error(stderr);
-    return stdout.trim();
+    return await paho(script, { port, secure: securePort });
   }
 
   it('publishes and subscribes with every QoS', async () => {
