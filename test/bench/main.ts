@@ -1,11 +1,12 @@
 /**
- * npm run bench -- ack|e2e|drain|size|clients [--rounds N] [--messages N] [--records N]
+ * npm run bench -- ack|api|e2e|drain|size|clients [--rounds N] [--messages N] [--records N]
  * Each measurement is one line of JSON; at the end a table for docs/benchmarks.md. Exit code 1 when an aim is missed.
  */
 
 import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { benchAck } from './ack.ts';
+import { benchApi } from './api.ts';
 import { benchClients } from './clients.ts';
 import { benchDrain } from './drain.ts';
 import { benchE2e } from './e2e.ts';
@@ -30,6 +31,7 @@ function count(text: string | undefined, byDefault: number): number {
 
 const benches: Readonly<Record<string, () => Promise<boolean>>> = {
   ack: () => benchAck({ rounds: count(values.rounds, 5), messages: count(values.messages, 300_000) }),
+  api: () => benchApi({ rounds: count(values.rounds, 5) }),
   e2e: () => benchE2e({ rounds: count(values.rounds, 3), messages: count(values.messages, 100_000) }),
   drain: () => benchDrain({ rounds: count(values.rounds, 1), records: count(values.records, 1_000_000) }),
   size: () =>

@@ -151,13 +151,14 @@ function deviceJson(view: DeviceView, { now, staleAfterMs }: ApiContext): z.infe
 function latestJson({ value, observedAt, receivedAt, seq }: LatestMetric, { now, staleAfterMs }: ApiContext) {
   const at = Math.min(observedAt ?? receivedAt, receivedAt);
   const age = ageSeconds(at, now());
+  const received = toTime(receivedAt);
   return {
     value,
-    time: toTime(at),
+    time: at === receivedAt ? received : toTime(at),
     age_seconds: age ?? 0,
     stale: isStale(age, staleAfterMs),
     observed_at: toTime(observedAt),
-    received_at: toTime(receivedAt),
+    received_at: received,
     seq,
   };
 }

@@ -18,11 +18,11 @@ const POLICY =
 /** A page to browse /openapi.json with, from this machine alone. */
 export function docsRoutes(app: Api, { webDirectory }: ApiContext): void {
   for (const [path, [file, type]] of Object.entries(FILES)) {
-    app.get(path, () => {
+    app.get(path, (c) => {
       // In pieces: what many ask for at once is never in memory as a whole.
       const body = Readable.toWeb(createReadStream(join(webDirectory, file)));
       const headers = { 'content-type': type, 'content-security-policy': POLICY, 'referrer-policy': 'no-referrer' };
-      return new Response(body as ReadableStream, { headers });
+      return c.body(body as ReadableStream, 200, headers);
     });
   }
 }
