@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from './config/config.ts';
 import type { KeptStore } from './core/browser.ts';
 import type { SluiceError } from './core/errors.ts';
-import type { LogStats } from './core/ports.ts';
+import type { LogStats, SessionStore } from './core/ports.ts';
 import { DeviceTable } from './devices/device-table.ts';
 import { ReaderThread } from './gateway/reader-thread.ts';
 import { RefusedCounts } from './gateway/refused-counts.ts';
@@ -88,7 +88,7 @@ export class Gateway {
     this.#running.set('stats', () => core.stats.stop());
     await core.stats.start();
     this.#warnOfForgotten(core.stats.latest());
-    const mqtt = await this.#startMqtt(await loading, core, opened);
+    const mqtt = await this.#startMqtt(await loading, core, { ...opened, sessions: store.client });
     this.#stopping.signal.throwIfAborted();
     await this.#startApi({ ...core, kept: store.client }, mqtt, opened);
     this.#manager.feedWatchdog(() => !core.stats.isStuck());
@@ -162,10 +162,12 @@ export class Gateway {
   async #startMqtt(
     { MqttSource }: { MqttSource: new (options: MqttSourceOptions) => MqttSource },
     { devices, ingest }: Core,
-    { openHandshakes }: StoreOpened,
+    { openHandshakes, sessions }: StoreOpened & { sessions: SessionStore },
   ): Promise<MqttSource> {
-    const ports = { intake: ingest, access: devices, presence: devices, logger: this.#logger };
-    const mqtt = new MqttSource({ options: this.#config.mqtt, ...ports, openHandshakes });
+    const { mqtt: options, buffer } = this.#config;
+    const ports = { intake: ingest, access: devices, presence: devices, sessions, logger: this.#logger };
+    const queueBudgetBytes = buffer.maxBytes / 8;
+    const mqtt = new MqttSource({ options, ...ports, clock: this.#clock, openHandshakes, queueBudgetBytes });
     this.#running.set('mqtt', () => mqtt.stop());
     await mqtt.start();
     return mqtt;

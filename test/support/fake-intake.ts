@@ -1,5 +1,6 @@
 import type { Acceptance, Intake, Message } from '../../src/core/ports.ts';
 import type { Handshake } from '../../src/core/record.ts';
+import type { FakeSessionStore } from './fake-session-store.ts';
 
 interface Entry {
   readonly commit: () => void;
@@ -18,6 +19,8 @@ export class FakeIntake implements Intake {
   isLocal: (topic: string) => boolean = (topic) => !/^devices\/[^/]+\/./.test(topic);
   /** The reason why a payload is refused. */
   refusal: (payload: string) => string | undefined = () => undefined;
+  /** Where it keeps what the broker keeps, when it is given one. */
+  sessions: FakeSessionStore | undefined;
   readonly #handshakes = new Set<string>();
   readonly #keys = new Map<string, { readonly fingerprint: string; readonly firstSeq: number }>();
   #waiting: Entry[] = [];
@@ -88,7 +91,9 @@ export class FakeIntake implements Intake {
     const { channel, payload, handshake } = message;
     const text = Buffer.from(payload).toString();
     const acceptance = this.#known(message) ?? this.#judge(channel, text, handshake);
-    const { idempotency } = message;
+    const { idempotency, keep } = message;
+    const kept = keep && { ...keep, topic: channel, payload };
+    if (acceptance.kind !== 'duplicate' && kept !== undefined) void this.sessions?.keep(kept);
     if (acceptance.kind === 'accepted' && idempotency !== undefined) {
       const fingerprint = Buffer.from(idempotency.fingerprint).toString('hex');
       this.#keys.set(`${acceptance.device} ${idempotency.key}`, { fingerprint, firstSeq: acceptance.firstSeq });

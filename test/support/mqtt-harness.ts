@@ -4,6 +4,7 @@ import type { AccessControl, Presence } from '../../src/core/views.ts';
 import { MqttSource } from '../../src/sources/mqtt/mqtt-source.ts';
 import type { MqttOptions } from '../../src/sources/mqtt/options.ts';
 import { FakeIntake } from './fake-intake.ts';
+import { FakeSessionStore } from './fake-session-store.ts';
 import { MemoryLogger } from './memory-logger.ts';
 
 export class FakeAccess implements AccessControl {
@@ -40,6 +41,7 @@ export class FakePresence implements Presence {
 export interface MqttHarnessOptions {
   readonly mqtt?: Partial<MqttOptions>;
   readonly intake?: FakeIntake;
+  readonly sessions?: FakeSessionStore;
   readonly openHandshakes?: readonly Handshake[];
   /** Devices known at the start. */
   readonly devices?: readonly string[];
@@ -48,6 +50,7 @@ export interface MqttHarnessOptions {
 export interface MqttHarness {
   readonly source: MqttSource;
   readonly intake: FakeIntake;
+  readonly sessions: FakeSessionStore;
   readonly access: FakeAccess;
   readonly presence: FakePresence;
   readonly logger: MemoryLogger;
@@ -61,7 +64,9 @@ const running: MqttSource[] = [];
 
 /** The real MQTT source on two free loopback ports, with fakes around it. */
 export async function startMqtt(options: MqttHarnessOptions = {}): Promise<MqttHarness> {
+  const sessions = options.sessions ?? new FakeSessionStore();
   const intake = options.intake ?? new FakeIntake();
+  intake.sessions = sessions;
   const access = new FakeAccess();
   const presence = new FakePresence();
   presence.devices.push(...(options.devices ?? []));
@@ -73,11 +78,23 @@ export async function startMqtt(options: MqttHarnessOptions = {}): Promise<MqttH
     presence,
     logger,
     openHandshakes: options.openHandshakes ?? [],
+    sessions,
+    queueBudgetBytes: 32 * KIB * KIB,
+    clock: { now: Date.now, quality: () => 'synced' },
   });
   running.push(source);
   await source.start();
   const [trusting, secure] = source.addresses();
-  return { source, intake, access, presence, logger, port: trusting?.port ?? 0, securePort: secure?.port ?? 0 };
+  return {
+    source,
+    intake,
+    sessions,
+    access,
+    presence,
+    logger,
+    port: trusting?.port ?? 0,
+    securePort: secure?.port ?? 0,
+  };
 }
 
 /** For `afterEach`. */
@@ -96,6 +113,9 @@ function mqttOptions(changes: Partial<MqttOptions> = {}): MqttOptions {
     maxClients: 500,
     maxPublishRate: 0,
     maxQueuedMessages: 1000,
+    maxQueuedBytes: 4 * KIB * KIB,
+    maxQueuedAge: 3_600_000,
+    sessionExpiry: 3_600_000,
     maxTopicLevels: 16,
     drainTimeout: 10_000,
     connectTimeout: 10_000,

@@ -28,13 +28,22 @@ export const mqtt = section({
   }),
   maxQueuedMessages: count(
     1000,
-    'Messages kept for one client that is away and has a session; further ones are not kept for it.',
-    {
-      min: 0,
-      max: 1_000_000,
-      unit: 'messages',
-    },
+    'Messages of QoS 1 and 2 that wait for one client with a session, there or away; further ones are not kept for it.',
+    { min: 0, max: 60_000, unit: 'messages' },
   ),
+  maxQueuedBytes: size(
+    '4MiB',
+    'What they may take together, topics included. All sessions together: 32 MiB, or an eighth of buffer.maxBytes.',
+    { min: '1KiB', max: '32MiB' },
+  ),
+  maxQueuedAge: duration('7d', 'Messages that waited so long for a client that is away are given up.', {
+    min: '1s',
+    max: '3650d',
+  }),
+  sessionExpiry: duration('30d', 'A session ends, with what waits in it, when its client was away for so long.', {
+    min: '1s',
+    max: '3650d',
+  }),
   maxTopicLevels: count(16, 'Levels of a topic; a publish or subscription with more is refused.', {
     min: 4,
     max: 100,

@@ -1,6 +1,5 @@
 /** aedes 1.2 behind one door: its options, its events, and the places where it must be held back. */
 
-import './lean-mqtt-packet.ts';
 import type { Duplex } from 'node:stream';
 import {
   Aedes,
@@ -12,6 +11,7 @@ import {
 } from 'aedes';
 import { grantedQos, type Subscriptions } from './granted-qos.ts';
 import type { Hub } from './hub.ts';
+import { writePacket } from './lean-mqtt-packet.ts';
 import { LIMITS } from './options.ts';
 import type { Persistence } from './persistence.ts';
 
@@ -39,9 +39,12 @@ export interface BrokerHooks {
   will(client: BrokerClient, packet: PublishPacket, done: Callback): void;
   subscribing(client: BrokerClient, subscription: Subscription): Subscription | null;
   unsubscribed(client: BrokerClient, filters: readonly string[]): void;
+  /** Whether the hub hands a message out to a client. */
   mayDeliver(client: BrokerClient): boolean;
-  /** `client` is null for aedes' own messages. */
-  route(packet: PublishPacket, client: BrokerClient | null): void;
+  /** For a message of QoS 1 or 2 that a session gets past its queue; undefined when it may not. */
+  packetId(client: BrokerClient, packet: PublishPacket): number | undefined;
+  /** What aedes itself has to say. */
+  route(packet: PublishPacket): void;
   broken(client: BrokerClient, error: Error): void;
   failed(error: unknown): void;
 }
@@ -85,6 +88,11 @@ export class AedesBroker {
     });
     Reflect.apply(aedes.on, aedes, ['error', (error: unknown) => hooks.failed(error)]);
     await aedes.listen();
+  }
+
+  /** Past aedes: for what its session has queued for a client. */
+  write(client: BrokerClient, packet: object): void {
+    writePacket(packet, client.conn);
   }
 
   /** The client that has this client id now. */
@@ -132,11 +140,7 @@ function aedesOptions(hooks: BrokerHooks, options: BrokerOptions): AedesOptions 
     authorizePublish: (client, packet, done) => authorizePublish(hooks, client as BrokerClient | null, packet, done),
     authorizeSubscribe: (client, subscription, callback) =>
       callback(null, hooks.subscribing(client as BrokerClient, subscription)),
-    authorizeForward: (client, packet) => {
-      if (!hooks.mayDeliver(client as BrokerClient)) return null;
-      packet.qos = grantedQos((client as BrokerClient).subscriptions, packet);
-      return packet;
-    },
+    authorizeForward: (client, packet) => (mayForward(hooks, client as BrokerClient, packet) ? packet : null),
   };
 }
 
@@ -152,11 +156,20 @@ function authorizePublish(
   else hooks.publishing(client, packet, done);
 }
 
-/** In the place of aedes' own routing: see Router. */
+/** With the QoS it may have, and for a session with a packet id: aedes would not look which ones are taken. */
+function mayForward(hooks: BrokerHooks, client: BrokerClient, packet: PublishPacket): boolean {
+  if (!hooks.mayDeliver(client)) return false;
+  packet.qos = grantedQos(client.subscriptions, packet);
+  if (client.clean || packet.qos === 0) return true;
+  const messageId = hooks.packetId(client, packet);
+  if (messageId !== undefined) Object.assign(packet, { messageId });
+  return messageId !== undefined;
+}
+
+/** In the place of aedes' own routing: what clients publish went to the Router when it was stored. */
 function publishThrough(hooks: BrokerHooks): Publish {
   return (packet, client, done) => {
-    const callback = typeof client === 'function' ? client : done;
-    hooks.route(packet, typeof client === 'function' ? null : client);
-    callback?.();
+    if (typeof client === 'function') hooks.route(packet);
+    (typeof client === 'function' ? client : done)?.();
   };
 }

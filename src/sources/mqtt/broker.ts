@@ -1,13 +1,13 @@
 import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Intake } from '../../core/ports.ts';
-import type { Handshake } from '../../core/record.ts';
+import type { Intake, SessionStore } from '../../core/ports.ts';
+import type { Handshake, TimeQuality } from '../../core/record.ts';
 import type { AccessControl, Presence } from '../../core/views.ts';
 import type { Logger } from '../../platform/logger.ts';
 import { Access } from './access.ts';
 import { Admission } from './admission.ts';
-import { AedesBroker, type BrokerClient, type BrokerHooks } from './aedes-broker.ts';
+import { AedesBroker, type BrokerClient, type BrokerHooks, type ConnectPacket } from './aedes-broker.ts';
 import { Connection } from './connection.ts';
 import { DenialLog } from './denial-log.ts';
 import { Handshakes } from './handshakes.ts';
@@ -29,6 +29,10 @@ export interface LocalBrokerOptions {
   readonly logger: Logger;
   /** Inbound QoS 2 exchanges that were open when the gateway stopped. */
   readonly openHandshakes: readonly Handshake[];
+  readonly sessions: SessionStore;
+  /** What the queues of all sessions may hold together. */
+  readonly queueBudgetBytes: number;
+  readonly clock: { now(): number; quality(): TimeQuality };
 }
 
 const BROKER_ID = 'sluice';
@@ -49,20 +53,33 @@ export class LocalBroker {
   readonly #aedes: AedesBroker;
   readonly #connections = new Set<Connection>();
   readonly #bySocket = new WeakMap<Duplex, Connection>();
+  /** The one that was let in last under each client id. */
+  readonly #admitted = new Map<string, Connection>();
   #stopping = false;
   clientCount = 0;
 
-  constructor({ options, intake, access, presence, logger, openHandshakes }: LocalBrokerOptions) {
+  constructor(local: LocalBrokerOptions) {
+    const { options, intake, access, presence, logger, clock } = local;
     const { maxTopicLevels } = options;
     const problems = new Problems(logger);
     const denials = new DenialLog(logger);
     const allowed = new Access(options.grants);
-    const handshakes = new Handshakes(intake, openHandshakes);
+    const handshakes = new Handshakes(intake, local.openHandshakes);
     const clientOf = (clientId: string): BrokerClient | undefined => this.#aedes.clientOf(clientId);
     const isConnected = (clientId: string): boolean => clientOf(clientId) !== undefined;
     // It can only fail when the store is gone, and the process with it.
-    const onSessionEvicted = (clientId: string) => void handshakes.releaseAll(clientId).catch(() => undefined);
-    const router = new Router({ ...options, brokerId: BROKER_ID, problems, isConnected, onSessionEvicted });
+    const onSessionEnded = (clientId: string) => void handshakes.releaseAll(clientId).catch(() => undefined);
+    const router = new Router({
+      options,
+      queueBudgetBytes: local.queueBudgetBytes,
+      store: local.sessions,
+      now: () => (clock.quality() === 'synced' ? clock.now() : null),
+      brokerId: BROKER_ID,
+      problems,
+      maySubscribe: (owner, topic) => allowed.maySubscribe(owner === '' ? null : owner, topic),
+      isConnected,
+      onSessionEnded,
+    });
     const tracker = new PresenceTracker({
       presence,
       announce: (device, status) => router.announce(device, status),
@@ -97,6 +114,7 @@ export class LocalBroker {
         sessions: router.sessions,
         retained: router.retained,
         handshakes,
+        ownerOf: (clientId) => this.#admitted.get(clientId)?.identity ?? '',
         takeGranted: ({ conn }) => this.#subscribes.takeFresh(this.#of(conn)),
       }),
       connectTimeoutMs: options.connectTimeout,
@@ -105,6 +123,7 @@ export class LocalBroker {
   }
 
   async start(): Promise<void> {
+    await this.#router.start();
     await this.#aedes.start();
     this.#tracker.start();
   }
@@ -125,6 +144,7 @@ export class LocalBroker {
     socket.once('close', () => {
       this.#connections.delete(connection);
       connection.pacer.flush();
+      if (this.#admitted.get(connection.clientId) === connection) this.#admitted.delete(connection.clientId);
     });
     connection.attach();
     this.#aedes.handle(socket);
@@ -153,6 +173,7 @@ export class LocalBroker {
     await within(FLUSH_MS, Promise.all(closed));
     await within(FLUSH_MS, this.#aedes.stop());
     for (const { socket } of this.#connections) socket.destroy();
+    await within(FLUSH_MS, this.#router.stop());
     this.problems.stop();
   }
 
@@ -165,19 +186,35 @@ export class LocalBroker {
   #hooks(): BrokerHooks {
     const connectionOf = ({ conn }: BrokerClient): Connection => this.#of(conn);
     return {
-      connecting: (client, packet) => this.#admission.admit(client, connectionOf(client), packet),
-      accepted: (client) => connectionOf(client).serve(),
+      connecting: (client, packet) => this.#admit(client, connectionOf(client), packet),
+      accepted: (client) => this.#accepted(client, connectionOf(client)),
       registered: (client) => this.#registered(client, connectionOf(client)),
       gone: (client) => this.#gone(client, connectionOf(client)),
       publishing: (client, packet, done) => this.publishes.publish(connectionOf(client), packet, done),
       will: (client, packet, done) => this.publishes.will(connectionOf(client), packet, done),
       subscribing: (client, subscription) => this.#subscribes.judge(connectionOf(client), subscription, !client.clean),
       unsubscribed: (client, filters) => this.#subscribes.unsubscribed(connectionOf(client), filters),
-      mayDeliver: (client) => this.#mayDeliver(connectionOf(client)),
-      route: (packet, client) => this.#router.publish(packet, client === null ? null : client.id),
+      mayDeliver: (client) => !this.#router.isQueuedFor(client.id) && this.#mayDeliver(connectionOf(client)),
+      packetId: (client, { retain }) => this.#router.sessions.packetIdPastQueue(client.id, retain),
+      route: (packet) => this.#router.publish(packet),
       broken: (client, error) => this.problems.broken(connectionOf(client).clientId, error),
       failed: (error) => this.problems.internal(error),
     };
+  }
+
+  async #admit(client: BrokerClient, connection: Connection, packet: ConnectPacket): Promise<boolean> {
+    const isAdmitted = await this.#admission.admit(client, connection, packet);
+    if (isAdmitted) this.#admitted.set(connection.clientId, connection);
+    return isAdmitted;
+  }
+
+  #accepted(client: BrokerClient, connection: Connection): void {
+    connection.serve();
+    if (client.clean || client.closed) return;
+    const { sessions } = this.#router;
+    const send = (packet: object) => this.#aedes.write(client, packet);
+    connection.socket.on('drain', () => sessions.wake(client.id));
+    sessions.attach(client.id, { hasRoom: () => connection.hasRoom(), send });
   }
 
   #registered(client: BrokerClient, connection: Connection): void {
@@ -189,6 +226,7 @@ export class LocalBroker {
   #gone(client: BrokerClient, connection: Connection): void {
     this.clientCount -= 1;
     this.#admission.gone(client);
+    this.#router.sessions.detach(client.id);
     if (!this.#stopping) this.#tracker.gone(connection);
   }
 

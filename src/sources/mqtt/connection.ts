@@ -75,6 +75,14 @@ export class Connection {
     return this.socket.destroyed;
   }
 
+  /** Whether more may be written. If not, and the client goes on not reading, the connection is closed. */
+  hasRoom(): boolean {
+    if (this.closed || this.#phase !== 'open') return false;
+    if (!this.socket.writableNeedDrain) return true;
+    this.#freeze();
+    return false;
+  }
+
   /** CONNACK was written: from now on the client is served. */
   serve(): void {
     if (this.#phase === 'login') this.#phase = 'open';

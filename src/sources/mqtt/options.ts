@@ -32,8 +32,12 @@ export interface MqttOptions {
   readonly maxClients: number;
   /** Messages per second and client, after a burst of one second's worth; 0 is unlimited. */
   readonly maxPublishRate: number;
-  /** Messages that wait for one session, connected or not. */
+  /** Messages that wait for one session, connected or not, their bytes, and for how long. */
   readonly maxQueuedMessages: number;
+  readonly maxQueuedBytes: number;
+  readonly maxQueuedAge: number;
+  /** A session ends when its client was away for so long. */
+  readonly sessionExpiry: number;
   readonly maxTopicLevels: number;
   /** A client that does not read for so long is disconnected. */
   readonly drainTimeout: number;

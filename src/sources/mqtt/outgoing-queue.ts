@@ -1,17 +1,33 @@
-import { keptBytes, type LocalPacket } from './packet.ts';
+import type { Buffer } from 'node:buffer';
+import type { Place } from '../../core/session.ts';
+import { keptBytes } from './packet.ts';
 
-/** What aedes writes to a session and waits for: a message, or the PUBREL that took its place. */
+/** A message of one session that is not acknowledged yet. */
 export interface Outgoing {
-  readonly cmd: 'publish' | 'pubrel';
-  readonly packet: LocalPacket;
-  messageId: number | undefined;
+  readonly place: Place;
+  readonly packetId: number;
+  readonly qos: 1 | 2;
+  readonly topic: string;
+  readonly payload: Buffer;
+  /** Milliseconds since 1970; 0 when the clock did not know. */
+  at: number;
+  /** It survives a power cut: not sent before. */
+  stored: boolean;
+  /** It may have been sent before. */
+  repeated: boolean;
+  /** PUBREC came: PUBREL is what is sent from now on [MQTT-4.3.3-1]. */
+  released: boolean;
 }
 
-/** Messages of one session that are not acknowledged yet, sent or not, oldest first. */
+const MAX_PACKET_ID = 65_535;
+
+/** Messages of one session, oldest first. Each has its packet id from the beginning. */
 export class OutgoingQueue {
+  /** By packet id. */
   readonly #entries = new Map<number, Outgoing>();
-  /** Packet id → place. */
-  readonly #sent = new Map<number, number>();
+  /** Not sent over this connection yet. */
+  readonly #unsent = new Set<Outgoing>();
+  #lastPacketId = 0;
   #bytes = 0;
 
   get count(): number {
@@ -22,35 +38,54 @@ export class OutgoingQueue {
     return this.#bytes;
   }
 
-  add(packet: LocalPacket): void {
-    this.#entries.set(packet.brokerCounter, { cmd: 'publish', packet, messageId: undefined });
-    this.#bytes += keptBytes(packet);
+  /** Nothing waits to be sent. */
+  get isSent(): boolean {
+    return this.#unsent.size === 0;
   }
 
-  /** The message leaves under this packet id. */
-  sent(brokerCounter: number, messageId: number): void {
-    const entry = this.#entries.get(brokerCounter);
-    if (entry === undefined) return;
-    if (entry.messageId !== undefined) this.#sent.delete(entry.messageId);
-    entry.messageId = messageId;
-    this.#sent.set(messageId, brokerCounter);
+  /** One that nothing in the queue has [MQTT-2.3.1-4]; undefined when all are taken. */
+  nextPacketId(): number | undefined {
+    if (this.#entries.size >= MAX_PACKET_ID) return undefined;
+    do {
+      this.#lastPacketId = (this.#lastPacketId % MAX_PACKET_ID) + 1;
+    } while (this.#entries.has(this.#lastPacketId));
+    return this.#lastPacketId;
   }
 
-  /** PUBREC came: from now on PUBREL is what is sent again [MQTT-4.3.3-1]. */
-  released(messageId: number): void {
-    const place = this.#sent.get(messageId);
-    const entry = place === undefined ? undefined : this.#entries.get(place);
-    if (place !== undefined && entry !== undefined) this.#entries.set(place, { ...entry, cmd: 'pubrel' });
+  add(entry: Outgoing): void {
+    this.#entries.set(entry.packetId, entry);
+    this.#unsent.add(entry);
+    this.#bytes += keptBytes(entry);
+    this.#lastPacketId = entry.packetId;
   }
 
-  /** By packet id when it has one, else by its place. */
-  remove({ messageId, brokerCounter }: { messageId?: number; brokerCounter?: number }): Outgoing | undefined {
-    const place = messageId === undefined ? brokerCounter : this.#sent.get(messageId);
-    const entry = place === undefined ? undefined : this.#entries.get(place);
-    if (place === undefined || entry === undefined) return undefined;
-    this.#entries.delete(place);
-    if (entry.messageId !== undefined) this.#sent.delete(entry.messageId);
-    this.#bytes -= keptBytes(entry.packet);
+  /** The next one to be sent, when it is on disk: order goes before haste [MQTT-4.6.0-6]. */
+  next(): Outgoing | undefined {
+    for (const entry of this.#unsent) return entry.stored ? entry : undefined;
+    return undefined;
+  }
+
+  sent(entry: Outgoing): void {
+    this.#unsent.delete(entry);
+    entry.repeated = true;
+  }
+
+  /** A new connection: all of it is sent again, in the same order [MQTT-4.4.0-1]. */
+  rewind(): void {
+    this.#unsent.clear();
+    for (const entry of this.#entries.values()) this.#unsent.add(entry);
+  }
+
+  get(packetId: number): Outgoing | undefined {
+    return this.#entries.get(packetId);
+  }
+
+  remove(packetId: number): Outgoing | undefined {
+    const entry = this.#entries.get(packetId);
+    if (entry === undefined) return undefined;
+    this.#entries.delete(packetId);
+    this.#unsent.delete(entry);
+    this.#bytes -= keptBytes(entry);
     return entry;
   }
 

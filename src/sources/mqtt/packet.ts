@@ -1,6 +1,7 @@
-import { Buffer } from 'node:buffer';
+import type { Buffer } from 'node:buffer';
+import type { Qos } from '../../core/session.ts';
 
-export type Qos = 0 | 1 | 2;
+export type { Qos };
 
 export function lowerQos(one: Qos, other: Qos): Qos {
   if (one < other) return one;
@@ -23,11 +24,6 @@ export interface LocalPacket {
 }
 
 /** What a kept packet counts against a limit in bytes. */
-export function keptBytes({ topic, payload }: LocalPacket): number {
+export function keptBytes({ topic, payload }: { readonly topic: string; readonly payload: Buffer }): number {
   return topic.length + payload.length;
-}
-
-/** A packet that may be kept: its payload no longer holds on to the chunk of the socket it was cut from. */
-export function detached(packet: LocalPacket): LocalPacket {
-  return { ...packet, payload: Buffer.from(packet.payload) };
 }

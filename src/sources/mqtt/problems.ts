@@ -75,8 +75,18 @@ export class Problems {
   }
 
   queueFull(clientId: string): void {
-    const fields = { clientId: printable(clientId), hint: 'see mqtt.maxQueuedMessages' };
+    const fields = { clientId: printable(clientId), hint: 'see mqtt.maxQueuedMessages and mqtt.maxQueuedBytes' };
     this.#summary.warn(`queue ${clientId}`, fields, 'message not kept for an MQTT session: its queue is full');
+  }
+
+  queueAged(clientId: string, count: number): void {
+    const fields = { clientId: printable(clientId), count, hint: 'see mqtt.maxQueuedAge' };
+    this.#summary.warn(`aged ${clientId}`, fields, 'messages waited too long for an MQTT session and are given up');
+  }
+
+  sessionExpired(clientId: string): void {
+    const fields = { clientId: printable(clientId), hint: 'see mqtt.sessionExpiry' };
+    this.#summary.warn('expired', fields, 'MQTT session ended: its client was away for too long');
   }
 
   sessionEvicted(clientId: string): void {

@@ -40,7 +40,8 @@ const MAX_RECORDS = 10_000;
 
 /**
  * Where the acknowledgement waits: aedes writes PUBACK or PUBREC when the callback is called, so it is called only
- * after the message is stored. An error closes the connection without an acknowledgement.
+ * after the message is stored. An error closes the connection without an acknowledgement. What is stored goes to the
+ * router from here; a repetition, and what is denied, does not.
  */
 export class PublishHook {
   readonly #options: PublishHookOptions;
@@ -112,9 +113,13 @@ export class PublishHook {
     }
     const repeated = handshake !== null && this.#options.handshakes.open(clientId, handshake.packetId);
     const payload = typeof packet.payload === 'string' ? Buffer.from(packet.payload) : packet.payload;
-    const accepted = this.#options.intake.accept({ source: 'mqtt', channel: packet.topic, payload, handshake });
+    const { router, intake } = this.#options;
+    const prepared = repeated ? null : router.prepare(packet, clientId);
+    const keep = prepared?.keep;
+    const accepted = intake.accept({ source: 'mqtt', channel: packet.topic, payload, handshake, keep });
     this.#wait(accepted, payload.length + RECORD_BYTES * maxRecordCount(payload)).then((acceptance) => {
-      if (repeated) this.#options.router.withhold(packet);
+      // Also for a sender that is gone meanwhile: what is stored is handed out.
+      if (prepared !== null && acceptance.kind !== 'duplicate') router.deliver(prepared);
       this.#note(publisher, acceptance);
       this.#proceed(done);
     }, done);
@@ -143,7 +148,6 @@ export class PublishHook {
 
   #deny({ clientId, identity }: Publisher, packet: PublishPacket, reason: 'not_allowed' | 'too_many_levels'): void {
     this.deniedCount += 1;
-    this.#options.router.withhold(packet);
     this.#options.denials.denied({ action: 'publish', clientId, identity, topic: packet.topic, reason });
   }
 

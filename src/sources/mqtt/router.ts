@@ -1,10 +1,13 @@
 import { Buffer } from 'node:buffer';
+import type { SessionStore } from '../../core/ports.ts';
+import type { Keep, Place } from '../../core/session.ts';
 import { Hub } from './hub.ts';
-import { LIMITS } from './options.ts';
+import { LIMITS, type MqttOptions } from './options.ts';
 import type { LocalPacket, Qos } from './packet.ts';
 import type { Problems } from './problems.ts';
 import { RetainedMessages } from './retained.ts';
-import { Sessions } from './sessions.ts';
+import { SessionJournal } from './session-journal.ts';
+import { type Queued, Sessions, type SessionsOptions } from './sessions.ts';
 
 /** What is published, by a client or by the broker itself. */
 export interface Publication {
@@ -14,81 +17,198 @@ export interface Publication {
   readonly retain?: boolean;
 }
 
+/** A publication that has its place in queues and among retained messages, and waits until that is on disk. */
+export interface Prepared {
+  /** What is to be stored for it; usually nothing. */
+  readonly keep: Keep | undefined;
+  readonly message: Message;
+  readonly queued: readonly Queued[];
+}
+
+type Message = Pick<LocalPacket, 'topic' | 'payload' | 'qos' | 'retain' | 'clientId'>;
+
 export interface RouterOptions {
   readonly brokerId: string;
-  readonly maxQueuedMessages: number;
-  readonly maxClients: number;
+  readonly options: Pick<
+    MqttOptions,
+    'maxQueuedMessages' | 'maxQueuedBytes' | 'maxQueuedAge' | 'sessionExpiry' | 'maxClients'
+  >;
+  /** What the queues of all sessions may hold together. */
+  readonly queueBudgetBytes: number;
+  readonly store: SessionStore;
+  /** Milliseconds since 1970; null while the clock is not synchronised. */
+  readonly now: () => number | null;
   readonly problems: Problems;
+  readonly maySubscribe: SessionsOptions['maySubscribe'];
   readonly isConnected: (clientId: string) => boolean;
-  /** A session was given up for a newer one: nothing of it may stay behind. */
-  readonly onSessionEvicted: (clientId: string) => void;
+  /** A session was given up: nothing of it may stay behind. */
+  readonly onSessionEnded: (clientId: string) => void;
 }
+
+const QUEUE_PAGE = 500;
+const SWEEP_MS = 60_000;
+const NOBODY: ReadonlySet<string> = new Set();
 
 /**
  * Local delivery, in the place of aedes' own `publish`, which goes through a different number of asynchronous steps
  * for each QoS and for retained messages. They overtake each other there, and what comes late is then taken for a
- * repetition and lost. Here everything is done before the next message is looked at.
+ * repetition and lost. Here a publication takes its places when it comes, and everything else is done at once, when
+ * it is stored.
  */
 export class Router {
   readonly hub = new Hub();
   readonly retained: RetainedMessages;
   readonly sessions: Sessions;
+  readonly #store: SessionStore;
+  readonly #journal: SessionJournal;
   readonly #brokerId: string;
   readonly #problems: Problems;
-  readonly #withheld = new WeakSet<object>();
+  readonly #now: () => number | null;
+  /** Who gets the message that is being handed out through a queue. */
+  #queuedFor = NOBODY;
+  #lastPlace: Place = 0;
   #counter = 0;
+  #sweeper: NodeJS.Timeout | undefined;
 
-  constructor({ brokerId, maxQueuedMessages, maxClients, problems, isConnected, onSessionEvicted }: RouterOptions) {
-    this.#brokerId = brokerId;
-    this.#problems = problems;
+  constructor(options: RouterOptions) {
+    this.#brokerId = options.brokerId;
+    this.#problems = options.problems;
+    this.#store = options.store;
+    this.#now = options.now;
+    this.#journal = new SessionJournal(options.store);
     this.retained = new RetainedMessages({
       maxTopics: LIMITS.retainedTopics,
       maxBytes: LIMITS.retainedBytes,
       maxOwnTopics: LIMITS.retainedStatusTopics,
     });
-    this.sessions = new Sessions(
-      { maxSessions: Math.max(LIMITS.sessions, 2 * maxClients), maxQueuedMessages, maxQueuedBytes: LIMITS.queuedBytes },
-      {
-        isConnected,
-        onEvicted: (clientId) => {
-          problems.sessionEvicted(clientId);
-          onSessionEvicted(clientId);
-        },
-        onQueueFull: (clientId) => problems.queueFull(clientId),
-      },
-    );
+    this.sessions = new Sessions({
+      limits: sessionLimits(options),
+      events: sessionEvents(options),
+      journal: this.#journal,
+      nextId: () => this.#nextPlace(),
+      maySubscribe: options.maySubscribe,
+      now: options.now,
+    });
   }
 
-  /** `publication` will be acknowledged, but reaches nobody and is not retained. */
-  withhold(publication: Publication): void {
-    this.#withheld.add(publication);
+  /** Sessions and their queues are there when it resolves; retained messages follow while clients are served. */
+  async start(): Promise<void> {
+    this.#lastPlace = await this.#store.lastPlace();
+    this.sessions.restore(await this.#store.loadSessions());
+    let after = { place: 0, session: 0 };
+    for (;;) {
+      const page = await this.#store.loadQueues(after, QUEUE_PAGE);
+      const last = page.at(-1);
+      if (last === undefined) break;
+      this.sessions.restoreQueues(page);
+      after = last;
+    }
+    // It can only fail when the store is gone, and the process with it.
+    this.retained.restore(this.#store).catch(() => undefined);
+    this.#sweeper = setInterval(() => this.sessions.sweep(), SWEEP_MS).unref();
   }
 
-  publish(publication: Publication, clientId: string | null): void {
-    if (this.#withheld.has(publication)) return;
-    const packet = this.#stamp(publication, clientId);
-    if (packet.retain && !this.retained.put(packet)) this.#problems.retainedFull(packet.topic);
-    if (packet.qos > 0) this.sessions.enqueue(packet);
-    this.hub.emit(packet);
+  /** Resolves when everything about sessions is on disk. */
+  async stop(): Promise<void> {
+    clearInterval(this.#sweeper);
+    await this.#journal.stop();
+  }
+
+  /** In the order of receipt, before the publication is stored. */
+  prepare({ topic, payload = '', qos = 0, retain = false }: Publication, clientId: string | null): Prepared {
+    this.#journal.ride();
+    const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload;
+    const message = { topic, payload: bytes, qos, retain, clientId };
+    const isKept = retain && this.#retain(message);
+    const place = this.#lastPlace + 1;
+    const queued = this.sessions.queue({ place, topic, payload: bytes, qos });
+    if (!isKept && queued.length === 0) return { keep: undefined, message, queued };
+    this.#lastPlace = place;
+    const copies = queued.map(({ session, entry }) => ({
+      session: session.id,
+      packetId: entry.packetId,
+      qos: entry.qos,
+    }));
+    return { keep: { place, retained: isKept, qos, at: this.#now() ?? 0, copies }, message, queued };
+  }
+
+  /** It is on disk: out it goes. In the order of `prepare`. */
+  deliver({ message, queued }: Prepared): void {
+    this.#queuedFor = queued.length === 0 ? NOBODY : this.sessions.stored(queued);
+    this.hub.emit(this.#stamp(message));
+    this.#queuedFor = NOBODY;
+  }
+
+  /** Whether a client gets the message that the hub hands out right now through the queue of its session. */
+  isQueuedFor(clientId: string): boolean {
+    return this.#queuedFor.has(clientId);
+  }
+
+  /** What the broker says by itself; its retained messages live in memory, because each start tells them anew. */
+  publish(publication: Publication): void {
+    const prepared = this.prepare(publication, null);
+    const { keep, message } = prepared;
+    if (keep === undefined) this.deliver(prepared);
+    // It can only fail when the store is gone, and the process with it.
+    else this.#store.keep({ ...keep, ...message }).then(() => this.deliver(prepared), ignore);
   }
 
   /** Tells, and keeps for later subscribers, whether a device is there. */
   announce(device: string, status: 'online' | 'offline'): void {
-    this.publish({ topic: `devices/${device}/status`, payload: status, qos: 1, retain: true }, null);
+    this.publish({ topic: `devices/${device}/status`, payload: status, qos: 1, retain: true });
   }
 
-  #stamp({ topic, payload = '', qos = 0, retain = false }: Publication, clientId: string | null): LocalPacket {
+  /** Whether it is to be stored as the retained message of its topic. */
+  #retain(message: Message): boolean {
+    const hadRoom = this.retained.put(message);
+    if (hadRoom) return message.clientId !== null;
+    this.#problems.retainedFull(message.topic);
+    this.#forgetRetained(message.topic);
+    return false;
+  }
+
+  /** There was no room: what the topic had before must not come back with the next start. */
+  #forgetRetained(topic: string): void {
+    const nothing = { retained: true, qos: 0, at: 0, copies: [], payload: Buffer.alloc(0) } as const;
+    this.#store.keep({ ...nothing, topic, place: this.#nextPlace() }).catch(ignore);
+  }
+
+  #nextPlace(): Place {
+    this.#lastPlace += 1;
+    return this.#lastPlace;
+  }
+
+  #stamp(message: Message): LocalPacket {
     this.#counter += 1;
-    return {
-      cmd: 'publish',
-      brokerId: this.#brokerId,
-      brokerCounter: this.#counter,
-      topic,
-      payload: typeof payload === 'string' ? Buffer.from(payload) : payload,
-      qos,
-      retain,
-      dup: false,
-      clientId,
-    };
+    return { ...message, cmd: 'publish', brokerId: this.#brokerId, brokerCounter: this.#counter, dup: false };
   }
 }
+
+function sessionLimits({ options, queueBudgetBytes }: RouterOptions) {
+  return {
+    maxSessions: Math.max(LIMITS.sessions, 2 * options.maxClients),
+    maxQueuedMessages: options.maxQueuedMessages,
+    maxQueuedBytes: options.maxQueuedBytes,
+    maxQueuedAgeMs: options.maxQueuedAge,
+    maxAwayMs: options.sessionExpiry,
+    maxBytes: Math.min(LIMITS.queuedBytes, queueBudgetBytes),
+  };
+}
+
+function sessionEvents({ problems, isConnected, onSessionEnded }: RouterOptions) {
+  return {
+    isConnected,
+    onQueueFull: (clientId: string) => problems.queueFull(clientId),
+    onAged: (clientId: string, count: number) => problems.queueAged(clientId, count),
+    onEvicted: (clientId: string) => {
+      problems.sessionEvicted(clientId);
+      onSessionEnded(clientId);
+    },
+    onExpired: (clientId: string) => {
+      problems.sessionExpired(clientId);
+      onSessionEnded(clientId);
+    },
+  };
+}
+
+function ignore(): void {}

@@ -1,30 +1,59 @@
+import { Buffer } from 'node:buffer';
 import { FilterTree } from '../../core/filter-tree.ts';
-import { OutgoingQueue } from './outgoing-queue.ts';
-import { detached, keptBytes, type LocalPacket, lowerQos, type Qos } from './packet.ts';
+import type { Place, QueuedMessage, SessionId, SessionRow, StoredSubscription } from '../../core/session.ts';
+import { type Outgoing, OutgoingQueue } from './outgoing-queue.ts';
+import { keptBytes, lowerQos, type Qos } from './packet.ts';
+import type { SessionJournal } from './session-journal.ts';
 
 export interface SessionLimits {
   readonly maxSessions: number;
+  /** Of one session each. */
   readonly maxQueuedMessages: number;
   readonly maxQueuedBytes: number;
+  readonly maxQueuedAgeMs: number;
+  readonly maxAwayMs: number;
+  /** Of all sessions together. */
+  readonly maxBytes: number;
 }
 
 export interface SessionEvents {
+  isConnected(clientId: string): boolean;
   /** A session had no room for a message. */
   onQueueFull(clientId: string): void;
+  /** Messages waited for too long. */
+  onAged(clientId: string, count: number): void;
   /** A session was given up for a newer one. */
   onEvicted(clientId: string): void;
-  isConnected(clientId: string): boolean;
+  /** Its client was away for too long. */
+  onExpired(clientId: string): void;
 }
 
-export interface StoredSubscription {
-  readonly topic: string;
-  readonly qos: Qos;
+export interface SessionsOptions {
+  readonly limits: SessionLimits;
+  readonly events: SessionEvents;
+  readonly journal: SessionJournal;
+  readonly nextId: () => SessionId;
+  /** Whether a session may have a subscription: what is granted may have changed since the last start. */
+  readonly maySubscribe: (owner: string, topic: string) => boolean;
+  /** Milliseconds since 1970; null while the clock is not synchronised. */
+  readonly now: () => number | null;
+}
+
+/** The way to a session's client, while it is connected. */
+export interface Link {
+  /** Whether it reads what it is sent. If not, `wake` is called once it does. */
+  hasRoom(): boolean;
+  send(packet: object): void;
 }
 
 interface Session {
+  readonly id: SessionId;
   readonly clientId: string;
+  readonly owner: string;
   readonly subscriptions: Map<string, Subscriber>;
   readonly queue: OutgoingQueue;
+  link: Link | null;
+  awaySince: number | null;
 }
 
 interface Subscriber {
@@ -32,55 +61,114 @@ interface Subscriber {
   readonly qos: Qos;
 }
 
-/** Sessions that outlive their connection (clean session off): subscriptions, and what is not acknowledged yet. */
+/** A message that has its place in the queue of a session. */
+export interface Queued {
+  readonly session: Session;
+  readonly entry: Outgoing;
+}
+
+export interface QueueableMessage {
+  readonly place: Place;
+  readonly topic: string;
+  readonly payload: Buffer;
+  readonly qos: Qos;
+}
+
+const NONE: readonly Queued[] = [];
+
+/**
+ * Sessions that outlive their connection (clean session off): subscriptions, and messages of QoS 1 and 2 that are not
+ * acknowledged yet. Those go out through the queue alone, connected or not: in order, and none before it is on disk.
+ */
 export class Sessions {
   readonly #limits: SessionLimits;
   readonly #events: SessionEvents;
+  readonly #journal: SessionJournal;
+  readonly #nextId: () => SessionId;
+  readonly #maySubscribe: SessionsOptions['maySubscribe'];
+  readonly #now: () => number | null;
   /** Longest not connected first, as far as that matters. */
   readonly #sessions = new Map<string, Session>();
   /** Subscriptions with QoS 1 and 2 only: nothing is kept for QoS 0. */
   readonly #tree = new FilterTree<Subscriber>();
   #queuedBytes = 0;
 
-  constructor(limits: SessionLimits, events: SessionEvents) {
+  constructor({ limits, events, journal, nextId, maySubscribe, now }: SessionsOptions) {
     this.#limits = limits;
     this.#events = events;
+    this.#journal = journal;
+    this.#nextId = nextId;
+    this.#maySubscribe = maySubscribe;
+    this.#now = now;
   }
 
-  /** False when the client has no session yet; then it begins one. */
-  resume(clientId: string): boolean {
+  /** What was there when the gateway stopped. */
+  restore(rows: readonly SessionRow[]): void {
+    for (const { id, clientId, owner, awaySince, subscriptions } of rows) {
+      const session = this.#begin({ id, clientId, owner, awaySince });
+      const denied = subscriptions.filter(({ topic }) => !this.#maySubscribe(owner, topic));
+      for (const subscription of subscriptions)
+        if (!denied.includes(subscription)) this.#subscribe(session, subscription);
+      // It can only fail when the store is gone, and the process with it.
+      const topics = denied.map(({ topic }) => topic);
+      if (topics.length > 0) this.#journal.save({ kind: 'unsubscribe', session: id, topics }).catch(() => undefined);
+    }
+  }
+
+  /** In their order. Whether they were sent before, nobody knows any more. */
+  restoreQueues(messages: readonly QueuedMessage[]): void {
+    const byId = new Map([...this.#sessions.values()].map((session) => [session.id, session]));
+    for (const { session: id, payload, ...message } of messages) {
+      const session = byId.get(id);
+      const content = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
+      if (session !== undefined) this.#enqueue(session, { ...message, payload: content, stored: true, repeated: true });
+    }
+  }
+
+  /** Resolves with whether there was a session, once the one that is there now is on disk. */
+  async resume(clientId: string, owner: string): Promise<boolean> {
     const known = this.#sessions.get(clientId);
+    // A device that was removed may have left a session behind; what it subscribed to is not everybody's business.
+    if (known !== undefined && known.owner !== owner) await this.end(clientId);
+    const session = this.#sessions.get(clientId);
+    if (session === undefined) {
+      const id = this.#nextId();
+      this.#begin({ id, clientId, owner, awaySince: null });
+      await this.#journal.save({ kind: 'begin', session: id, clientId, owner });
+      return false;
+    }
     this.#sessions.delete(clientId);
-    this.#sessions.set(clientId, known ?? { clientId, subscriptions: new Map(), queue: new OutgoingQueue() });
-    if (this.#sessions.size > this.#limits.maxSessions) this.#evictOne(clientId);
-    return known !== undefined;
+    this.#sessions.set(clientId, session);
+    if (session.awaySince !== null) void this.#saveAway(session, null);
+    await this.#journal.saved();
+    return true;
   }
 
-  end(clientId: string): void {
+  /** Resolves when nothing of it is left on disk: a kill cannot bring it back. */
+  async end(clientId: string): Promise<void> {
     const session = this.#sessions.get(clientId);
     if (session === undefined) return;
-    this.unsubscribe(clientId, [...session.subscriptions.keys()]);
-    this.#queuedBytes -= session.queue.bytes;
-    this.#sessions.delete(clientId);
+    this.#drop(session);
+    await this.#journal.save({ kind: 'end', session: session.id });
+    await this.#journal.queue({ kind: 'ended', session: session.id });
   }
 
-  subscribe(clientId: string, { topic, qos }: StoredSubscription): void {
+  /** Resolves when that is on disk. */
+  async subscribe(clientId: string, subscriptions: readonly StoredSubscription[]): Promise<void> {
     const session = this.#sessions.get(clientId);
-    if (session === undefined || session.subscriptions.get(topic)?.qos === qos) return;
-    this.unsubscribe(clientId, [topic]);
-    const subscriber = { session, qos };
-    session.subscriptions.set(topic, subscriber);
-    if (qos > 0) this.#tree.add(topic, subscriber);
+    if (session === undefined) return;
+    const fresh = subscriptions.filter(({ topic, qos }) => session.subscriptions.get(topic)?.qos !== qos);
+    for (const subscription of fresh) this.#subscribe(session, subscription);
+    if (fresh.length > 0) await this.#journal.save({ kind: 'subscribe', session: session.id, subscriptions: fresh });
+    else await this.#journal.saved();
   }
 
-  unsubscribe(clientId: string, topics: readonly string[]): void {
+  /** Resolves when that is on disk. */
+  async unsubscribe(clientId: string, topics: readonly string[]): Promise<void> {
     const session = this.#sessions.get(clientId);
-    for (const topic of topics) {
-      const subscriber = session?.subscriptions.get(topic);
-      if (subscriber === undefined) continue;
-      session?.subscriptions.delete(topic);
-      this.#tree.remove(topic, subscriber);
-    }
+    if (session === undefined) return;
+    for (const topic of topics) this.#unsubscribe(session, topic);
+    await this.#journal.save({ kind: 'unsubscribe', session: session.id, topics });
   }
 
   subscriptions(clientId: string): readonly StoredSubscription[] {
@@ -92,39 +180,195 @@ export class Sessions {
     return this.#sessions.get(clientId)?.queue;
   }
 
-  /** Keeps a QoS 1 or 2 message for every session that subscribed to it, connected or not. */
-  enqueue(packet: LocalPacket): void {
-    const subscribers = this.#tree.match(packet.topic);
-    if (subscribers.length === 0) return;
-    const kept = detached({ ...packet, retain: false });
-    for (const [session, qos] of highestQos(subscribers)) {
-      if (!this.#hasRoom(session, keptBytes(kept))) {
+  /**
+   * For a message that is not in the queue: a retained one that a subscription asked for, or one that found no room.
+   * That one must not overtake what waits [MQTT-4.6.0-6].
+   */
+  packetIdPastQueue(clientId: string, isRetained: boolean): number | undefined {
+    const queue = this.queueOf(clientId);
+    return isRetained || queue?.isSent === true ? queue?.nextPacketId() : undefined;
+  }
+
+  /** The client of a session is there: everything that it has not acknowledged goes out, again or for the first time. */
+  attach(clientId: string, link: Link): void {
+    const session = this.#sessions.get(clientId);
+    if (session === undefined) return;
+    session.link = link;
+    session.queue.rewind();
+    this.#send(session);
+  }
+
+  detach(clientId: string): void {
+    const session = this.#sessions.get(clientId);
+    if (session === undefined || session.link === null) return;
+    session.link = null;
+    void this.#saveAway(session, this.#now());
+  }
+
+  /** The client reads again. */
+  wake(clientId: string): void {
+    const session = this.#sessions.get(clientId);
+    if (session !== undefined) this.#send(session);
+  }
+
+  /** Gives a QoS 1 or 2 message its place in the queue of every session that subscribed to it. */
+  queue({ place, topic, payload, qos }: QueueableMessage): readonly Queued[] {
+    const subscribers = qos === 0 ? [] : this.#tree.match(topic);
+    if (subscribers.length === 0) return NONE;
+    const content = Buffer.from(payload);
+    const queued: Queued[] = [];
+    for (const [session, granted] of highestQos(subscribers)) {
+      const packetId = this.#hasRoom(session, keptBytes({ topic, payload })) ? session.queue.nextPacketId() : undefined;
+      if (packetId === undefined) {
         this.#events.onQueueFull(session.clientId);
         continue;
       }
-      session.queue.add({ ...kept, qos: lowerQos(qos, kept.qos) });
-      this.#queuedBytes += keptBytes(kept);
+      const entry: Outgoing = {
+        place,
+        packetId,
+        topic,
+        payload: content,
+        qos: lowerQos(granted, qos) === 2 ? 2 : 1,
+        at: this.#now() ?? 0,
+        stored: false,
+        repeated: false,
+        released: false,
+      };
+      this.#enqueue(session, entry);
+      queued.push({ session, entry });
+    }
+    return queued;
+  }
+
+  /** These are on disk and may go out. Returns the clients that get the message in this way. */
+  stored(queued: readonly Queued[]): ReadonlySet<string> {
+    const clientIds = new Set<string>();
+    for (const { session, entry } of queued) {
+      entry.stored = true;
+      if (this.#sessions.get(session.clientId) !== session) continue;
+      clientIds.add(session.clientId);
+      this.#send(session);
+    }
+    return clientIds;
+  }
+
+  /** PUBREC came. Resolves when PUBREL may be sent. */
+  async released(clientId: string, packetId: number): Promise<void> {
+    const session = this.#sessions.get(clientId);
+    const entry = session?.queue.get(packetId);
+    if (session === undefined || entry === undefined || entry.released) return;
+    entry.released = true;
+    await this.#journal.queue({ kind: 'released', session: session.id, place: entry.place });
+  }
+
+  acknowledged(clientId: string, packetId: number): Outgoing | undefined {
+    const session = this.#sessions.get(clientId);
+    return session === undefined ? undefined : this.#remove(session, packetId);
+  }
+
+  /** Gives up what is too old. To be called now and then. */
+  sweep(): void {
+    const now = this.#now();
+    if (now === null) return;
+    for (const session of [...this.#sessions.values()]) {
+      if (session.link !== null) continue;
+      if (session.awaySince === null) void this.#saveAway(session, now);
+      else if (now - session.awaySince > this.#limits.maxAwayMs)
+        this.#giveUp(session, (id) => this.#events.onExpired(id));
+      this.#dropAged(session, now);
     }
   }
 
-  dequeue(clientId: string, which: { messageId?: number; brokerCounter?: number }): LocalPacket | undefined {
-    const entry = this.#sessions.get(clientId)?.queue.remove(which);
-    if (entry !== undefined) this.#queuedBytes -= keptBytes(entry.packet);
-    return entry?.packet;
+  #begin(row: Omit<SessionRow, 'subscriptions'>): Session {
+    const session = { ...row, subscriptions: new Map(), queue: new OutgoingQueue(), link: null };
+    this.#sessions.set(row.clientId, session);
+    if (this.#sessions.size > this.#limits.maxSessions) this.#evictOne(row.clientId);
+    return session;
+  }
+
+  #drop(session: Session): void {
+    for (const topic of [...session.subscriptions.keys()]) this.#unsubscribe(session, topic);
+    this.#queuedBytes -= session.queue.bytes;
+    this.#sessions.delete(session.clientId);
+  }
+
+  #subscribe(session: Session, { topic, qos }: StoredSubscription): void {
+    this.#unsubscribe(session, topic);
+    const subscriber = { session, qos };
+    session.subscriptions.set(topic, subscriber);
+    if (qos > 0) this.#tree.add(topic, subscriber);
+  }
+
+  #unsubscribe(session: Session, topic: string): void {
+    const subscriber = session.subscriptions.get(topic);
+    if (subscriber === undefined) return;
+    session.subscriptions.delete(topic);
+    this.#tree.remove(topic, subscriber);
+  }
+
+  #enqueue(session: Session, entry: Outgoing): void {
+    session.queue.add(entry);
+    this.#queuedBytes += keptBytes(entry);
+  }
+
+  #remove(session: Session, packetId: number): Outgoing | undefined {
+    const entry = session.queue.remove(packetId);
+    if (entry === undefined) return undefined;
+    this.#queuedBytes -= keptBytes(entry);
+    this.#journal.queueLater({ kind: 'removed', session: session.id, place: entry.place });
+    return entry;
+  }
+
+  #send({ link, queue }: Session): void {
+    for (let entry = queue.next(); link?.hasRoom() === true && entry !== undefined; entry = queue.next()) {
+      link.send(packetOf(entry));
+      queue.sent(entry);
+    }
   }
 
   #hasRoom({ queue }: Session, bytes: number): boolean {
-    return queue.count < this.#limits.maxQueuedMessages && this.#queuedBytes + bytes <= this.#limits.maxQueuedBytes;
+    const { maxQueuedMessages, maxQueuedBytes, maxBytes } = this.#limits;
+    if (queue.count >= maxQueuedMessages || queue.bytes + bytes > maxQueuedBytes) return false;
+    return this.#queuedBytes + bytes <= maxBytes;
+  }
+
+  /** What was received already is brought to its end. */
+  #dropAged(session: Session, now: number): void {
+    let count = 0;
+    for (const entry of session.queue.list()) {
+      if (entry.at === 0) entry.at = now;
+      if (entry.released || !entry.stored || now - entry.at <= this.#limits.maxQueuedAgeMs) continue;
+      this.#remove(session, entry.packetId);
+      count += 1;
+    }
+    if (count > 0) this.#events.onAged(session.clientId, count);
+  }
+
+  #saveAway(session: Session, since: number | null): Promise<void> {
+    session.awaySince = since;
+    return this.#journal.save({ kind: 'away', session: session.id, since }).catch(() => undefined);
   }
 
   #evictOne(except: string): void {
-    for (const clientId of this.#sessions.keys()) {
+    for (const session of this.#sessions.values()) {
+      const { clientId } = session;
       if (clientId === except || this.#events.isConnected(clientId)) continue;
-      this.end(clientId);
-      this.#events.onEvicted(clientId);
+      this.#giveUp(session, (id) => this.#events.onEvicted(id));
       return;
     }
   }
+
+  /** It can only fail when the store is gone, and the process with it. */
+  #giveUp({ clientId }: Session, tell: (clientId: string) => void): void {
+    this.end(clientId).catch(() => undefined);
+    tell(clientId);
+  }
+}
+
+/** A message that may have been sent before goes out as a repetition [MQTT-3.3.1-1]. */
+function packetOf({ released, topic, payload, qos, packetId: messageId, repeated: dup }: Outgoing): object {
+  if (released) return { cmd: 'pubrel', messageId };
+  return { cmd: 'publish', topic, payload, qos, retain: false, dup, messageId };
 }
 
 /** One copy per session, at the highest QoS of its subscriptions that match [MQTT-3.3.5-1]. */

@@ -1,9 +1,9 @@
 import type { Subscription } from 'aedes';
+import type { StoredSubscription } from '../../core/session.ts';
 import type { Access, Identity } from './access.ts';
 import type { DenialLog, Denied } from './denial-log.ts';
 import { LIMITS } from './options.ts';
 import { isSessionMark } from './persistence.ts';
-import type { StoredSubscription } from './sessions.ts';
 import { isValidFilter, levelCount } from './topics.ts';
 
 /** Who subscribes; one per connection. */

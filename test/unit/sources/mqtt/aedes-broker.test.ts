@@ -6,7 +6,7 @@ import { Handshakes } from '../../../../src/sources/mqtt/handshakes.ts';
 import { Hub } from '../../../../src/sources/mqtt/hub.ts';
 import { Persistence } from '../../../../src/sources/mqtt/persistence.ts';
 import { RetainedMessages } from '../../../../src/sources/mqtt/retained.ts';
-import { Sessions } from '../../../../src/sources/mqtt/sessions.ts';
+import { brokerSessions } from '../../../support/broker-sessions.ts';
 import { FakeIntake } from '../../../support/fake-intake.ts';
 import { connectBytes } from '../../../support/mqtt-raw-client.ts';
 
@@ -24,21 +24,21 @@ async function startBroker(changes: Partial<BrokerHooks>): Promise<AedesBroker> 
     subscribing: (_client, subscription) => subscription,
     unsubscribed: nothing,
     mayDeliver: () => true,
+    packetId: () => 1,
     route: nothing,
     broken: nothing,
     failed: nothing,
     ...changes,
   };
-  const limits = { maxSessions: 10, maxQueuedMessages: 10, maxQueuedBytes: 1_000 };
-  const events = { isConnected: () => false, onQueueFull: nothing, onEvicted: nothing };
-  const sessions = new Sessions(limits, events);
+  const { sessions } = brokerSessions();
   // aedes takes its time to restore subscriptions.
-  sessions.resume('c');
-  sessions.subscribe('c', { topic: 'x', qos: 1 });
+  await sessions.resume('c', '');
+  await sessions.subscribe('c', [{ topic: 'x', qos: 1 }]);
   const persistence = new Persistence({
     sessions,
     retained: new RetainedMessages({ maxTopics: 10, maxBytes: 1_000, maxOwnTopics: 100 }),
     handshakes: new Handshakes(new FakeIntake(), []),
+    ownerOf: () => '',
     takeGranted: () => [],
   });
   const times = { connectTimeoutMs: 1_000, drainTimeoutMs: 1_000 };

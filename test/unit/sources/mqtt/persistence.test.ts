@@ -1,34 +1,26 @@
-import { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
+import type { StoredSubscription } from '../../../../src/core/session.ts';
 import { Handshakes } from '../../../../src/sources/mqtt/handshakes.ts';
-import type { LocalPacket } from '../../../../src/sources/mqtt/packet.ts';
 import { isSessionMark, Persistence } from '../../../../src/sources/mqtt/persistence.ts';
 import { RetainedMessages } from '../../../../src/sources/mqtt/retained.ts';
-import { Sessions, type StoredSubscription } from '../../../../src/sources/mqtt/sessions.ts';
+import { brokerSessions } from '../../../support/broker-sessions.ts';
 import { FakeIntake } from '../../../support/fake-intake.ts';
 
 const CLIENT = { id: 'c', conn: {} as Socket };
 
 function setUp() {
-  const limits = { maxSessions: 10, maxQueuedMessages: 10, maxQueuedBytes: 1_000 };
-  const nothing = (): undefined => undefined;
-  const events = { isConnected: () => false, onQueueFull: nothing, onEvicted: nothing };
-  const sessions = new Sessions(limits, events);
+  const subject = brokerSessions();
   const granted: StoredSubscription[] = [];
   const handshakes = new Handshakes(new FakeIntake(), []);
   const persistence = new Persistence({
-    sessions,
+    sessions: subject.sessions,
     retained: new RetainedMessages({ maxTopics: 10, maxBytes: 1_000, maxOwnTopics: 100 }),
     handshakes,
+    ownerOf: () => '',
     takeGranted: () => granted.splice(0),
   });
-  return { sessions, handshakes, persistence, granted };
-}
-
-function message(brokerCounter: number): LocalPacket {
-  const fixed = { cmd: 'publish', brokerId: 'b', retain: false, dup: false, clientId: null, qos: 2 } as const;
-  return { ...fixed, brokerCounter, topic: 'x', payload: Buffer.from(`${brokerCounter}`) };
+  return { ...subject, handshakes, persistence, granted };
 }
 
 /** A session with a queue of three messages. */
@@ -37,12 +29,8 @@ async function withQueue() {
   await parts.persistence.subscriptionsByClient(CLIENT);
   parts.granted.push({ topic: 'x', qos: 2 });
   await parts.persistence.addSubscriptions(CLIENT);
-  for (const place of [1, 2, 3]) parts.sessions.enqueue(message(place));
-  const outgoing = async () => {
-    const packets = (await parts.persistence.outgoingStream(CLIENT).toArray()) as LocalPacket[];
-    return packets.map(({ cmd, brokerCounter, dup }) => `${cmd} ${brokerCounter}${dup ? ' dup' : ''}`);
-  };
-  return { ...parts, outgoing };
+  for (const text of ['1', '2', '3']) await parts.publish('x', text, 2);
+  return parts;
 }
 
 describe('the persistence behind aedes', () => {
@@ -59,18 +47,19 @@ describe('the persistence behind aedes', () => {
     expect((await persistence.subscriptionsByClient(CLIENT)).length).toBe(1);
   });
 
-  it('sends again what was sent, as a repetition, and what was received as PUBREL', async () => {
-    const { persistence, outgoing } = await withQueue();
-    await persistence.outgoingUpdate(CLIENT, { cmd: 'publish', messageId: 10, brokerCounter: 1 });
-    await persistence.outgoingUpdate(CLIENT, { cmd: 'publish', messageId: 11, brokerCounter: 2 });
-    await persistence.outgoingUpdate(CLIENT, { cmd: 'pubrel', messageId: 11 });
-    expect(await outgoing()).toEqual(['publish 1 dup', 'pubrel 2', 'publish 3']);
+  it('leaves it to the sessions to send what is queued, and tells them what was received and acknowledged', async () => {
+    const { persistence, queued } = await withQueue();
+    expect(await persistence.outgoingStream(CLIENT).toArray()).toEqual([]);
+    await persistence.outgoingUpdate(CLIENT, { cmd: 'publish', messageId: 1 });
+    await persistence.outgoingUpdate(CLIENT, { cmd: 'pubrel', messageId: 2 });
+    await persistence.outgoingClearMessageId(CLIENT, { cmd: 'puback', messageId: 1 });
+    expect(queued('c')).toEqual(['pubrel #2', 'publish 3 q2 #3']);
   });
 
-  it('forgets a message that was withheld, which has no packet id, and no other', async () => {
-    const { persistence, outgoing } = await withQueue();
-    await persistence.outgoingClearMessageId(CLIENT, { brokerCounter: 2 });
-    expect(await outgoing()).toEqual(['publish 1', 'publish 3']);
+  it('keeps what aedes does not hand out because the queue does: that has no packet id', async () => {
+    const { persistence, queued } = await withQueue();
+    await persistence.outgoingClearMessageId(CLIENT, { cmd: 'publish' });
+    expect(queued('c')).toHaveLength(3);
   });
 
   it('takes a PUBREC that nobody waits for as it is', async () => {

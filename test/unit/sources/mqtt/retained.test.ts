@@ -1,11 +1,9 @@
 import { Buffer } from 'node:buffer';
 import { describe, expect, it } from 'vitest';
-import type { LocalPacket } from '../../../../src/sources/mqtt/packet.ts';
-import { RetainedMessages } from '../../../../src/sources/mqtt/retained.ts';
+import { type RetainedMessage, RetainedMessages } from '../../../../src/sources/mqtt/retained.ts';
 
-function message(topic: string, payload: string | Buffer, clientId: string | null = 'c'): LocalPacket {
-  const fixed = { cmd: 'publish', brokerId: 'b', brokerCounter: 1, qos: 0, retain: true, dup: false } as const;
-  return { ...fixed, topic, payload: Buffer.from(payload), clientId };
+function message(topic: string, payload: string | Buffer, clientId: string | null = 'c'): RetainedMessage {
+  return { topic, payload: Buffer.from(payload), qos: 0, clientId };
 }
 
 async function found(retained: RetainedMessages, ...filters: readonly string[]): Promise<readonly string[]> {

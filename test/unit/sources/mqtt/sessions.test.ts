@@ -1,161 +1,283 @@
 import { Buffer } from 'node:buffer';
-import { beforeEach, describe, expect, it } from 'vitest';
-import type { LocalPacket, Qos } from '../../../../src/sources/mqtt/packet.ts';
-import { Sessions } from '../../../../src/sources/mqtt/sessions.ts';
+import { describe, expect, it } from 'vitest';
+import { type BrokerSessions, brokerSessions, FakeLink } from '../../../support/broker-sessions.ts';
+import { FakeSessionStore } from '../../../support/fake-session-store.ts';
 
-const online = new Set<string>();
-const full: string[] = [];
-const evicted: string[] = [];
-let counter = 0;
-
-function sessionsOf(limits: { maxSessions?: number; maxQueuedMessages?: number; maxQueuedBytes?: number } = {}) {
-  const defaults = { maxSessions: 10, maxQueuedMessages: 10, maxQueuedBytes: 10_000 };
-  return new Sessions(
-    { ...defaults, ...limits },
-    {
-      isConnected: (clientId) => online.has(clientId),
-      onQueueFull: (clientId) => full.push(clientId),
-      onEvicted: (clientId) => evicted.push(clientId),
-    },
-  );
+async function subscribed(clientIds: readonly string[], limits: Parameters<typeof brokerSessions>[0] = {}) {
+  const subject = brokerSessions(limits);
+  for (const clientId of clientIds) {
+    await subject.sessions.resume(clientId, '');
+    await subject.sessions.subscribe(clientId, [{ topic: 'x', qos: 2 }]);
+  }
+  return subject;
 }
 
-function message(topic: string, payload: string, qos: Qos = 1): LocalPacket {
-  counter += 1;
-  const fixed = { cmd: 'publish', brokerId: 'b', retain: true, dup: false, clientId: null } as const;
-  return { ...fixed, brokerCounter: counter, topic, payload: Buffer.from(payload), qos };
+/** The broker of the next start, on what the last one left. */
+async function restarted({ store }: BrokerSessions): Promise<BrokerSessions> {
+  const next = brokerSessions({}, store.reopened());
+  next.sessions.restore(await next.store.loadSessions());
+  next.sessions.restoreQueues(await next.store.loadQueues({ place: 0, session: 0 }, 1_000));
+  return next;
 }
-
-function queued(sessions: Sessions, clientId: string): readonly string[] {
-  const entries = sessions.queueOf(clientId)?.list() ?? [];
-  return entries.map(({ cmd, packet }) => `${cmd} ${packet.payload} q${packet.qos}`);
-}
-
-beforeEach(() => {
-  online.clear();
-  full.length = 0;
-  evicted.length = 0;
-});
 
 describe('sessions', () => {
-  it('begin with their first connection and are resumed by the next', () => {
-    const sessions = sessionsOf();
-    expect(sessions.resume('a')).toBe(false);
-    sessions.subscribe('a', { topic: 'x/#', qos: 1 });
-    expect(sessions.resume('a')).toBe(true);
+  it('begin with their first connection and are resumed by the next', async () => {
+    const { sessions } = brokerSessions();
+    expect(await sessions.resume('a', '')).toBe(false);
+    await sessions.subscribe('a', [{ topic: 'x/#', qos: 1 }]);
+    expect(await sessions.resume('a', '')).toBe(true);
     expect(sessions.subscriptions('a')).toEqual([{ topic: 'x/#', qos: 1 }]);
-    sessions.end('a');
-    expect(sessions.resume('a')).toBe(false);
+    await sessions.end('a');
+    expect(await sessions.resume('a', '')).toBe(false);
     expect(sessions.subscriptions('a')).toEqual([]);
   });
 
-  it('keep one copy of a message, at the highest QoS of the subscriptions that match', () => {
-    const sessions = sessionsOf();
-    sessions.resume('a');
-    sessions.subscribe('a', { topic: 'x/#', qos: 1 });
-    sessions.subscribe('a', { topic: 'x/y', qos: 2 });
-    sessions.enqueue(message('x/y', 'both', 2));
-    sessions.enqueue(message('x/z', 'one', 2));
-    sessions.enqueue(message('x/y', 'low', 1));
-    expect(queued(sessions, 'a')).toEqual(['publish both q2', 'publish one q1', 'publish low q1']);
+  it('answer only when what they answer is on disk', async () => {
+    const store = new FakeSessionStore();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    store.beforeSave = () => promise;
+    const { sessions } = brokerSessions({}, store);
+    const answered: string[] = [];
+    const all = [
+      sessions.resume('a', '').then(() => answered.push('began')),
+      sessions.subscribe('a', [{ topic: 'x', qos: 1 }]).then(() => answered.push('subscribed')),
+      sessions.subscribe('a', [{ topic: 'x', qos: 1 }]).then(() => answered.push('subscribed again')),
+      sessions.resume('a', '').then(() => answered.push('resumed')),
+      sessions.unsubscribe('a', ['x']).then(() => answered.push('unsubscribed')),
+      sessions.end('a').then(() => answered.push('ended')),
+    ];
+    await new Promise(setImmediate);
+    expect(answered).toEqual([]);
+    resolve();
+    await Promise.all(all);
+    expect(answered).toHaveLength(6);
+    expect(store.saved).toEqual(['begin', 'subscribe', 'unsubscribe', 'end']);
   });
 
-  it('keep nothing for a subscription with QoS 0, nor for one that ended', () => {
-    const sessions = sessionsOf();
-    sessions.resume('a');
-    sessions.subscribe('a', { topic: 'x', qos: 1 });
-    sessions.subscribe('a', { topic: 'x', qos: 0 });
-    sessions.subscribe('a', { topic: 'y', qos: 1 });
-    sessions.unsubscribe('a', ['y']);
-    sessions.enqueue(message('x', '1'));
-    sessions.enqueue(message('y', '2'));
-    expect(queued(sessions, 'a')).toEqual([]);
+  it('are as they were after a restart: subscriptions, queues, packet ids, and what was received', async () => {
+    const before = await subscribed(['a']);
+    const [one, two] = await Promise.all(['1', '2', '3'].map((text) => before.publish('x', text, 2)));
+    await before.sessions.released('a', one?.[0]?.packetId ?? 0);
+    before.sessions.acknowledged('a', two?.[0]?.packetId ?? 0);
+    await before.journal.stop();
+    const after = await restarted(before);
+    expect(await after.sessions.resume('a', '')).toBe(true);
+    expect(after.sessions.subscriptions('a')).toEqual([{ topic: 'x', qos: 2 }]);
+    expect(after.queued('a')).toEqual(['pubrel #1', 'publish 3 q2 #3']);
+    await after.publish('x', '4');
+    const link = new FakeLink();
+    after.sessions.attach('a', link);
+    expect(link.sent).toEqual(['pubrel #1', 'publish 3 #3 dup', 'publish 4 #4']);
   });
 
-  it('keep a message without the retain flag and without the chunk it was cut from', () => {
-    const sessions = sessionsOf();
-    sessions.resume('a');
-    sessions.subscribe('a', { topic: 'x', qos: 1 });
+  it('that ended do not come back, nor does anything that was queued for them', async () => {
+    const before = await subscribed(['a']);
+    await before.publish('x', '1');
+    await before.sessions.end('a');
+    const after = await restarted(before);
+    expect(await after.sessions.resume('a', '')).toBe(false);
+    expect(await after.store.loadQueues({ place: 0, session: 0 }, 10)).toEqual([]);
+  });
+
+  it('do not keep a subscription over a restart that is not granted any more', async () => {
+    const before = brokerSessions();
+    await before.sessions.resume('a', 'kitchen');
+    const topics = ['kitchen/x', 'garden/x'];
+    await before.sessions.subscribe(
+      'a',
+      topics.map((topic) => ({ topic, qos: 1 as const })),
+    );
+    const after = await restarted(before);
+    expect(after.sessions.subscriptions('a')).toEqual([{ topic: 'kitchen/x', qos: 1 }]);
+    await after.journal.stop();
+    expect((await after.store.loadSessions())[0]?.subscriptions).toEqual([{ topic: 'kitchen/x', qos: 1 }]);
+  });
+
+  it('belong to who began them: another one begins anew', async () => {
+    const { sessions, publish, queued } = await subscribed(['a']);
+    await publish('x', '1');
+    expect(await sessions.resume('a', 'kitchen')).toBe(false);
+    expect([sessions.subscriptions('a'), queued('a')]).toEqual([[], []]);
+    expect(await sessions.resume('a', 'kitchen')).toBe(true);
+  });
+
+  it('keep one copy of a message, at the highest QoS of the subscriptions that match', async () => {
+    const { sessions, publish, queued } = brokerSessions();
+    await sessions.resume('a', '');
+    await sessions.subscribe('a', [
+      { topic: 'x/#', qos: 1 },
+      { topic: 'x/y', qos: 2 },
+    ]);
+    await publish('x/y', 'both', 2);
+    await publish('x/z', 'one', 2);
+    await publish('x/y', 'low', 1);
+    expect(queued('a')).toEqual(['publish both q2 #1', 'publish one q1 #2', 'publish low q1 #3']);
+  });
+
+  it('keep nothing for a subscription with QoS 0, nor for one that ended, nor of a message with QoS 0', async () => {
+    const { sessions, publish, queued } = await subscribed(['a']);
+    await publish('x', '0', 0);
+    await sessions.subscribe('a', [
+      { topic: 'x', qos: 0 },
+      { topic: 'y', qos: 1 },
+    ]);
+    await sessions.unsubscribe('a', ['y']);
+    await publish('x', '1');
+    await publish('y', '2');
+    expect(queued('a')).toEqual([]);
+  });
+
+  it('keep a message without the chunk it was cut from', async () => {
+    const { sessions } = await subscribed(['a']);
     const chunk = Buffer.alloc(60_000, 'x');
-    sessions.enqueue({ ...message('x', ''), payload: chunk.subarray(0, 5) });
-    const kept = sessions.queueOf('a')?.list()[0]?.packet;
-    expect(kept?.retain).toBe(false);
-    expect(kept?.payload.toString()).toBe('xxxxx');
-    expect(kept?.payload.buffer).not.toBe(chunk.buffer);
+    const [kept] = sessions.queue({ place: 9, topic: 'x', payload: chunk.subarray(0, 5), qos: 1 });
+    expect(kept?.entry.payload.toString()).toBe('xxxxx');
+    expect(kept?.entry.payload.buffer).not.toBe(chunk.buffer);
   });
 
-  it('are bounded in messages each', () => {
-    const sessions = sessionsOf({ maxQueuedMessages: 2 });
-    for (const id of ['a', 'b']) sessions.resume(id);
-    for (const id of ['a', 'b']) sessions.subscribe(id, { topic: 'x', qos: 1 });
-    const first = message('x', '1');
-    sessions.enqueue(first);
-    sessions.enqueue(message('x', '2'));
-    sessions.dequeue('b', { brokerCounter: first.brokerCounter });
-    sessions.enqueue(message('x', '3'));
-    expect(queued(sessions, 'a')).toEqual(['publish 1 q1', 'publish 2 q1']);
-    expect(queued(sessions, 'b')).toEqual(['publish 2 q1', 'publish 3 q1']);
-    expect(full).toEqual(['a']);
+  it('are bounded in messages each', async () => {
+    const { sessions, publish, queued, told } = await subscribed(['a', 'b'], { maxQueuedMessages: 2 });
+    await publish('x', '1');
+    await publish('x', '2');
+    sessions.acknowledged('b', 1);
+    await publish('x', '3');
+    expect(queued('a')).toEqual(['publish 1 q1 #1', 'publish 2 q1 #2']);
+    expect(queued('b')).toEqual(['publish 2 q1 #2', 'publish 3 q1 #3']);
+    expect(told).toEqual(['full a']);
   });
 
-  it('are bounded in bytes together, and what leaves makes room', () => {
-    const sessions = sessionsOf({ maxQueuedBytes: 12 });
-    for (const id of ['a', 'b']) sessions.resume(id);
-    for (const id of ['a', 'b']) sessions.subscribe(id, { topic: 'x', qos: 1 });
-    sessions.enqueue(message('x', '12345'));
-    sessions.enqueue(message('x', '6'));
-    expect(full).toEqual(['a', 'b']);
-    sessions.end('a');
-    sessions.enqueue(message('x', '78901'));
-    expect(queued(sessions, 'b')).toEqual(['publish 12345 q1', 'publish 78901 q1']);
+  it.each([{ maxQueuedBytes: 6 }, { maxBytes: 12 }])('are bounded in bytes: %o', async (limits) => {
+    const { sessions, publish, queued, told } = await subscribed(['a', 'b'], limits);
+    await publish('x', '12345');
+    await publish('x', '6');
+    expect(told).toEqual(['full a', 'full b']);
+    await sessions.end('a');
+    sessions.acknowledged('b', 1);
+    await publish('x', '78901');
+    expect(queued('b')).toEqual(['publish 78901 q1 #2']);
   });
 
-  it('are bounded in number: the one that is away for longest is given up', () => {
-    const sessions = sessionsOf({ maxSessions: 2 });
-    sessions.resume('connected');
+  it('are bounded in number: the one that is away for longest is given up', async () => {
+    const { sessions, online, told } = await subscribed(['connected', 'away'], { maxSessions: 2 });
     online.add('connected');
-    sessions.resume('away');
-    sessions.subscribe('away', { topic: 'x', qos: 1 });
-    sessions.resume('new');
-    expect(evicted).toEqual(['away']);
-    sessions.enqueue(message('x', '1'));
-    expect(sessions.resume('away')).toBe(false);
+    await sessions.resume('new', '');
+    expect(told).toEqual(['evicted away']);
+    expect(await sessions.resume('away', '')).toBe(false);
+  });
+
+  it('end when their client was away for too long, counted from the last time it was there', async () => {
+    const subject = await subscribed(['a', 'there']);
+    const { sessions, told } = subject;
+    sessions.attach('there', new FakeLink());
+    sessions.attach('a', new FakeLink());
+    subject.now = 5_000;
+    sessions.detach('a');
+    subject.now = 15_000;
+    sessions.sweep();
+    expect(told).toEqual([]);
+    subject.now = 15_001;
+    sessions.sweep();
+    expect(told).toEqual(['expired a']);
+    expect(await sessions.resume('a', '')).toBe(false);
+    expect(await sessions.resume('there', '')).toBe(true);
+  });
+
+  it('do not end, and their messages do not age, while the clock is not synchronised', async () => {
+    const subject = await subscribed(['a']);
+    subject.now = null;
+    sessionAway(subject, 'a');
+    await subject.publish('x', '1');
+    subject.sessions.sweep();
+    subject.now = 1e12;
+    subject.sessions.sweep();
+    expect([subject.told, subject.queued('a')]).toEqual([[], ['publish 1 q1 #1']]);
+    subject.now = 1e12 + 1_001;
+    subject.sessions.sweep();
+    expect(subject.told).toEqual(['aged a 1']);
+    subject.now = 1e12 + 10_001;
+    subject.sessions.sweep();
+    expect(subject.told).toEqual(['aged a 1', 'expired a']);
+  });
+
+  it('give up messages that are too old, but bring to its end what was received', async () => {
+    const subject = await subscribed(['a']);
+    for (const text of ['1', '2']) await subject.publish('x', text, 2);
+    await subject.sessions.released('a', 1);
+    subject.now = 1_500;
+    await subject.publish('x', '3');
+    subject.now = 2_001;
+    subject.sessions.sweep();
+    expect(subject.queued('a')).toEqual(['pubrel #1', 'publish 3 q1 #3']);
+    expect(subject.told).toEqual(['aged a 1']);
   });
 });
 
+function sessionAway({ sessions }: BrokerSessions, clientId: string): void {
+  sessions.attach(clientId, new FakeLink());
+  sessions.detach(clientId);
+}
+
 describe('the queue of a session', () => {
-  function queueWith(...payloads: readonly string[]) {
-    const sessions = sessionsOf();
-    sessions.resume('a');
-    sessions.subscribe('a', { topic: 'x', qos: 2 });
-    const messages = payloads.map((payload) => message('x', payload, 2));
-    for (const one of messages) sessions.enqueue(one);
-    const places = messages.map(({ brokerCounter }) => brokerCounter);
-    return { sessions, places };
-  }
-
-  it('forgets a message when its packet id is acknowledged', () => {
-    const { sessions, places } = queueWith('1', '2');
-    sessions.queueOf('a')?.sent(places[1] ?? 0, 50);
-    expect(sessions.dequeue('a', { messageId: 50 })?.payload.toString()).toBe('2');
-    expect(sessions.dequeue('a', { messageId: 50 })).toBeUndefined();
-    expect(queued(sessions, 'a')).toEqual(['publish 1 q2']);
+  it('goes out in order, and nothing of it before it is on disk', async () => {
+    const { sessions, publish } = await subscribed(['a']);
+    const link = new FakeLink();
+    sessions.attach('a', link);
+    const first = sessions.queue({ place: 100, topic: 'x', payload: Buffer.from('1'), qos: 1 });
+    await publish('x', '2');
+    expect(link.sent).toEqual([]);
+    expect([...sessions.stored(first)]).toEqual(['a']);
+    expect(link.sent).toEqual(['publish 1 #1', 'publish 2 #2']);
   });
 
-  it('holds PUBREL in the place of a message that was received', () => {
-    const { sessions, places } = queueWith('1', '2');
-    sessions.queueOf('a')?.sent(places[0] ?? 0, 50);
-    sessions.queueOf('a')?.released(50);
-    expect(queued(sessions, 'a')).toEqual(['pubrel 1 q2', 'publish 2 q2']);
-    sessions.dequeue('a', { messageId: 50 });
-    expect(queued(sessions, 'a')).toEqual(['publish 2 q2']);
+  it('waits while the client does not read, and goes on when it does', async () => {
+    const { sessions, publish } = await subscribed(['a']);
+    const link = new FakeLink();
+    link.room = 1;
+    sessions.attach('a', link);
+    for (const text of ['1', '2', '3']) await publish('x', text);
+    expect(link.sent).toEqual(['publish 1 #1']);
+    link.room = 10;
+    sessions.wake('a');
+    expect(link.sent).toEqual(['publish 1 #1', 'publish 2 #2', 'publish 3 #3']);
   });
 
-  it('knows a message by its newest packet id only', () => {
-    const { sessions, places } = queueWith('1');
-    sessions.queueOf('a')?.sent(places[0] ?? 0, 50);
-    sessions.queueOf('a')?.sent(places[0] ?? 0, 51);
-    expect(sessions.dequeue('a', { messageId: 50 })).toBeUndefined();
-    expect(sessions.dequeue('a', { messageId: 51 })?.payload.toString()).toBe('1');
+  it('is sent again with the same packet ids when the client comes back, until it is acknowledged', async () => {
+    const { sessions, publish } = await subscribed(['a']);
+    const links = [new FakeLink(), new FakeLink()] as const;
+    sessions.attach('a', links[0]);
+    for (const text of ['1', '2', '3']) await publish('x', text, 2);
+    sessions.acknowledged('a', 1);
+    await sessions.released('a', 2);
+    sessions.detach('a');
+    await publish('x', '4');
+    sessions.attach('a', links[1]);
+    expect(links[1].sent).toEqual(['pubrel #2', 'publish 3 #3 dup', 'publish 4 #4']);
+  });
+
+  it('gives no packet id to two messages, however often they went around', async () => {
+    const { sessions, publish } = await subscribed(['a']);
+    await publish('x', 'stays');
+    const ids = new Set([1]);
+    for (let i = 0; i < 70_000; i += 1) {
+      const id = sessions.queueOf('a')?.nextPacketId() ?? 0;
+      expect(id).toBeGreaterThan(1);
+      ids.add(id);
+    }
+    expect(ids.size).toBe(65_535);
+  });
+
+  it('hands out past itself only what overtakes nothing', async () => {
+    const { sessions, publish } = await subscribed(['a']);
+    expect(sessions.packetIdPastQueue('a', false)).toBe(1);
+    await publish('x', '1');
+    expect(sessions.packetIdPastQueue('a', false)).toBeUndefined();
+    expect(sessions.packetIdPastQueue('a', true)).toBe(3);
+  });
+
+  it('takes a PUBACK for nothing as it is', async () => {
+    const { sessions } = await subscribed(['a']);
+    expect(sessions.acknowledged('a', 9)).toBeUndefined();
+    await sessions.released('a', 9);
+    await sessions.released('nobody', 9);
   });
 });
