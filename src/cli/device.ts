@@ -56,10 +56,10 @@ async function add({ positionals, values }: Input, config: Config, io: Io): Prom
   const [, id = ''] = positionals;
   const given = typeof values['secret'] === 'string' ? values['secret'] : undefined;
   const secret = await withDevices(config, (admin) => admin.add(id, given));
-  if (values['json'] === true) return io.out(`${JSON.stringify({ id, secret })}\n`);
-  io.out(
-    `Device ${id} can log in now. Its secret, which is shown this once:\n\n  ${secret}\n${exampleText(config, id, secret)}`,
-  );
+  const made = given === undefined ? secret : undefined;
+  if (values['json'] === true) return io.out(`${JSON.stringify({ id, secret: made })}\n`);
+  const shown = made === undefined ? '.\n' : `. Its secret, which is shown this once:\n\n  ${made}\n`;
+  io.out(`Device ${id} can log in now${shown}${exampleText(config, id, made)}`);
 }
 
 async function list({ values }: Input, config: Config, io: Io): Promise<void> {
@@ -85,16 +85,14 @@ async function remove({ positionals, values }: Input, config: Config, io: Io): P
   io.out(values['json'] === true ? `${JSON.stringify({ id, removed })}\n` : `Device ${id} is removed.\n`);
 }
 
-/** A line that publishes as the device, at a listener that asks for the secret where there is one. */
-function exampleText({ mqtt: { listeners } }: Config, id: string, secret: string): string {
+/**
+ * A line that publishes as the device, at a listener that asks for the secret where there is one. A secret that
+ * somebody gave is not repeated: who reads along should not learn it.
+ */
+function exampleText({ mqtt: { listeners } }: Config, id: string, secret = 'SECRET'): string {
   const listener = listeners.find(({ anonymous }) => !anonymous) ?? listeners[0];
   if (listener === undefined) return '';
   const host = ['0.0.0.0', '::'].includes(listener.host) ? hostname() : listener.host;
-  const login = `-h ${host} -p ${listener.port} -i ${id} -u ${id} -P ${quoted(secret)}`;
+  const login = `-h ${host} -p ${listener.port} -i ${id} -u ${id} -P ${secret}`;
   return `\nTry it:\n\n  mosquitto_pub ${login} -q 1 -t devices/${id}/telemetry -m '{"temperature":21.5}'\n`;
-}
-
-/** For a shell. */
-function quoted(text: string): string {
-  return /^[A-Za-z0-9_-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
