@@ -4,22 +4,37 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 
+interface LockedPackage {
+  readonly version?: string;
+  readonly optional?: boolean;
+  readonly os?: string | readonly string[];
+  readonly cpu?: string | readonly string[];
+}
+
 interface Lock {
-  readonly packages: Readonly<Record<string, { readonly version?: string; readonly optional?: boolean }>>;
+  readonly packages: Readonly<Record<string, LockedPackage>> & {
+    readonly ''?: { readonly optionalDependencies?: Readonly<Record<string, string>> };
+  };
 }
 
 function read(...path: readonly string[]): Lock['packages'] {
-  const { '': _root, ...packages } = (JSON.parse(readFileSync(join(...path), 'utf8')) as Lock).packages;
-  return packages;
+  return (JSON.parse(readFileSync(join(...path), 'utf8')) as Lock).packages;
+}
+
+function isForThisMachine({ os = process.platform, cpu = process.arch }: LockedPackage): boolean {
+  return [os].flat().includes(process.platform) && [cpu].flat().includes(process.arch);
 }
 
 function matches(project: string): boolean {
-  const wanted = read(project, 'package-lock.json');
-  // npm writes down here what it really installed; packages for other processors are left out.
-  const installed = read(project, 'node_modules', '.package-lock.json');
-  const complete = Object.entries(wanted).every(([path, { version, optional }]) => {
+  const { '': root, ...wanted } = read(project, 'package-lock.json');
+  // npm writes down here what it really installed; packages for other machines, and what only those need, are left out.
+  const { '': _, ...installed } = read(project, 'node_modules', '.package-lock.json');
+  const ownOptional = Object.keys(root?.optionalDependencies ?? {}).map((name) => `node_modules/${name}`);
+  const mayBeMissing = (path: string, locked: LockedPackage): boolean =>
+    locked.optional === true && !(ownOptional.includes(path) && isForThisMachine(locked));
+  const complete = Object.entries(wanted).every(([path, locked]) => {
     const found = installed[path];
-    return found === undefined ? optional === true : found.version === version;
+    return found === undefined ? mayBeMissing(path, locked) : found.version === locked.version;
   });
   return complete && Object.keys(installed).every((path) => path in wanted);
 }
