@@ -1,9 +1,18 @@
 import { chmodSync, lstatSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
-import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type Server as HttpServer,
+  type IncomingMessage,
+  type ServerOptions,
+  type ServerResponse,
+} from 'node:http';
+import { createServer as createTlsServer, type Server as HttpsServer } from 'node:https';
 import type { AddressInfo, ListenOptions } from 'node:net';
 import { dirname, join } from 'node:path';
 import { codeOf, messageOf, SluiceError } from '../core/errors.ts';
+import type { TlsMaterial } from '../platform/tls-files.ts';
 
+export type Server = HttpServer | HttpsServer;
 export type RequestListener = (incoming: IncomingMessage, outgoing: ServerResponse) => void;
 
 const LIMITS: ServerOptions = {
@@ -13,6 +22,7 @@ const LIMITS: ServerOptions = {
   keepAliveTimeout: 10_000,
   connectionsCheckingInterval: 2_000,
 };
+const HANDSHAKE_TIMEOUT_MS = 10_000;
 const MAX_CONNECTIONS = 128;
 const IDLE_TIMEOUT_MS = 60_000;
 const STOP_GRACE_MS = 500;
@@ -24,10 +34,12 @@ const MAX_SOCKET_PATH_BYTES = 107;
 export interface ListenerOptions {
   readonly listener: RequestListener;
   readonly onError: (error: Error) => void;
+  /** With it HTTPS is spoken. */
+  readonly tls?: TlsMaterial | undefined;
 }
 
 async function listen(options: ListenerOptions, place: ListenOptions): Promise<Server> {
-  const server = createServer(LIMITS, options.listener);
+  const server = newServer(options);
   server.maxConnections = MAX_CONNECTIONS;
   server.setTimeout(IDLE_TIMEOUT_MS);
   const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -37,6 +49,11 @@ async function listen(options: ListenerOptions, place: ListenOptions): Promise<S
   server.off('error', reject);
   server.on('error', options.onError);
   return server;
+}
+
+function newServer({ listener, tls }: ListenerOptions): Server {
+  if (tls === undefined) return createServer(LIMITS, listener);
+  return createTlsServer({ ...LIMITS, ...tls, handshakeTimeout: HANDSHAKE_TIMEOUT_MS }, listener);
 }
 
 /** @throws SluiceError `port_in_use`, `port_not_allowed`, `address_not_available`, `listen_failed` */

@@ -1,17 +1,22 @@
 import { rmSync } from 'node:fs';
-import type { IncomingMessage, Server } from 'node:http';
+import type { IncomingMessage } from 'node:http';
+import { Server as HttpsServer } from 'node:https';
 import { hostname } from 'node:os';
 import { getRequestListener, RequestError } from '@hono/node-server';
 import { SluiceError } from '../core/errors.ts';
 import type { Stage } from '../core/ports.ts';
+import { printable } from '../core/printable.ts';
 import type { GatewayViews } from '../core/views.ts';
+import { RepeatSummary } from '../platform/repeat-summary.ts';
+import { TlsCertificate } from '../platform/tls-certificate.ts';
+import type { TlsFiles } from '../platform/tls-files.ts';
 import { ClientLimits } from './access/client-limits.ts';
 import { TokenGate } from './access/token-gate.ts';
 import { TokensFile } from './access/tokens-file.ts';
 import { createApi, createControlApi } from './app.ts';
 import type { Api, ApiDeps } from './context.ts';
 import { RequesterGuard } from './guard.ts';
-import { addressOf, closeServer, listenOnSocket, listenOnTcp, type RequestListener } from './listener.ts';
+import { addressOf, closeServer, listenOnSocket, listenOnTcp, type RequestListener, type Server } from './listener.ts';
 import { isInternal, problemResponse } from './problems.ts';
 
 export interface ApiListenerOptions {
@@ -20,6 +25,7 @@ export interface ApiListenerOptions {
   readonly port: number;
   /** Whether requests may come without a token. */
   readonly anonymous: boolean;
+  readonly tls?: TlsFiles | undefined;
 }
 
 export interface ApiServerOptions {
@@ -41,6 +47,8 @@ export class ApiServer implements Stage {
   readonly #views: GatewayViews;
   readonly #deps: ApiDeps;
   readonly #servers: Server[] = [];
+  readonly #certificates: TlsCertificate[] = [];
+  readonly #repeats: RepeatSummary;
   #tokens: TokensFile | undefined;
   #controlSocketMade: boolean = false;
 
@@ -48,21 +56,19 @@ export class ApiServer implements Stage {
     this.#options = options;
     this.#views = views;
     this.#deps = deps;
+    this.#repeats = new RepeatSummary({ logger: deps.logger });
   }
 
   /**
-   * @throws SluiceError `tokens_file_unusable`, `port_in_use`, `port_not_allowed`, `address_not_available`,
+   * @throws SluiceError `tokens_file_unusable`, `tls_files_unusable`, `port_in_use`, `port_not_allowed`, `address_not_available`,
    * `control_socket_failed`, `listen_failed`
    */
   async start(): Promise<void> {
     const { listeners, controlSocket } = this.#options;
     const anonymous = this.#anonymousListener();
     const guarded = listeners.every((listener) => listener.anonymous) ? undefined : this.#guardedListener();
-    for (const { host, port, anonymous: isAnonymous } of listeners) {
-      const listener = isAnonymous || guarded === undefined ? anonymous : guarded;
-      const server = await listenOnTcp({ listener, onError: this.#onError }, host, port);
-      this.#servers.push(server);
-      this.#deps.logger.info({ host, port: addressOf(server)?.port, anonymous: isAnonymous }, 'API listening');
+    for (const [index, options] of listeners.entries()) {
+      await this.#listen(options, index, options.anonymous || guarded === undefined ? anonymous : guarded);
     }
     const control = this.#listenerFor(createControlApi(this.#views, this.#deps), () => undefined);
     this.#servers.push(await listenOnSocket({ listener: control, onError: this.#onError }, controlSocket));
@@ -72,6 +78,8 @@ export class ApiServer implements Stage {
   /** Within a second, whatever clients do. */
   async stop(): Promise<void> {
     this.#tokens?.stop();
+    this.#repeats.stop();
+    for (const certificate of this.#certificates.splice(0)) certificate.stop();
     if (this.#controlSocketMade) rmSync(this.#options.controlSocket, { force: true });
     this.#controlSocketMade = false;
     await Promise.all(this.#servers.splice(0).map(closeServer));
@@ -85,8 +93,32 @@ export class ApiServer implements Stage {
     });
   }
 
+  async #listen(options: ApiListenerOptions, index: number, listener: RequestListener): Promise<void> {
+    const { host, port, anonymous, tls } = options;
+    const { logger } = this.#deps;
+    const usedBy = `api.listeners[${index}].tls`;
+    const certificate = tls === undefined ? undefined : new TlsCertificate({ files: tls, usedBy, logger });
+    const server = await listenOnTcp({ listener, onError: this.#onError, tls: certificate?.load() }, host, port);
+    this.#servers.push(server);
+    if (certificate !== undefined && server instanceof HttpsServer) this.#secure(server, certificate);
+    logger.info({ host, port: addressOf(server)?.port, anonymous, tls: tls !== undefined }, 'API listening');
+  }
+
+  /** New connections get the certificate as it is now. */
+  #secure(server: HttpsServer, certificate: TlsCertificate): void {
+    certificate.watch((material) => server.setSecureContext(material));
+    this.#certificates.push(certificate);
+    server.on('tlsClientError', (error) => {
+      this.#repeats.warn(
+        'tls',
+        { reason: printable(error.message, 200) },
+        'an API client did not come to terms about TLS',
+      );
+    });
+  }
+
   readonly #onError = (error: Error): void => {
-    this.#deps.logger.warn({ reason: error.message }, 'a connection to the API failed');
+    this.#deps.logger.warn({ reason: printable(error.message, 200) }, 'a connection to the API failed');
   };
 
   #anonymousListener(): RequestListener {

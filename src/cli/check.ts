@@ -1,7 +1,7 @@
 import type { Config } from '../config/config.ts';
 import { type Finding, type Loaded, loadConfig } from '../config/load.ts';
 import { ConfigError, problemLine } from '../config/problem.ts';
-import { readTls } from '../platform/tls-files.ts';
+import { readTls, type TlsFiles } from '../platform/tls-files.ts';
 import { asksForMessage, checkMessage, MESSAGE_OPTIONS } from './check-message.ts';
 import { CONFIG_OPTION, type Command, EXIT, type Io, JSON_OPTION, textOf } from './command.ts';
 
@@ -39,10 +39,17 @@ function load(file: string, io: Io): Loaded {
 }
 
 /** Not asked when the gateway starts: then it fails in another way, so that it is started again and again. */
-function certificateProblems({ mqtt }: Config): readonly Finding[] {
-  return mqtt.listeners.flatMap(({ tls }, index) => {
+function certificateProblems({ mqtt, api }: Config): readonly Finding[] {
+  return [...listenerProblems('mqtt', mqtt.listeners), ...listenerProblems('api', api.listeners)];
+}
+
+function listenerProblems(
+  part: string,
+  listeners: readonly { readonly tls?: TlsFiles | undefined }[],
+): readonly Finding[] {
+  return listeners.flatMap(({ tls }, index) => {
     const problems = tls === undefined ? [] : readTls(tls).problems;
-    return problems.map(({ option, message }) => ({ path: ['mqtt', 'listeners', index, 'tls', option], message }));
+    return problems.map(({ option, message }) => ({ path: [part, 'listeners', index, 'tls', option], message }));
   });
 }
 

@@ -22,8 +22,11 @@ export function placePaths(options: Options, base: string): Config {
     if (uplink.type !== 'file') return placeKafkaPaths(uplink, base);
     return { ...uplink, directory: resolve(base, uplink.directory ?? join(dataDir, `uplink-${uplink.name}`)) };
   });
-  const { tokensFile } = options.api;
-  const api = tokensFile === undefined ? options.api : { ...options.api, tokensFile: resolve(base, tokensFile) };
+  const answering = options.api.listeners.map((listener) => {
+    const { tls } = listener;
+    return tls === undefined ? listener : { ...listener, tls: placed(tls, base, ['certFile', 'keyFile']) };
+  });
+  const api = placed({ ...options.api, listeners: answering }, base, ['tokensFile']);
   const listeners = options.mqtt.listeners.map((listener) => {
     const { tls } = listener;
     return tls === undefined ? listener : { ...listener, tls: placed(tls, base, ['certFile', 'keyFile', 'caFile']) };

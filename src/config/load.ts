@@ -106,9 +106,9 @@ function openListeners({ mqtt }: Options, document: ConfigDocument): readonly Pr
 }
 
 function openTokens({ api }: Options, document: ConfigDocument): readonly Problem[] {
-  return api.listeners.flatMap(({ host }, index) => {
-    if (isLoopback(host)) return [];
-    const message = `tokens sent to ${host} can be read on the network, because they are not encrypted`;
+  return api.listeners.flatMap(({ host, tls }, index) => {
+    if (tls !== undefined || isLoopback(host)) return [];
+    const message = `tokens sent to ${host} can be read on the network, because there is no tls`;
     return [document.problemAt(['api', 'listeners', index, 'host'], message)];
   });
 }

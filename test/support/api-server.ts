@@ -14,8 +14,10 @@ export class RunningApi {
   readonly tokensFile = join(this.directory, 'api-tokens');
   readonly server: ApiServer;
 
-  constructor(options: Partial<ApiServerOptions> = {}) {
-    this.server = this.another({ controlSocket: this.controlSocket, ...options });
+  /** Options, or what makes them from the directory. */
+  constructor(options: Partial<ApiServerOptions> | ((directory: string) => Partial<ApiServerOptions>) = {}) {
+    const given = typeof options === 'function' ? options(this.directory) : options;
+    this.server = this.another({ controlSocket: this.controlSocket, ...given });
   }
 
   /** A second server over the same gateway; not started. */

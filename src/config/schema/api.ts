@@ -1,11 +1,15 @@
 import { z } from 'zod';
 import { isLoopback } from '../loopback.ts';
 import { checkDistinct, host, isHost, port } from './listener.ts';
+import { certificateFiles } from './listener-tls.ts';
 import { ANY_LIST, count, flag, flagAbout, path, section, size } from './options.ts';
 
 const listener = section({
   host: host(),
   port: port(8080),
+  tls: section(certificateFiles).optional().meta({
+    description: 'Encryption, with a certificate that shows clients who they talk to. When left out: none.',
+  }),
   anonymous: flag()
     .optional()
     .meta({

@@ -116,9 +116,11 @@ describe('a configuration', () => {
   });
 
   it('asks for a token on other addresses, and says that it can be read on the network', () => {
-    const listeners = '[ { host: 0.0.0.0 }, { host: "::1", port: 2 }, { port: 3, anonymous: false } ]';
+    const listeners =
+      '[ { host: 0.0.0.0 }, { host: "::1", port: 2 }, { port: 3, anonymous: false }, { host: 192.0.2.1, port: 4, tls: { certFile: a.pem, keyFile: /b.pem } } ]';
     const { config, warnings } = configOf(`api: { tokensFile: api-tokens, listeners: ${listeners} }`);
-    expect(config.api.listeners.map(({ anonymous }) => anonymous)).toEqual([false, true, false]);
+    expect(config.api.listeners.map(({ anonymous }) => anonymous)).toEqual([false, true, false, false]);
+    expect(config.api.listeners[3]?.tls).toEqual({ certFile: '/etc/sluice/a.pem', keyFile: '/b.pem' });
     expect(config.api.tokensFile).toBe('/etc/sluice/api-tokens');
     expect(warnings).toEqual([
       expect.objectContaining({

@@ -83,7 +83,7 @@ mqtt:
 uplinks:
   - brokers: [ "kafka.example.net:9092" ]
   - { type: file, directory: /media/usb }
-api: { listeners: [ { anonymous: true } ], tokensFile: /etc/sluice/api-tokens }`;
+api: { listeners: [ { anonymous: true, tls: { certFile: server.pem, keyFile: server-key.pem } } ], tokensFile: /etc/sluice/api-tokens }`;
     expect(configOf(uncommented())).toEqual(configOf(minimal));
   });
 });
