@@ -17,6 +17,8 @@ export interface DeviceAdmin {
   list(): Promise<readonly KnownDevice[]>;
   /** Returns the secret. @throws SluiceError `device_exists`, `bad_device_id`, `too_many_devices`, `weak_secret` */
   add(id: string, secret?: string): Promise<string>;
+  /** @throws SluiceError `device_exists`, `bad_device_id`, `too_many_devices`, `bad_secret_hash` */
+  adopt(id: string, secretHash: string): Promise<void>;
   /** False when there is no such device. */
   remove(id: string): Promise<boolean>;
 }
@@ -40,6 +42,7 @@ export async function withDevices<T>(
   try {
     return await work({
       add: offline.add,
+      adopt: offline.adopt,
       remove: offline.remove,
       list: async () => (await offline.list()).map(offlineDevice),
     });
@@ -63,6 +66,10 @@ class DaemonDevices implements DeviceAdmin {
   async add(id: string, secret?: string): Promise<string> {
     const { body } = await this.#daemon.ask('POST', '/control/devices', { id, secret });
     return (body as { secret: string }).secret;
+  }
+
+  async adopt(id: string, secretHash: string): Promise<void> {
+    await this.#daemon.ask('POST', '/control/hashes', { id, secret_hash: secretHash });
   }
 
   async remove(id: string): Promise<boolean> {

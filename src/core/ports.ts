@@ -286,7 +286,7 @@ export interface LogStats {
 /** A device as `state.db` keeps it. */
 export interface DeviceRow {
   readonly id: string;
-  /** SHA-256 of the secret, hexadecimal; null when it cannot log in. */
+  /** As `parseSecretHash` reads it; null when it cannot log in. */
   readonly secretHash: string | null;
   readonly firstSeenAt: number | null;
   readonly lastSeenAt: number | null;

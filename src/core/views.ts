@@ -49,14 +49,19 @@ export interface DeviceRegistry {
    * @throws SluiceError `device_exists`, `bad_device_id`, `too_many_devices`, `weak_secret`
    */
   add(id: string, secret?: string): Promise<string>;
+  /**
+   * The same for a secret of which only the hash is known, as `parseSecretHash` reads it.
+   * @throws SluiceError `device_exists`, `bad_device_id`, `too_many_devices`, `bad_secret_hash`
+   */
+  adopt(id: string, secretHash: string): Promise<void>;
   /** Takes the secret and all that is known of the device away. False when there was none. */
   remove(id: string): Promise<boolean>;
 }
 
 /** Who may speak, asked by `sources`. */
 export interface AccessControl {
-  /** Constant time in the secret. */
-  authenticate(device: string, secret: string): boolean;
+  /** Constant time in the secret. Rejects with a SluiceError `busy` when too many wait for a slow check. */
+  authenticate(device: string, secret: string): Promise<boolean>;
   /** A client id belongs to the first identity that uses it (null: anonymous). False when somebody else has it. */
   claimClientId(clientId: string, identity: string | null): Promise<boolean>;
 }

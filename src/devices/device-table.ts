@@ -131,7 +131,11 @@ export class DeviceTable implements Stage, DeviceDirectory, DeviceRegistry, Acce
     return this.#provisioning.remove(id);
   }
 
-  authenticate(device: string, secret: string): boolean {
+  adopt(id: string, secretHash: string): Promise<void> {
+    return this.#provisioning.adopt(id, secretHash);
+  }
+
+  authenticate(device: string, secret: string): Promise<boolean> {
     return this.#provisioning.authenticate(device, secret);
   }
 

@@ -1,10 +1,12 @@
 import { isDeviceId } from '../core/device-id.ts';
 import { SluiceError } from '../core/errors.ts';
 import type { StateStore } from '../core/ports.ts';
+import { parseSecretHash } from '../core/secret-hash.ts';
 import type { AccessControl, DeviceRegistry } from '../core/views.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { DeviceMap } from './device-map.ts';
-import { checkSecret, generateSecret, hashSecret, secretMatches } from './secrets.ts';
+import { SecretChecks } from './secret-checks.ts';
+import { checkSecret, generateSecret, hashSecret } from './secrets.ts';
 
 const ANONYMOUS_OWNER = '';
 
@@ -21,6 +23,7 @@ export class Provisioning implements DeviceRegistry, AccessControl {
   readonly #state: StateStore;
   readonly #logger: Logger;
   readonly #now: () => number;
+  readonly #checks = new SecretChecks();
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(devices: DeviceMap, { state, logger, now }: ProvisioningPorts) {
@@ -33,12 +36,15 @@ export class Provisioning implements DeviceRegistry, AccessControl {
   add(id: string, secret: string = generateSecret()): Promise<string> {
     return this.#inTurn(async () => {
       checkSecret(secret);
-      this.#checkNew(id);
-      const hash = hashSecret(secret);
-      await this.#state.putSecret(id, hash.toString('hex'));
-      this.#devices.provide(id).secretHash = hash;
-      this.#logger.info({ device: id }, 'device added');
+      await this.#put(id, hashSecret(secret).toString('hex'));
       return secret;
+    });
+  }
+
+  adopt(id: string, secretHash: string): Promise<void> {
+    return this.#inTurn(async () => {
+      if (parseSecretHash(secretHash) === undefined) throw badHash();
+      await this.#put(id, secretHash);
     });
   }
 
@@ -52,12 +58,22 @@ export class Provisioning implements DeviceRegistry, AccessControl {
     });
   }
 
-  authenticate(device: string, secret: string): boolean {
-    return secretMatches(secret, this.#devices.get(device)?.secretHash ?? null);
+  async authenticate(device: string, secret: string): Promise<boolean> {
+    const hashNow = (): string | null => this.#devices.get(device)?.secretHash ?? null;
+    const hash = hashNow();
+    // The device may have been removed while its password was checked.
+    return (await this.#checks.matches(secret, hash)) && hashNow() === hash;
   }
 
   claimClientId(clientId: string, identity: string | null): Promise<boolean> {
     return this.#state.claimClientId(clientId, identity ?? ANONYMOUS_OWNER, this.#now());
+  }
+
+  async #put(id: string, secretHash: string): Promise<void> {
+    this.#checkNew(id);
+    await this.#state.putSecret(id, secretHash);
+    this.#devices.provide(id).secretHash = secretHash;
+    this.#logger.info({ device: id }, 'device added');
   }
 
   /** One change at a time, so that memory and disk change in the same order. */
@@ -83,6 +99,13 @@ export class Provisioning implements DeviceRegistry, AccessControl {
     }
     if (known === undefined && this.#devices.isFull) throw tooMany();
   }
+}
+
+function badHash(): SluiceError {
+  return new SluiceError('this is no hash of a secret that can be checked', {
+    code: 'bad_secret_hash',
+    hint: 'Hashes are taken over as mosquitto_passwd writes them: $7$ and $6$.',
+  });
 }
 
 function tooMany(): SluiceError {

@@ -21,6 +21,8 @@ export interface OfflineDevices {
   list(): Promise<readonly OfflineDevice[]>;
   /** @throws SluiceError as DeviceRegistry.add */
   add(id: string, secret?: string): Promise<string>;
+  /** @throws SluiceError as DeviceRegistry.adopt */
+  adopt(id: string, secretHash: string): Promise<void>;
   remove(id: string): Promise<boolean>;
   close(): Promise<void>;
 }
@@ -53,6 +55,7 @@ export async function openStateOffline(options: OfflineOptions): Promise<Offline
         lastSeenAt,
       })),
     add: (id, secret) => provisioning.add(id, secret),
+    adopt: (id, secretHash) => provisioning.adopt(id, secretHash),
     remove: (id) => provisioning.remove(id),
     close: async () => {
       state.close();

@@ -48,6 +48,7 @@ export class Views implements GatewayViews {
     const { devices, ingest, mqtt } = this.#parts;
     return {
       add: (id, secret) => devices.add(id, secret),
+      adopt: (id, secretHash) => devices.adopt(id, secretHash),
       remove: async (id) => {
         const removed = await devices.remove(id);
         mqtt.disconnect(id);

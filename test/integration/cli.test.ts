@@ -1,4 +1,6 @@
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { connectAsync } from 'mqtt';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type CommandResult, sluice } from '../support/command-line.ts';
@@ -58,6 +60,20 @@ describe('the command line beside a running gateway', () => {
       code: 1,
       err: expect.stringContaining('no device kitchen'),
     });
+  });
+
+  it('lets the users of a mosquitto password file in with the passwords they have', async () => {
+    const file = join(gateway.directory, 'passwd');
+    const made = spawnSync('mosquitto_passwd', ['-c', '-b', file, 'old-meter', 'old password'], { timeout: 10_000 });
+    expect(made.status).toBe(0);
+    expect(ask('device', 'import', file)).toMatchObject({ code: 0, out: expect.stringContaining('1 device imported') });
+    const login = { clientId: 'old-meter', username: 'old-meter' };
+    const topic = 'devices/old-meter/telemetry';
+    await publish(topic, '{"t":1}', { ...login, password: 'old password' });
+    await expect(publish(topic, '{"t":1}', { ...login, password: 'new password' })).rejects.toThrow(
+      /user ?name or password/i,
+    );
+    expect(ask('device', 'list').out).toMatch(/^old-meter +yes /m);
   });
 
   it('says nothing of missing records when they arrive, and counts what was refused', async () => {

@@ -104,6 +104,10 @@ export class FakeDevices implements DeviceDirectory, DeviceRegistry {
     return this.views.get(id);
   }
 
+  async adopt(id: string): Promise<void> {
+    this.put(id, { provisioned: true });
+  }
+
   latest(id: string): readonly LatestMetric[] | undefined {
     return this.latestOf.get(id);
   }

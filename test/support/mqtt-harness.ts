@@ -11,7 +11,7 @@ export class FakeAccess implements AccessControl {
   readonly secrets = new Map<string, string>();
   readonly claims = new Map<string, string | null>();
 
-  authenticate(device: string, secret: string): boolean {
+  async authenticate(device: string, secret: string): Promise<boolean> {
     return this.secrets.get(device) === secret;
   }
 

@@ -13,6 +13,7 @@ const ControlDevice = z.object({
 });
 
 const NewDevice = z.object({ id: z.string(), secret: z.string().optional() });
+const NewHash = z.object({ id: z.string(), secret_hash: z.string() });
 const DeviceSecret = z.object({ id: z.string(), secret: z.string() });
 
 const listDevices = createRoute({
@@ -41,6 +42,14 @@ const addDevice = createRoute({
   },
 });
 
+const addHash = createRoute({
+  method: 'post',
+  path: '/control/hashes',
+  hide: true,
+  request: { body: { required: true, content: { 'application/json': { schema: NewHash } } } },
+  responses: { 204: { description: 'The device can log in.' }, ...PROBLEM_RESPONSE },
+});
+
 const removeDevice = createRoute({
   method: 'delete',
   path: '/control/devices/{id}',
@@ -58,6 +67,11 @@ export function controlRoutes(app: Api, { views }: ApiContext): void {
   app.openapi(addDevice, async (c) => {
     const { id, secret } = c.req.valid('json');
     return c.json({ id, secret: await views.registry.add(id, secret) }, 201);
+  });
+  app.openapi(addHash, async (c) => {
+    const { id, secret_hash: secretHash } = c.req.valid('json');
+    await views.registry.adopt(id, secretHash);
+    return c.body(null, 204);
   });
   app.openapi(removeDevice, async (c) => {
     if (!(await views.registry.remove(c.req.valid('param').id))) throw deviceNotFound();

@@ -45,7 +45,7 @@ export class Login {
     }
     const faultyId = judgeClientId(packet);
     if (faultyId !== undefined) return faultyId;
-    const identity = this.#identify(packet, link);
+    const identity = await this.#identify(packet, link);
     if (typeof identity === 'object' && identity !== null) return identity;
     // An id made up for one connection belongs to nobody.
     if (packet.clientId === '') return { kind: 'admitted', clientId: `auto-${randomUUID()}`, identity };
@@ -53,7 +53,10 @@ export class Login {
   }
 
   /** A client that gives a name, or a certificate, is judged by it, wherever it comes from. */
-  #identify({ username, password }: ConnectPacket, { anonymous, certified }: Entrance): Identity | Refusal {
+  async #identify(
+    { username, password }: ConnectPacket,
+    { anonymous, certified }: Entrance,
+  ): Promise<Identity | Refusal> {
     if (certified !== null) return username === undefined || username === certified ? certified : MISNAMED;
     if (username === undefined && password === undefined) {
       if (anonymous) return null;
@@ -61,7 +64,11 @@ export class Login {
     }
     const secret = password?.toString() ?? '';
     const known = username !== undefined && isDeviceId(username) && secret !== '';
-    if (known && this.#access.authenticate(username, secret)) return username;
+    try {
+      if (known && (await this.#access.authenticate(username, secret))) return username;
+    } catch {
+      return refusal('unavailable', 'too many logins at once', 'it comes again by itself: passwords are being checked');
+    }
     return refusal(
       'credentials',
       'wrong user name or password',

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, pbkdf2Sync } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DeviceTable } from '../../../src/devices/device-table.ts';
 import { FakeStateStore } from '../../support/fake-state-store.ts';
@@ -37,10 +37,10 @@ describe('provisioning', () => {
     const secret = await table.add('pump');
     expect(secret).toMatch(/^[A-Za-z0-9_-]{43}$/);
     expect(await table.add('valve')).not.toBe(secret);
-    expect(table.authenticate('pump', secret)).toBe(true);
-    expect(table.authenticate('valve', secret)).toBe(false);
-    expect(table.authenticate('pump', `${secret}x`)).toBe(false);
-    expect(table.authenticate('pump', '')).toBe(false);
+    expect(await table.authenticate('pump', secret)).toBe(true);
+    expect(await table.authenticate('valve', secret)).toBe(false);
+    expect(await table.authenticate('pump', `${secret}x`)).toBe(false);
+    expect(await table.authenticate('pump', '')).toBe(false);
     expect(table.get('pump')?.provisioned).toBe(true);
   });
 
@@ -56,18 +56,18 @@ describe('provisioning', () => {
     await table.stop();
     state = state.reopened();
     table = await startTable();
-    expect(table.authenticate('pump', secret)).toBe(true);
+    expect(await table.authenticate('pump', secret)).toBe(true);
   });
 
-  it.each(['pump', '__proto__', 'constructor'])('lets nobody in as %s when there is no such device', (id) => {
+  it.each(['pump', '__proto__', 'constructor'])('lets nobody in as %s when there is no such device', async (id) => {
     see('pump');
-    expect(table.authenticate(id, 'anything at all!')).toBe(false);
+    expect(await table.authenticate(id, 'anything at all!')).toBe(false);
   });
 
   it('gives a device that was only seen a secret', async () => {
     see('pump');
     const secret = await table.add('pump');
-    expect(table.authenticate('pump', secret)).toBe(true);
+    expect(await table.authenticate('pump', secret)).toBe(true);
     expect(table.get('pump')).toMatchObject({ provisioned: true, metricCount: 1 });
   });
 
@@ -106,7 +106,7 @@ describe('provisioning', () => {
     see('pump');
     expect(await table.remove('pump')).toBe(true);
     expect(await table.remove('pump')).toBe(false);
-    expect(table.authenticate('pump', secret)).toBe(false);
+    expect(await table.authenticate('pump', secret)).toBe(false);
     await table.stop();
     expect(await state.loadDevices()).toEqual([]);
   });
@@ -121,8 +121,43 @@ describe('provisioning', () => {
     const added = table.add('pump');
     const removed = table.remove('pump');
     expect(await removed).toBe(true);
-    expect(table.authenticate('pump', await added)).toBe(false);
+    expect(await table.authenticate('pump', await added)).toBe(false);
     expect(await state.loadDevices()).toEqual([]);
+  });
+});
+
+describe('a device with a password of earlier', () => {
+  const password = 'old password';
+  const salt = Buffer.from('HFE7erR1//502NYe', 'base64');
+  const hash = (iterations: number): string =>
+    `$7$${iterations}$${salt.toString('base64')}$${pbkdf2Sync(password, salt, iterations, 64, 'sha512').toString('base64')}`;
+
+  it('keeps it, also after a restart', async () => {
+    await table.adopt('meter', hash(101));
+    expect(await table.authenticate('meter', password)).toBe(true);
+    await table.stop();
+    state = state.reopened();
+    table = await startTable();
+    expect(await table.authenticate('meter', password)).toBe(true);
+    expect(await table.authenticate('meter', 'another password')).toBe(false);
+    expect(table.get('meter')?.provisioned).toBe(true);
+  });
+
+  it('is not let in when it is removed while the password is checked', async () => {
+    await table.adopt('meter', hash(100_000));
+    const checking = table.authenticate('meter', password);
+    await table.remove('meter');
+    expect(await checking).toBe(false);
+  });
+
+  it('gets no second one, and none that cannot be checked', async () => {
+    await table.add('pump');
+    await expect(table.adopt('pump', hash(101))).rejects.toMatchObject({ code: 'device_exists' });
+    await expect(table.adopt('valve', '$9$x$y')).rejects.toMatchObject({
+      code: 'bad_secret_hash',
+      hint: expect.any(String),
+    });
+    await expect(table.adopt('a/b', hash(101))).rejects.toMatchObject({ code: 'bad_device_id' });
   });
 });
 

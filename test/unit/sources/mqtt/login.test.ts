@@ -99,8 +99,8 @@ describe('a CONNECT', () => {
   });
 
   it('is told to come back when the claim cannot be stored, or not in time', async () => {
-    const failing = { authenticate: () => true, claimClientId: () => Promise.reject(new Error('disk full')) };
-    const silent = { authenticate: () => true, claimClientId: () => new Promise<boolean>(() => undefined) };
+    const failing = { authenticate: async () => true, claimClientId: () => Promise.reject(new Error('disk full')) };
+    const silent = { authenticate: async () => true, claimClientId: () => new Promise<boolean>(() => undefined) };
     const packet: ConnectPacket = { cmd: 'connect', clientId: 'c', protocolVersion: 4, clean: true };
     expect(await new Login(failing, 1_000).judge(packet, { anonymous: true, certified: null })).toMatchObject({
       kind: 'refused',
@@ -110,6 +110,16 @@ describe('a CONNECT', () => {
       kind: 'refused',
       code: 3,
     });
+  });
+
+  it('is told to come back when too many logins are being checked', async () => {
+    const busy = { authenticate: () => Promise.reject(new Error('busy')), claimClientId: async () => true };
+    const packet: ConnectPacket = { cmd: 'connect', clientId: 'c', protocolVersion: 4, clean: true };
+    const verdict = await new Login(busy, 1_000).judge(
+      { ...packet, username: 'meter', password: Buffer.from('x') },
+      false,
+    );
+    expect(verdict).toMatchObject({ kind: 'refused', code: 3 });
   });
 
   it.each(['', 'a/#', '+', 'a\0b'])('with the will topic %j breaks the protocol', async (topic) => {
