@@ -55,12 +55,13 @@ function forPeople({ topic, outcome, route, reason, hint, records }: TriedMessag
   }
 }
 
-function recordText({ stream, device, event_type, content_type, time, value }: TriedRecord): string {
+function recordText({ stream, device, event_type, content_type, time, value, units }: TriedRecord): string {
   const lines = [
     ['device', device],
     ['stream', event_type === null ? stream : `${stream}, type ${event_type}`],
     ['time', time ?? 'that of receipt'],
     ['value', value],
+    ...Object.entries(units).map(([name, unit]) => ['unit', `${name}: ${unit}`]),
     ...(content_type === 'application/json' ? [] : [['content', content_type]]),
   ];
   return `\n${lines.map(([name = '', text = '']) => `  ${name.padEnd(8)}${printable(text, MAX_SHOWN_LENGTH)}\n`).join('')}`;

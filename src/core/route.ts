@@ -3,7 +3,7 @@ import type { Format } from './format.ts';
 /** Streams that routes may feed. */
 export const ROUTED_STREAMS = ['telemetry', 'events', 'state'] as const;
 
-/** What becomes of one metric: not stored, stored under another name, or that and reckoned anew. */
+/** What becomes of one metric: not stored, stored under another name, or that, reckoned anew, with a unit to show. */
 export type MetricRule =
   | false
   | string
@@ -12,6 +12,7 @@ export type MetricRule =
       /** The value is multiplied by it, then `offset` is added. */
       readonly scale?: number | undefined;
       readonly offset?: number | undefined;
+      readonly unit?: string | undefined;
     };
 
 /** How messages of foreign firmware become records. Templates hold the names of the topic's captures in braces. */

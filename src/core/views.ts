@@ -12,6 +12,8 @@ export interface LatestMetric {
   readonly seq: Seq;
   readonly receivedAt: number;
   readonly observedAt: number | null;
+  /** Undefined when none was ever said. */
+  readonly unit?: string | undefined;
 }
 
 /** What one accepted record says about its device. Times are UTC milliseconds. */
@@ -22,6 +24,8 @@ export interface Observation {
   readonly observedAt: number | null;
   /** The metrics of a telemetry record; null for every other stream. */
   readonly metrics: Readonly<Record<string, MetricValue>> | null;
+  /** Units of the metrics, where the message or its route says some; records themselves hold none. */
+  readonly units?: Readonly<Record<string, string>> | null;
 }
 
 export interface DeviceView {

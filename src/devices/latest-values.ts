@@ -5,6 +5,7 @@ const VALUE_BYTES = 160;
 const BYTES_PER_CHARACTER = 2;
 const MAX_TEXT_LENGTH = 256;
 const MAX_NAME_LENGTH = 256;
+const MAX_UNIT_LENGTH = 32;
 /** A device's clock may be ahead of ours by so much and still be believed. */
 const MAX_AHEAD_MS = 5 * 60_000;
 
@@ -51,10 +52,11 @@ export class LatestValues {
     return [...this.#metrics.values()].sort((a, b) => (a.metric < b.metric ? -1 : 1));
   }
 
-  observe({ metrics, seq, receivedAt, observedAt }: Observation): void {
+  observe({ metrics, units, seq, receivedAt, observedAt }: Observation): void {
     if (metrics === null) return;
     for (const metric of Object.keys(metrics)) {
-      this.#keep({ metric, value: bounded(metrics[metric] ?? null), seq, receivedAt, observedAt });
+      const unit = boundedUnit(units?.[metric]);
+      this.#keep({ metric, value: bounded(metrics[metric] ?? null), seq, receivedAt, observedAt, unit });
     }
   }
 
@@ -70,20 +72,23 @@ export class LatestValues {
       known.seq,
       known.receivedAt,
       known.observedAt,
+      ...(known.unit === undefined ? [] : [known.unit]),
     ]);
     return JSON.stringify(rows);
   }
 
   /** @throws when the text is not what `toJson` wrote. */
   load(json: string): void {
-    for (const [metric, value, seq, receivedAt, observedAt] of JSON.parse(json) as SavedMetric[]) {
-      this.#keep({ metric: String(metric), value: bounded(value), seq, receivedAt, observedAt });
+    for (const [metric, value, seq, receivedAt, observedAt, unit] of JSON.parse(json) as SavedMetric[]) {
+      this.#keep({ metric: String(metric), value: bounded(value), seq, receivedAt, observedAt, unit });
     }
   }
 
-  #keep(latest: LatestMetric): void {
-    const known = this.#metrics.get(latest.metric);
-    if (known !== undefined && !isNewer(latest, known)) return;
+  #keep(said: LatestMetric): void {
+    const known = this.#metrics.get(said.metric);
+    if (known !== undefined && !isNewer(said, known)) return;
+    // Records hold no units: what is read from the log has that of before.
+    const latest = said.unit !== undefined || known?.unit === undefined ? said : { ...said, unit: known.unit };
     const oldBytes = known === undefined ? 0 : bytesOf(known);
     if ((known !== undefined || this.#hasRoomFor(latest.metric)) && this.#budget.take(bytesOf(latest) - oldBytes)) {
       this.#metrics.set(latest.metric, latest);
@@ -105,6 +110,7 @@ type SavedMetric = readonly [
   seq: number,
   receivedAt: number,
   observedAt: number | null,
+  unit?: string,
 ];
 
 /** By time of observation where both have a believable one, else by seq. */
@@ -126,7 +132,11 @@ function bounded(value: MetricValue): MetricValue {
   return Buffer.from(`${value.slice(0, MAX_TEXT_LENGTH - 1)}…`, 'utf16le').toString('utf16le');
 }
 
-function bytesOf({ metric, value }: LatestMetric): number {
-  const textLength = metric.length + (typeof value === 'string' ? value.length : 0);
+function boundedUnit(unit: string | undefined): string | undefined {
+  return unit !== undefined && unit.length <= MAX_UNIT_LENGTH ? unit : undefined;
+}
+
+function bytesOf({ metric, value, unit = '' }: LatestMetric): number {
+  const textLength = metric.length + unit.length + (typeof value === 'string' ? value.length : 0);
   return VALUE_BYTES + textLength * BYTES_PER_CHARACTER;
 }

@@ -16,6 +16,8 @@ export interface TriedRecord {
   readonly time: string | null;
   /** Text, or base64 of bytes that are none. */
   readonly value: string;
+  /** Of the metrics that have one; the API shows them, the record does not hold them. */
+  readonly units: Readonly<Record<string, string>>;
 }
 
 export interface TriedMessage {
@@ -44,7 +46,7 @@ export function tryMessage(routes: readonly RouteOptions[], topic: string, paylo
   return { ...nothing, outcome: 'accepted', route, records };
 }
 
-function recordOf(device: string, { stream, eventType, contentType, observedAt, value }: Draft): TriedRecord {
+function recordOf(device: string, { stream, eventType, contentType, observedAt, value, units }: Draft): TriedRecord {
   const isBytes = contentType === 'application/octet-stream';
   return {
     stream,
@@ -53,5 +55,6 @@ function recordOf(device: string, { stream, eventType, contentType, observedAt, 
     content_type: contentType,
     time: observedAt === null ? null : new Date(observedAt).toISOString(),
     value: Buffer.from(value).toString(isBytes ? 'base64' : 'utf8'),
+    units: { ...units },
   };
 }

@@ -4,7 +4,7 @@ import type { Stream } from '../core/stream.ts';
 import type { MetricValue } from '../core/views.ts';
 import { decodeTelemetry, noJson } from './formats/json.ts';
 import { parseJson } from './formats/parse-json.ts';
-import type { Decoded, Reading, Refused } from './formats/reading.ts';
+import type { Decoded, Reading, Refused, Units } from './formats/reading.ts';
 import { decodeScalar } from './formats/text.ts';
 import type { Route } from './topic.ts';
 
@@ -17,6 +17,8 @@ export interface Draft {
   readonly value: Uint8Array;
   /** What the parsed telemetry says, without the reserved key `ts`; else null. */
   readonly metrics: Readonly<Record<string, MetricValue>> | null;
+  /** Of the metrics that have one. */
+  readonly units: Units | null;
 }
 
 export type DecodedMessage = { readonly drafts: readonly Draft[] } | Refused;
@@ -44,17 +46,24 @@ function draftsOf(decoded: Decoded): DecodedMessage {
 }
 
 /** The record to be of a reading; its value is written from the metrics where the message did not bring it along. */
-export function telemetryDraft({ metrics, observedAt, value }: Reading): Draft {
+export function telemetryDraft({ metrics, observedAt, value, units }: Reading): Draft {
   return {
     ...JSON_DRAFT,
     stream: 'telemetry',
     observedAt,
     metrics,
+    units,
     value: value ?? Buffer.from(JSON.stringify(metrics)),
   };
 }
 
-const JSON_DRAFT = { contentType: 'application/json', eventType: null, observedAt: null, metrics: null } as const;
+const JSON_DRAFT = {
+  contentType: 'application/json',
+  eventType: null,
+  observedAt: null,
+  metrics: null,
+  units: null,
+} as const;
 
 interface EventKind {
   readonly eventType: string;

@@ -91,12 +91,13 @@ export class Ingest implements Intake {
   }
 
   #tell({ firstSeq }: Appended, about: { device: string; receivedAt: number }, drafts: readonly Draft[]): void {
-    const observations = drafts.map(({ observedAt, metrics }, i) => ({
+    const observations = drafts.map(({ observedAt, metrics, units }, i) => ({
       device: about.device,
       receivedAt: about.receivedAt,
       observedAt,
       seq: firstSeq + i,
       metrics,
+      units,
     }));
     this.#options.onAccepted(observations);
   }

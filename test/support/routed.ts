@@ -18,6 +18,8 @@ export interface PlainRecord {
   /** RFC 3339, or null. */
   readonly at: string | null;
   readonly metrics: Readonly<Record<string, MetricValue>> | null;
+  /** Left out when there are none. */
+  readonly units?: Readonly<Record<string, string>>;
 }
 
 export type Outcome = 'local' | { readonly refused: string } | readonly PlainRecord[];
@@ -34,7 +36,7 @@ export function routed(routes: readonly RouteOptions[], topic: string, payload: 
   if (judgement.kind === 'local') return 'local';
   if (judgement.kind === 'refused') return { refused: judgement.reason };
   const { device } = judgement;
-  return judgement.drafts.map(({ stream, contentType, eventType, observedAt, value, metrics }) => ({
+  return judgement.drafts.map(({ stream, contentType, eventType, observedAt, value, metrics, units }) => ({
     stream,
     device,
     value: Buffer.from(value).toString(),
@@ -42,6 +44,7 @@ export function routed(routes: readonly RouteOptions[], topic: string, payload: 
     eventType,
     at: observedAt === null ? null : new Date(observedAt).toISOString(),
     metrics: metrics === null ? null : { ...metrics },
+    ...(Object.keys(units ?? {}).length === 0 ? {} : { units: { ...units } }),
   }));
 }
 

@@ -47,6 +47,7 @@ const LatestTelemetry = z
         observed_at: z.string().nullable(),
         received_at: z.string().nullable(),
         seq: z.int(),
+        unit: z.string().optional().openapi({ description: 'When a route or the message says one.' }),
       }),
     ),
   })
@@ -148,7 +149,7 @@ function deviceJson(view: DeviceView, { now, staleAfterMs }: ApiContext): z.infe
 }
 
 /** Nothing is observed after it has arrived: a device's clock that runs ahead must not make old values look fresh. */
-function latestJson({ value, observedAt, receivedAt, seq }: LatestMetric, { now, staleAfterMs }: ApiContext) {
+function latestJson({ value, observedAt, receivedAt, seq, unit }: LatestMetric, { now, staleAfterMs }: ApiContext) {
   const at = Math.min(observedAt ?? receivedAt, receivedAt);
   const age = ageSeconds(at, now());
   const received = toTime(receivedAt);
@@ -160,6 +161,7 @@ function latestJson({ value, observedAt, receivedAt, seq }: LatestMetric, { now,
     observed_at: toTime(observedAt),
     received_at: received,
     seq,
+    ...(unit === undefined ? {} : { unit }),
   };
 }
 

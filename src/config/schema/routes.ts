@@ -10,6 +10,8 @@ import { checkRoute } from './route-check.ts';
 /** Not `\p{Cc}`: editors that check by the schema do not all know it. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is kept out
 const NAME = { pattern: /^[^\x00-\x1f\x7f-\x9f]{1,128}$/, rule: '1 to 128 printable characters' };
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is kept out
+const UNIT = { pattern: /^[^\x00-\x1f\x7f-\x9f]{1,32}$/, rule: '1 to 32 printable characters' };
 const SEPARATOR = { pattern: /^[^\r\n"]$/, rule: 'one character, such as ";" or "\\t"' };
 const FORMAT_NAMES = FORMATS.map((format) => `\`${format}\``).join(' or ');
 
@@ -69,7 +71,8 @@ function isZone(name: string): boolean {
 }
 
 function unknownZone(name: string): string {
-  const meant = nearest(name, Intl.supportedValuesOf('timeZone'));
+  const known = Intl.supportedValuesOf('timeZone');
+  const meant = known.find((zone) => zone.endsWith(`/${name}`)) ?? nearest(name, known);
   return `is no time zone: ${printable(name, 40)}${meant === undefined ? '' : `, probably ${meant}`}`;
 }
 
@@ -81,14 +84,15 @@ const rule = z.union(
       name: text(NAME).optional(),
       scale: z.number().optional(),
       offset: z.number().optional(),
+      unit: text(UNIT).optional(),
     }),
   ],
-  { error: 'must be a name, false (leave it out), or a mapping of name, scale and offset' },
+  { error: 'must be a name, false (leave it out), or a mapping of name, scale, offset and unit' },
 );
 
 const metrics = z.record(z.string(), rule, { error: 'must be a mapping of metrics' }).optional().meta({
   description:
-    'What becomes of a metric: another name; `false`: it is left out; `{ name, scale, offset }`: its value is multiplied by `scale`, then `offset` is added.',
+    'What becomes of a metric: another name; `false`: it is left out; `{ name, scale, offset, unit }`: its value is multiplied by `scale`, then `offset` is added; `unit` is shown by the API.',
   'x-type': 'mapping of names',
 });
 

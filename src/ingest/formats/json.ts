@@ -65,7 +65,7 @@ function flatReading(parsed: unknown, value: Uint8Array): Reading | Refusal {
     else if (!isName(name)) return 'bad_metric_name';
   }
   if (names.length === 0) return 'empty';
-  return { value, observedAt, metrics: metrics as Record<string, MetricValue>, base: null };
+  return { value, observedAt, metrics: metrics as Record<string, MetricValue>, base: null, units: null };
 }
 
 function nestedReading(parsed: unknown, bytes: Uint8Array, options: DecodeOptions): Reading | Refusal {

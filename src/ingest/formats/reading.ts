@@ -12,7 +12,12 @@ export interface Reading {
   readonly value: Uint8Array | null;
   /** What the message itself says its device is called (SenML's base name). */
   readonly base: string | null;
+  /** Of the metrics that have one. */
+  readonly units: Units | null;
 }
+
+/** Unit by name of the metric. */
+export type Units = Readonly<Record<string, string>>;
 
 /** All readings of a message, at least one, or why there is none. */
 export type Decoded = { readonly readings: readonly Reading[] } | Refused;
@@ -60,6 +65,7 @@ export class ReadingBuilder {
   readonly #options: NamingOptions;
   // Without a prototype every name is only a name, `__proto__` too.
   readonly #metrics: Record<string, MetricValue> = Object.create(null) as Record<string, MetricValue>;
+  #units: Record<string, string> | null = null;
   #count = 0;
   #time: MetricValue | undefined;
 
@@ -78,7 +84,7 @@ export class ReadingBuilder {
   }
 
   /** The reason to refuse the message, if there is one. */
-  add(name: string, value: MetricValue): Refusal | undefined {
+  add(name: string, value: MetricValue, unit?: string): Refusal | undefined {
     if (typeof value === 'number' && !Number.isFinite(value)) return 'out_of_range';
     if (name === this.#options.time) {
       this.#time = value;
@@ -90,6 +96,7 @@ export class ReadingBuilder {
     this.#count += 1;
     if (this.#count > MAX_METRICS) return 'too_many_metrics';
     this.#metrics[full] = value;
+    if (unit !== undefined) this.#addUnit(full, unit);
     return undefined;
   }
 
@@ -97,7 +104,16 @@ export class ReadingBuilder {
   build(value: Uint8Array | null = null): Reading | Refusal {
     const observedAt = this.#observedAt();
     if (observedAt === undefined) return 'bad_ts';
-    return this.#count === 0 ? 'empty' : { metrics: this.#metrics, observedAt, value, base: null };
+    return this.#count === 0 ? 'empty' : this.#reading(observedAt, value);
+  }
+
+  #reading(observedAt: number | null, value: Uint8Array | null): Reading {
+    return { metrics: this.#metrics, observedAt, value, base: null, units: this.#units };
+  }
+
+  #addUnit(name: string, unit: string): void {
+    this.#units ??= Object.create(null) as Record<string, string>;
+    this.#units[name] = unit;
   }
 
   #nameOf(name: string): string {

@@ -12,18 +12,22 @@ export interface SensorRecord {
   readonly vd: string | undefined;
   readonly s: number | undefined;
   readonly t: number | undefined;
+  readonly bu: string | undefined;
+  readonly u: string | undefined;
   /** It has a field that changes what the others mean (RFC 8428 §4.4). */
   readonly mustUnderstand: boolean;
 }
 
-/** RFC 8428 §6, with `u`, `bu` and `ut` left out. */
+/** RFC 8428 §6, with `ut` left out. */
 const CBOR_LABELS: Readonly<Record<string, string>> = {
   '-1': 'bver',
   '-2': 'bn',
   '-3': 'bt',
+  '-4': 'bu',
   '-5': 'bv',
   '-6': 'bs',
   '0': 'n',
+  '1': 'u',
   '2': 'v',
   '3': 'vs',
   '4': 'vb',
@@ -37,6 +41,8 @@ const TYPES: Readonly<Record<string, 'string' | 'number' | 'boolean'>> = {
   bv: 'number',
   bs: 'number',
   bver: 'number',
+  bu: 'string',
+  u: 'string',
   n: 'string',
   v: 'number',
   vs: 'string',

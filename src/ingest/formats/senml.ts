@@ -46,12 +46,13 @@ interface Base {
   readonly time: number;
   readonly value: number | undefined;
   readonly sum: number | undefined;
+  readonly unit: string | undefined;
 }
 
 class Pack {
   readonly readings: Reading[] = [];
   readonly #options: DecodeOptions;
-  #base: Base = { name: '', time: 0, value: undefined, sum: undefined };
+  #base: Base = { name: '', time: 0, value: undefined, sum: undefined, unit: undefined };
   #builder: ReadingBuilder;
   /** Of the reading that is gathered. */
   #at: { readonly time: number; readonly base: string } | undefined;
@@ -70,6 +71,7 @@ class Pack {
       time: record.bt ?? this.#base.time,
       value: record.bv ?? this.#base.value,
       sum: record.bs ?? this.#base.sum,
+      unit: record.bu ?? this.#base.unit,
     };
     this.#base = base;
     const value = valueIn(record, base);
@@ -93,8 +95,12 @@ class Pack {
     return undefined;
   }
 
-  #take({ n = '', t = 0 }: SensorRecord, value: MetricValue | undefined, sum: number | undefined): Refusal | undefined {
-    const { name: base, time } = this.#base;
+  #take(
+    { n = '', t = 0, u }: SensorRecord,
+    value: MetricValue | undefined,
+    sum: number | undefined,
+  ): Refusal | undefined {
+    const { name: base, time, unit } = this.#base;
     if (!NAME.test(base + n)) return 'bad_metric_name';
     const name = this.#options.baseIsDevice ? n || UNNAMED : base + n;
     const at = { time: time + t, base };
@@ -103,7 +109,7 @@ class Pack {
       if (refused !== undefined) return refused;
     }
     this.#at = at;
-    const refused = value === undefined ? undefined : this.#builder.add(name, value);
+    const refused = value === undefined ? undefined : this.#builder.add(name, value, u ?? unit);
     return refused ?? (sum === undefined ? undefined : this.#builder.add(`${name}.sum`, sum));
   }
 

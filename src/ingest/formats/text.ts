@@ -17,7 +17,7 @@ export function decodeScalar(metric: string, text: string): Decoded {
   if (scalar === undefined) return { refused: 'not_scalar' };
   if (typeof scalar.value === 'number' && !Number.isFinite(scalar.value)) return { refused: 'out_of_range' };
   const value = Buffer.from(`{${JSON.stringify(metric)}:${scalar.json}}`);
-  return { readings: [{ value, observedAt: null, metrics: { [metric]: scalar.value }, base: null }] };
+  return { readings: [{ value, observedAt: null, metrics: { [metric]: scalar.value }, base: null, units: null }] };
 }
 
 function scalarOf(text: string): Scalar | undefined {

@@ -75,6 +75,7 @@ describe('sluice check of a message', () => {
           content_type: 'application/json',
           time: '2026-07-01T10:00:00.000Z',
           value: '{"AM2301.Temperature":21.5}',
+          units: {},
         },
       ],
     });

@@ -28,6 +28,7 @@ describe('a route', () => {
     ['stream: events, eventType: "{x}"', 'routes[0].eventType: has an unknown placeholder {x}'],
     ['device: "{base}"', 'unknown placeholder {base}'],
     ['zone: Europe/Berln', 'routes[0].zone: is no time zone: Europe/Berln, probably Europe/Berlin'],
+    ['zone: Berlin', 'routes[0].zone: is no time zone: Berlin, probably Europe/Berlin'],
     ['format: jsn', 'routes[0].format: must be json or text or csv or key=value or cbor or senml or raw, found jsn'],
     ['strem: events', 'routes[0].strem: unknown option, probably stream'],
     ['stream: gaps', 'routes[0].stream: must be telemetry or events or state, found gaps'],

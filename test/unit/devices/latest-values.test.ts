@@ -128,3 +128,33 @@ describe('the latest values', () => {
     );
   });
 });
+
+describe('the unit of a metric', () => {
+  it('stays when a later record says none, and over a restart', () => {
+    const budget = new LatestBudget({ maxMetrics: 10, maxBytes: 10_000 });
+    const values = new LatestValues(budget);
+    const at = { device: 'd', receivedAt: 1, observedAt: null };
+    values.observe({ ...at, seq: 1, metrics: { t: 1, h: 2 }, units: { t: '°C' } });
+    values.observe({ ...at, seq: 2, metrics: { t: 3 } });
+    const reloaded = new LatestValues(budget);
+    reloaded.load(values.toJson());
+    for (const kept of [values, reloaded]) {
+      expect(kept.list().map(({ metric, value, unit }) => [metric, value, unit])).toEqual([
+        ['h', 2, undefined],
+        ['t', 3, '°C'],
+      ]);
+    }
+    values.clear();
+    reloaded.clear();
+    expect(budget.usedBytes).toBe(0);
+  });
+
+  it('is another when a record says so, and none when it is too long', () => {
+    const values = new LatestValues(new LatestBudget({ maxMetrics: 10, maxBytes: 10_000 }));
+    const at = { device: 'd', receivedAt: 1, observedAt: null };
+    values.observe({ ...at, seq: 1, metrics: { t: 1 }, units: { t: '°C' } });
+    values.observe({ ...at, seq: 2, metrics: { t: 1 }, units: { t: '°F' } });
+    values.observe({ ...at, seq: 3, metrics: { t: 1 }, units: { t: 'x'.repeat(33) } });
+    expect(values.list()[0]?.unit).toBe('°F');
+  });
+});

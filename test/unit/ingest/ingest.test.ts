@@ -220,9 +220,9 @@ describe('ingest', () => {
       ingest.accept(message('devices/d2/events/door', '{"open":true}')),
       ingest.accept(message('devices/d3/telemetry/mode', 'eco')),
     ]);
-    const time = { receivedAt: NOW, observedAt: null };
+    const time = { receivedAt: NOW, observedAt: null, units: null };
     expect(observations.map(({ metrics, ...rest }) => ({ ...rest, metrics: metrics && { ...metrics } }))).toEqual([
-      { device: 'd1', seq: 1, receivedAt: NOW, observedAt: 1_700_000_000_000, metrics: { t: 1 } },
+      { ...time, device: 'd1', seq: 1, observedAt: 1_700_000_000_000, metrics: { t: 1 } },
       { ...time, device: 'd1', seq: 2, metrics: { ok: true } },
       { ...time, device: 'd2', seq: 3, metrics: null },
       { ...time, device: 'd3', seq: 4, metrics: { mode: 'eco' } },

@@ -96,6 +96,15 @@ describe.each([
     });
   });
 
+  it('says the units of its values', () => {
+    const pack = [
+      { bu: 'Cel', n: 'a', v: 1 },
+      { n: 'b', v: 2 },
+      { n: 'h', u: '%RH', v: 3 },
+    ];
+    expect(decoded('senml', packed(pack))).toMatchObject({ readings: [{ units: { a: 'Cel', b: 'Cel', h: '%RH' } }] });
+  });
+
   it('leaves the base name to the device when that is asked for', () => {
     const result = decoded(
       'senml',

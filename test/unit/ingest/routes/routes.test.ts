@@ -83,6 +83,20 @@ routes:
     expect(routed(route, 'a/d', '{"B":2}')).toEqual({ refused: 'empty' });
   });
 
+  it('say units, and leave the bytes as they are when they say nothing else', () => {
+    const route = one(
+      '{ topic: "a/+device", metrics: { t: { unit: °C }, p: { name: power, unit: kW, scale: 0.001 }, x: y } }',
+    );
+    expect(routed(route, 'a/d', '{"t":1.0}')).toMatchObject([{ value: '{"t":1.0}', units: { t: '°C' } }]);
+    expect(routed(route, 'a/d', '{"t":1.0,"p":1500}')).toMatchObject([
+      { value: '{"t":1,"power":1.5}', units: { t: '°C', power: 'kW' } },
+    ]);
+    const senml = one('{ topic: "a/+device", format: senml, metrics: { t: { scale: 2 }, h: humidity } }');
+    expect(routed(senml, 'a/d', '[{"n":"t","u":"Cel","v":1},{"n":"h","u":"%RH","v":2}]')).toMatchObject([
+      { value: '{"t":2,"humidity":2}', units: { humidity: '%RH' } },
+    ]);
+  });
+
   it('keep the name ts for the time', () => {
     const route = one('{ topic: "a/+device", time: at, metrics: { x: ts } }');
     expect(routed(route, 'a/d', '{"at":1772600767,"ts":1}')).toEqual({ refused: 'bad_metric_name' });
