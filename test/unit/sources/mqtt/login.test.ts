@@ -117,7 +117,7 @@ describe('a CONNECT', () => {
     const packet: ConnectPacket = { cmd: 'connect', clientId: 'c', protocolVersion: 4, clean: true };
     const verdict = await new Login(busy, 1_000).judge(
       { ...packet, username: 'meter', password: Buffer.from('x') },
-      false,
+      { anonymous: false, certified: null },
     );
     expect(verdict).toMatchObject({ kind: 'refused', code: 3 });
   });
