@@ -11,6 +11,8 @@ import type { Environment } from './variables.ts';
 
 /** Routes that come with Sluice; the build is one directory nearer to them than the source. */
 const READY = resolve(import.meta.dirname, extname(import.meta.filename) === '.ts' ? '../..' : '..', 'config/routes');
+/** As many as the schema allows. */
+const MAX_FILES = 32;
 const READY_NAME = /^[A-Za-z0-9_-]+$/;
 
 export interface Included {
@@ -18,8 +20,20 @@ export interface Included {
   readonly problems: readonly Problem[];
 }
 
+/** The routes of all files that a configuration names, whatever else is wrong with it. */
+export function includedRoutes(config: unknown, base: string, env: Environment): Included {
+  const files = namesIn(config).map((name) => routesOf(name, base, env));
+  return { routes: files.flatMap(({ routes }) => routes), problems: files.flatMap(({ problems }) => problems) };
+}
+
+function namesIn(config: unknown): readonly string[] {
+  const { mqtt } = (config ?? {}) as { readonly mqtt?: { readonly includeRoutes?: unknown } | null };
+  const names = mqtt?.includeRoutes;
+  return Array.isArray(names) ? names.filter((name) => typeof name === 'string').slice(0, MAX_FILES) : [];
+}
+
 /** The routes of a file: `tasmota` comes with Sluice, anything else is a path that counts from `base`. */
-export function includedRoutes(name: string, base: string, env: Environment): Included {
+function routesOf(name: string, base: string, env: Environment): Included {
   const isReady = READY_NAME.test(name);
   const file = isReady ? resolve(READY, `${name}.yaml`) : resolve(base, name);
   const text = readText(file, isReady ? unknownName(name) : 'make it, or take it out of includeRoutes');

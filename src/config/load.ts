@@ -48,21 +48,18 @@ export function loadConfig(options: LoadOptions): Loaded {
 export function parseConfig(text: string, { file, env, inspect }: LoadOptions): Loaded {
   const document = new ConfigDocument(text, env);
   const { options, problems } = judge(document, configSchema);
-  if (options === undefined || document.problems.length > 0) {
-    throw new ConfigError(file, inOrder(document.problems, problems));
-  }
   const base = dirname(resolve(file));
+  const included = includedRoutes(document.value, base, env);
+  if (options === undefined || document.problems.length > 0) {
+    throw new ConfigError(file, [...inOrder(document.problems, problems), ...included.problems]);
+  }
   const config = placePaths(options, base);
-  const included = options.mqtt.includeRoutes.map((name) => includedRoutes(name, base, env));
   const found = (inspect?.(config) ?? []).map(({ path, message }) => document.problemAt(path, message));
   const own = inOrder([...sharedDirectories(config, document), ...missingPackages(options, document)], found);
-  const further = [...own, ...included.flatMap(({ problems: each }) => each)];
+  const further = [...own, ...included.problems];
   if (further.length > 0) throw new ConfigError(file, further);
   return {
-    config: withRoutes(
-      config,
-      included.flatMap(({ routes }) => routes),
-    ),
+    config: withRoutes(config, included.routes),
     warnings: warningsOf(options, document),
   };
 }

@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { FORMATS } from '../../core/format.ts';
-import { printable } from '../../core/printable.ts';
 import { ROUTED_STREAMS } from '../../core/route.ts';
 import { parseTopicPattern } from '../../core/topic-pattern.ts';
 import { nearest } from '../nearest.ts';
@@ -70,10 +69,11 @@ function isZone(name: string): boolean {
   }
 }
 
+/** Names the zone that was probably meant; never what the file says, which a variable may have put there. */
 function unknownZone(name: string): string {
   const known = Intl.supportedValuesOf('timeZone');
   const meant = known.find((zone) => zone.endsWith(`/${name}`)) ?? nearest(name, known);
-  return `is no time zone: ${printable(name, 40)}${meant === undefined ? '' : `, probably ${meant}`}`;
+  return `must be a time zone such as ${meant ?? 'Europe/Berlin'}`;
 }
 
 const rule = z.union(

@@ -27,8 +27,8 @@ describe('a route', () => {
     ['metric: "{x}"', 'unknown placeholder {x} (known here'],
     ['stream: events, eventType: "{x}"', 'routes[0].eventType: has an unknown placeholder {x}'],
     ['device: "{base}"', 'unknown placeholder {base}'],
-    ['zone: Europe/Berln', 'routes[0].zone: is no time zone: Europe/Berln, probably Europe/Berlin'],
-    ['zone: Berlin', 'routes[0].zone: is no time zone: Berlin, probably Europe/Berlin'],
+    ['zone: Europe/Berln', 'routes[0].zone: must be a time zone such as Europe/Berlin, found Europe/Berln'],
+    ['zone: Tokyo', 'routes[0].zone: must be a time zone such as Asia/Tokyo, found Tokyo'],
     ['format: jsn', 'routes[0].format: must be json or text or csv or key=value or cbor or senml or raw, found jsn'],
     ['strem: events', 'routes[0].strem: unknown option, probably stream'],
     ['stream: gaps', 'routes[0].stream: must be telemetry or events or state, found gaps'],
@@ -143,6 +143,14 @@ describe('included routes', () => {
       'b.yaml:2:5: routes[0].device: has an unknown placeholder {device} (known here: {x})',
       'b.yaml:3:5: routes[1].topic: is required: a topic filter such as "tele/+device/SENSOR"',
       'b.yaml:3:7: routes[1].topik: unknown option, probably topic',
+    ]);
+  });
+
+  it('are told so whatever is wrong beside them', () => {
+    writeFileSync(join(directory, 'b.yaml'), 'routes: [ { topic: b/+x } ]');
+    expect(problems('mqtt: { includeRoutes: [ ./b.yaml ], maxClient: 5 }').map((text) => text.split(':')[0])).toEqual([
+      'sluice.yaml',
+      'b.yaml',
     ]);
   });
 
