@@ -20,6 +20,7 @@ const GERMAN: Readonly<Record<string, string>> = {
  * `Küche Lampe` becomes `Kueche_Lampe`. Returns undefined when nothing is left.
  */
 export function normaliseDeviceId(text: string): string | undefined {
+  if (isDeviceId(text)) return text;
   const id = text
     .trim()
     .normalize('NFC')

@@ -22,6 +22,7 @@ export const REFUSAL_HINTS = {
   senml_not_understood: 'the pack is of a later version, or has a field that must be understood (its name ends with _)',
   several_devices: 'a message is of one device: send a pack for each base name, or take the device from the topic',
   too_deep: 'it is nested deeper than 16 levels',
+  too_large: 'written as JSON it is larger than 1 MiB: send less at once',
   too_many_in_batch: 'a message may hold 10,000 records',
   too_many_metrics: 'a record may hold 1,000 metrics',
   wrong_column_count: 'each line must have as many fields as columns names; check the separator',

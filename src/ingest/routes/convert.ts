@@ -16,6 +16,8 @@ export type Converted = { readonly device: string; readonly drafts: readonly Dra
 
 /** SenML's names are bounded, its base names are not. */
 const MAX_BASE_LENGTH = 256;
+/** Of the values that one message becomes, where they are written anew: names that repeat may make them many times as large. */
+const MAX_WRITTEN_BYTES = 1024 * 1024;
 
 /** What a message becomes by its route. `now`: the gateway's clock, UTC milliseconds. */
 export function convert({ route, captures }: RouteMatch, payload: Buffer, now: number): Converted {
@@ -40,10 +42,14 @@ function telemetry({ route, captures }: RouteMatch, payload: Buffer, now: number
   const base = baseOf(decoded.readings);
   if (base === undefined) return { refused: 'several_devices' };
   const drafts: Draft[] = [];
+  let writtenBytes = 0;
   for (const reading of decoded.readings) {
     const ruled = applyRules(reading, route.metricRules);
     if (typeof ruled === 'string') return { refused: ruled };
-    drafts.push(telemetryDraft(ruled));
+    const draft = telemetryDraft(ruled);
+    if (ruled.value === null) writtenBytes += draft.value.length;
+    if (writtenBytes > MAX_WRITTEN_BYTES) return { refused: 'too_large' };
+    drafts.push(draft);
   }
   return withDevice(route, new Map([...captures, ['base', base]]), { drafts });
 }

@@ -35,6 +35,8 @@ const MAX_WAITING_BYTES = 32 * 1024 * 1024;
 const RECORD_BYTES = 512;
 const OPENING_BRACE = 0x7b;
 const LINE_FEED = 0x0a;
+/** Major type 5 (RFC 8949 §3.1), in the upper three bits. */
+const CBOR_MAP = 0xa0;
 /** As many as one message may become. */
 const MAX_RECORDS = 10_000;
 
@@ -163,10 +165,10 @@ export class PublishHook {
 
 /** A batch becomes at most as many records as it has objects, lines, or maps of CBOR. */
 function maxRecordCount(payload: Buffer): number {
-  let count = 1;
+  let count = 0;
   for (let at = 0; at < payload.length && count < MAX_RECORDS; at += 1) {
     const byte = payload[at] ?? 0;
-    if (byte === OPENING_BRACE || byte === LINE_FEED || (byte & 0xe0) === 0xa0) count += 1;
+    if (byte === OPENING_BRACE || byte === LINE_FEED || (byte & 0xe0) === CBOR_MAP) count += 1;
   }
-  return count;
+  return Math.max(count, 1);
 }

@@ -115,6 +115,12 @@ routes:
     ]);
   });
 
+  it('bound what names that repeat make of a message', () => {
+    const route = one('{ topic: "a/+device", format: senml }');
+    const pack = [{ bn: 'x'.repeat(120) }, ...Array.from({ length: 9_000 }, (_, t) => ({ n: 'a', v: 1, t }))];
+    expect(routed(route, 'a/d', JSON.stringify(pack))).toEqual({ refused: 'too_large' });
+  });
+
   it('take the device from the base name of SenML', () => {
     const route = one('{ topic: "senml/#", format: senml, device: "{base}" }');
     expect(
