@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { REFUSAL_HINTS } from '../../src/ingest/refusal.ts';
 import { configOf } from '../support/config-text.ts';
 import { type Outcome, routed } from '../support/routed.ts';
 
@@ -41,5 +42,12 @@ describe('every example of docs/formats.md', () => {
       const [topic, payload] = split(message);
       expect(written(routed(routes, topic, payload))).toBe(outcome);
     }
+  });
+});
+
+describe('the table of reasons in docs/formats.md', () => {
+  it('has every one, with what helps', () => {
+    const rows = [...page.matchAll(/^\| `([a-z0-9_]+)` \| (.*) \|$/gm)].map(([, reason, hint]) => [reason, hint]);
+    expect(Object.fromEntries(rows)).toMatchObject(REFUSAL_HINTS);
   });
 });
