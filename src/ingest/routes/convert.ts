@@ -12,6 +12,8 @@ import { applyRules } from './metric-rules.ts';
 import type { Route } from './route.ts';
 import type { RouteMatch } from './route-table.ts';
 
+type Values = RouteMatch['captures'];
+
 export type Converted = { readonly device: string; readonly drafts: readonly Draft[] } | Refused;
 
 /** SenML's names are bounded, its base names are not. */
@@ -39,8 +41,8 @@ function telemetry({ route, captures }: RouteMatch, payload: Buffer, now: number
   if (metric === '') return { refused: 'bad_metric_name' };
   const decoded = decodeFormat(format, payload, { ...route.decodeOptions, metric, now });
   if ('refused' in decoded) return decoded;
-  const base = baseOf(decoded.readings);
-  if (base === undefined) return { refused: 'several_devices' };
+  const values = route.decodeOptions.baseIsDevice ? withBase(captures, decoded.readings) : captures;
+  if (values === undefined) return { refused: 'several_devices' };
   const drafts: Draft[] = [];
   let writtenBytes = 0;
   for (const reading of decoded.readings) {
@@ -51,16 +53,17 @@ function telemetry({ route, captures }: RouteMatch, payload: Buffer, now: number
     if (writtenBytes > MAX_WRITTEN_BYTES) return { refused: 'too_large' };
     drafts.push(draft);
   }
-  return withDevice(route, new Map([...captures, ['base', base]]), { drafts });
+  return withDevice(route, values, { drafts });
 }
 
-/** The base name of all readings; only a device that is named by it must be one. */
-function baseOf(readings: readonly Reading[]): string | undefined {
+/** The captures and the base name of all readings; undefined when they have several. */
+function withBase(captures: Values, readings: readonly Reading[]): Values | undefined {
   const names = new Set(readings.map(({ base }) => base ?? ''));
   if (names.size > 1) return undefined;
   const [name = ''] = names;
   // What separates a base name from the names behind it is no part of the device.
-  return name.slice(0, MAX_BASE_LENGTH).replace(/[^A-Za-z0-9]{1,16}$/, '');
+  const base = name.slice(0, MAX_BASE_LENGTH).replace(/[^A-Za-z0-9]{1,16}$/, '');
+  return new Map([...captures, ['base', base]]);
 }
 
 function event({ route, captures }: RouteMatch, payload: Buffer, now: number): DecodedMessage {
@@ -90,7 +93,7 @@ function memberAt(value: unknown, path: string): unknown {
   }, value);
 }
 
-function withDevice(route: Route, values: ReadonlyMap<string, string>, decoded: DecodedMessage): Converted {
+function withDevice(route: Route, values: Values, decoded: DecodedMessage): Converted {
   if ('refused' in decoded) return decoded;
   const device = normaliseDeviceId(fill(route.options.device, values));
   return device === undefined ? { refused: 'bad_device_id' } : { device, drafts: decoded.drafts };

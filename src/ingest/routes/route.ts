@@ -15,7 +15,7 @@ export class Route {
   readonly decodeOptions: Omit<DecodeOptions, 'metric' | 'now'>;
 
   constructor(index: number, options: RouteOptions, pattern: TopicPattern) {
-    const { columns = [], separator = ',', decimal = '.', time = 'ts', zone, metrics = {}, device } = options;
+    const { columns = [], separator = ',', decimal = '.', time = 'ts', zone, metrics = {}, device, format } = options;
     this.index = index;
     this.options = options;
     this.pattern = pattern;
@@ -26,7 +26,7 @@ export class Route {
       columns,
       separator,
       decimal,
-      baseIsDevice: placeholdersOf(device).includes(BASE),
+      baseIsDevice: format === 'senml' && !pattern.captures.has(BASE) && placeholdersOf(device).includes(BASE),
     };
   }
 }

@@ -129,6 +129,21 @@ routes:
     expect(routed(route, 'senml/x', '[{"bn":"a","v":1},{"bn":"b","v":1}]')).toEqual({ refused: 'several_devices' });
     expect(routed(route, 'senml/x', '[{"n":"a","v":1}]')).toEqual({ refused: 'bad_device_id' });
   });
+
+  it('take a pack of several base names when the device is that of the topic', () => {
+    const route = one('{ topic: "senml/+device", format: senml }');
+    expect(only(routed(route, 'senml/x', '[{"bn":"a/","n":"t","v":1},{"bn":"b/","n":"t","v":2}]'))).toBe(
+      'x {"a/t":1,"b/t":2}',
+    );
+  });
+
+  it('may call a capture base', () => {
+    for (const format of ['json', 'senml']) {
+      const route = one(`{ topic: "x/+base", format: ${format}, device: "{base}" }`);
+      const payload = format === 'json' ? '{"t":1}' : '[{"bn":"q:","n":"t","v":1}]';
+      expect(routed(route, 'x/y', payload)).toMatchObject([{ device: 'y' }]);
+    }
+  });
 });
 
 describe('routes of events', () => {
