@@ -38,7 +38,12 @@ const topic = z
 
 /** Topics that the default namespace knows, whatever the device. */
 function isNative(filter: string): boolean {
-  return /^devices\/[^/]+\/(telemetry|events|responses|commands|status|state)(\/|$)/.test(filter);
+  const [namespace, , kind = '', ...rest] = filter.split('/');
+  if (namespace !== 'devices') return false;
+  if (kind === 'telemetry') return rest.length <= 1;
+  if (kind === 'events' || kind === 'responses') return rest.length === 1;
+  if (kind === 'state') return ['reported', 'desired', 'delta'].includes(rest.join('/'));
+  return kind === 'status' ? rest.length === 0 : kind === 'commands';
 }
 
 function template(description: string) {
@@ -51,7 +56,7 @@ function template(description: string) {
   );
 }
 
-/** The zone itself is checked where it is known to be text. */
+/** An IANA time zone. */
 export function zone(description: string) {
   return z
     .string({ error: 'must be text: a time zone such as Europe/Berlin' })

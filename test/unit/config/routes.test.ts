@@ -60,10 +60,23 @@ describe('a route', () => {
   });
 
   it.each([
+    'devices/+device/messages/events',
+    'devices/+device/telemetry/+a/+b',
+    'devices/+device/state',
+    'devices/+device/#rest',
+    '#rest',
+  ])('may ask for what the default namespace does not know: %s', (topic) => {
+    expect(problemsOf(`mqtt: { routes: [ { topic: "${topic}", device: x } ] }`)).toEqual([]);
+  });
+
+  it.each([
     ['', 'is required'],
     ['topic: "a/#/b"', 'has # before its end'],
     ['topic: "$SYS/+device"', 'begins with $'],
     ['topic: "devices/+device/telemetry"', 'is of the default namespace'],
+    ['topic: "devices/+device/state/reported"', 'is of the default namespace'],
+    ['topic: "devices/+device/status"', 'is of the default namespace'],
+    ['topic: "devices/+device/commands/#"', 'is of the default namespace'],
     ['topic: "devices/x/events/#", device: x', 'is of the default namespace'],
   ])('with the topic %j is a problem', (options, problem) => {
     const [found, ...more] = problemsOf(`mqtt: { routes: [ { ${options} } ] }`);
