@@ -60,7 +60,7 @@ describe('the command line', () => {
     [['check', '--zzz'], 'unknown option --zzz; see sluice check --help'],
     [['check', '--config'], "Option '--config <value>' argument missing; see sluice check --help"],
     [['check', 'file'], 'unexpected argument file; see sluice check --help'],
-    [['device'], 'device needs to know what to do: add, list or remove; see sluice device --help'],
+    [['device'], 'device needs to know what to do: add, list, remove or import; see sluice device --help'],
     [['device', 'lst'], 'unknown command device lst, probably device list; see sluice device --help'],
     [['device', 'toString'], 'unknown command device toString; see sluice device --help'],
     [['device', 'add'], 'device add needs the ID of a device; see sluice device --help'],
