@@ -1,5 +1,6 @@
 /**
  * npm run crash -- kill --cycles N --uplink file|kafka [--client kafkajs|platformatic] [--seed S] [--control | --control-qos2]
+ * npm run crash -- sessions --cycles N [--seed S] [--control]
  * npm run crash -- away [--client kafkajs|platformatic] [--seed S]
  * npm run crash -- soak --minutes N [--seed S]
  * The last line is one JSON object; exit code 0 when every promise was kept, or when a control broke the
@@ -12,9 +13,11 @@ import type { KafkaClientName } from '../../src/uplink/options.ts';
 import { KAFKA_CLIENTS } from '../support/uplink-options.ts';
 import { runAway } from './away.ts';
 import { type Control, type KillResult, runKills } from './kill.ts';
+import { runSessions } from './sessions.ts';
 import { runSoak } from './soak.ts';
 
 const USAGE = `usage: npm run crash -- kill --cycles N --uplink file|kafka [--client kafkajs|platformatic] [--seed S] [--control | --control-qos2]
+       npm run crash -- sessions --cycles N [--seed S] [--control]
        npm run crash -- away [--client kafkajs|platformatic] [--seed S]
        npm run crash -- soak --minutes N [--seed S]
 `;
@@ -92,6 +95,16 @@ async function away({ seed, client }: Arguments): Promise<boolean> {
   return passed;
 }
 
+async function sessions({ cycles, seed, control: broken }: Arguments): Promise<boolean> {
+  const control = broken !== 'none';
+  const result = await runSessions({ cycles, seed, control, say });
+  for (const problem of result.problems) say(control ? `the control: ${problem}` : `PROBLEM ${problem}`);
+  const passed = control ? result.lostCount > 0 && result.retainedWrong > 0 : result.problems.length === 0;
+  if (control && !passed) say('FAIL: this run could not have noticed any loss');
+  say(JSON.stringify({ scenario: 'sessions', cycles, seed, control, passed, ...result }));
+  return passed;
+}
+
 async function soak({ minutes, seed }: Arguments): Promise<boolean> {
   const result = await runSoak({ minutes, seed, say });
   for (const problem of result.problems) say(`PROBLEM ${problem}`);
@@ -102,6 +115,6 @@ async function soak({ minutes, seed }: Arguments): Promise<boolean> {
 
 const args = readArguments();
 say(`seed ${args.seed}`);
-const scenarios: Readonly<Record<string, (args: Arguments) => Promise<boolean>>> = { kill, away, soak };
+const scenarios: Readonly<Record<string, (args: Arguments) => Promise<boolean>>> = { kill, away, sessions, soak };
 const scenario = scenarios[args.scenario] ?? usageError(`unknown scenario "${args.scenario}"`);
 process.exitCode = (await scenario(args)) ? 0 : 1;

@@ -108,7 +108,7 @@ export class RawClient {
   closed = false;
   /** As CONNACK said. */
   sessionPresent = false;
-  #rest: Buffer = Buffer.alloc(0);
+  readonly #cutter = new PacketCutter();
 
   private constructor(socket: Duplex) {
     this.socket = socket;
@@ -183,6 +183,15 @@ export class RawClient {
     await waitFor(() => this.closed, { what: 'the end of the connection', timeoutMs: 5_000, everyMs: 2 });
   }
 
+  /** Waits for PUBACK; false when the connection ends before. */
+  async acknowledged(packetId: number): Promise<boolean> {
+    const isThere = () => this.ids('puback').includes(packetId);
+    await waitFor(() => this.closed || isThere(), { what: 'PUBACK', timeoutMs: 10_000, everyMs: 2 });
+    const at = this.received.findIndex(({ type, body }) => type === 'puback' && body.readUInt16BE(0) === packetId);
+    if (at >= 0) this.received.splice(at, 1);
+    return at >= 0;
+  }
+
   /** Packet ids of all packets of a type, in the order of arrival. */
   ids(type: PacketType): readonly number[] {
     return this.received.filter((found) => found.type === type).map(({ body }) => body.readUInt16BE(0));
@@ -204,27 +213,38 @@ export class RawClient {
   }
 
   #read(chunk: Buffer): void {
+    this.received.push(...this.#cutter.cut(chunk));
+  }
+}
+
+/** Cuts what arrives into packets. */
+export class PacketCutter {
+  #rest: Buffer = Buffer.alloc(0);
+
+  cut(chunk: Buffer): readonly RawPacket[] {
     let rest = Buffer.concat([this.#rest, chunk]);
-    for (let cut = this.#cut(rest); cut !== undefined; cut = this.#cut(rest)) {
-      this.received.push(cut.found);
-      rest = rest.subarray(cut.end);
+    const packets: RawPacket[] = [];
+    for (let found = cutOne(rest); found !== undefined; found = cutOne(rest)) {
+      packets.push(found.packet);
+      rest = rest.subarray(found.end);
     }
     this.#rest = rest;
+    return packets;
   }
+}
 
-  #cut(bytes: Buffer): { found: RawPacket; end: number } | undefined {
-    let length = 0;
-    for (let at = 1; at < bytes.length && at < 5; at += 1) {
-      const byte = bytes.readUInt8(at);
-      length += (byte & 127) * 128 ** (at - 1);
-      if (byte >= 128) continue;
-      const end = at + 1 + length;
-      if (bytes.length < end) return undefined;
-      const first = bytes.readUInt8(0);
-      return { found: { type: TYPES[first >> 4], flags: first & 15, body: bytes.subarray(at + 1, end) }, end };
-    }
-    return undefined;
+function cutOne(bytes: Buffer): { packet: RawPacket; end: number } | undefined {
+  let length = 0;
+  for (let at = 1; at < bytes.length && at < 5; at += 1) {
+    const byte = bytes.readUInt8(at);
+    length += (byte & 127) * 128 ** (at - 1);
+    if (byte >= 128) continue;
+    const end = at + 1 + length;
+    if (bytes.length < end) return undefined;
+    const first = bytes.readUInt8(0);
+    return { packet: { type: TYPES[first >> 4], flags: first & 15, body: bytes.subarray(at + 1, end) }, end };
   }
+  return undefined;
 }
 
 function describe({ flags, body }: RawPacket): string {
