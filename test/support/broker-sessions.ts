@@ -1,8 +1,9 @@
 import { Buffer } from 'node:buffer';
 import type { Place, Qos } from '../../src/core/session.ts';
 import type { Outgoing } from '../../src/sources/mqtt/outgoing-queue.ts';
+import type { Link } from '../../src/sources/mqtt/session.ts';
 import { SessionJournal } from '../../src/sources/mqtt/session-journal.ts';
-import { type Link, type SessionLimits, Sessions } from '../../src/sources/mqtt/sessions.ts';
+import { type SessionLimits, Sessions } from '../../src/sources/mqtt/sessions.ts';
 import { FakeSessionStore } from './fake-session-store.ts';
 
 const LIMITS: SessionLimits = {

@@ -6,8 +6,9 @@ import { LIMITS, type MqttOptions } from './options.ts';
 import type { LocalPacket, Qos } from './packet.ts';
 import type { Problems } from './problems.ts';
 import { RetainedMessages } from './retained.ts';
+import type { Queued } from './session.ts';
 import { SessionJournal } from './session-journal.ts';
-import { type Queued, Sessions, type SessionsOptions } from './sessions.ts';
+import { Sessions, type SessionsOptions } from './sessions.ts';
 
 /** What is published, by a client or by the broker itself. */
 export interface Publication {

@@ -1,8 +1,9 @@
 import { Buffer } from 'node:buffer';
 import { FilterTree } from '../../core/filter-tree.ts';
 import type { Place, QueuedMessage, SessionId, SessionRow, StoredSubscription } from '../../core/session.ts';
-import { type Outgoing, OutgoingQueue } from './outgoing-queue.ts';
-import { keptBytes, lowerQos, type Qos } from './packet.ts';
+import type { Outgoing, OutgoingQueue } from './outgoing-queue.ts';
+import { keptBytes, type Qos } from './packet.ts';
+import { copiesFor, type Link, type Queued, Session, type Subscriber } from './session.ts';
 import type { SessionJournal } from './session-journal.ts';
 
 export interface SessionLimits {
@@ -37,34 +38,6 @@ export interface SessionsOptions {
   readonly maySubscribe: (owner: string, topic: string) => boolean;
   /** Milliseconds since 1970; null while the clock is not synchronised. */
   readonly now: () => number | null;
-}
-
-/** The way to a session's client, while it is connected. */
-export interface Link {
-  /** Whether it reads what it is sent. If not, `wake` is called once it does. */
-  hasRoom(): boolean;
-  send(packet: object): void;
-}
-
-interface Session {
-  readonly id: SessionId;
-  readonly clientId: string;
-  readonly owner: string;
-  readonly subscriptions: Map<string, Subscriber>;
-  readonly queue: OutgoingQueue;
-  link: Link | null;
-  awaySince: number | null;
-}
-
-interface Subscriber {
-  readonly session: Session;
-  readonly qos: Qos;
-}
-
-/** A message that has its place in the queue of a session. */
-export interface Queued {
-  readonly session: Session;
-  readonly entry: Outgoing;
 }
 
 export interface QueueableMessage {
@@ -157,7 +130,9 @@ export class Sessions {
   async subscribe(clientId: string, subscriptions: readonly StoredSubscription[]): Promise<void> {
     const session = this.#sessions.get(clientId);
     if (session === undefined) return;
-    const fresh = subscriptions.filter(({ topic, qos }) => session.subscriptions.get(topic)?.qos !== qos);
+    // The last word on a topic counts, also when it is what is there already.
+    const wanted = new Map(subscriptions.map((subscription) => [subscription.topic, subscription]));
+    const fresh = [...wanted.values()].filter(({ topic, qos }) => session.subscriptions.get(topic)?.qos !== qos);
     for (const subscription of fresh) this.#subscribe(session, subscription);
     if (fresh.length > 0) await this.#journal.save({ kind: 'subscribe', session: session.id, subscriptions: fresh });
     else await this.#journal.saved();
@@ -193,22 +168,19 @@ export class Sessions {
   attach(clientId: string, link: Link): void {
     const session = this.#sessions.get(clientId);
     if (session === undefined) return;
-    session.link = link;
-    session.queue.rewind();
-    this.#send(session);
+    session.attach(link);
   }
 
   detach(clientId: string): void {
     const session = this.#sessions.get(clientId);
-    if (session === undefined || session.link === null) return;
-    session.link = null;
+    if (session?.isConnected !== true) return;
+    session.detach();
     void this.#saveAway(session, this.#now());
   }
 
   /** The client reads again. */
   wake(clientId: string): void {
-    const session = this.#sessions.get(clientId);
-    if (session !== undefined) this.#send(session);
+    this.#sessions.get(clientId)?.send();
   }
 
   /** Gives a QoS 1 or 2 message its place in the queue of every session that subscribed to it. */
@@ -217,7 +189,7 @@ export class Sessions {
     if (subscribers.length === 0) return NONE;
     const content = Buffer.from(payload);
     const queued: Queued[] = [];
-    for (const [session, granted] of highestQos(subscribers)) {
+    for (const [session, granted] of copiesFor(subscribers, qos)) {
       const packetId = this.#hasRoom(session, keptBytes({ topic, payload })) ? session.queue.nextPacketId() : undefined;
       if (packetId === undefined) {
         this.#events.onQueueFull(session.clientId);
@@ -228,7 +200,7 @@ export class Sessions {
         packetId,
         topic,
         payload: content,
-        qos: lowerQos(granted, qos) === 2 ? 2 : 1,
+        qos: granted,
         at: this.#now() ?? 0,
         stored: false,
         repeated: false,
@@ -247,7 +219,7 @@ export class Sessions {
       entry.stored = true;
       if (this.#sessions.get(session.clientId) !== session) continue;
       clientIds.add(session.clientId);
-      this.#send(session);
+      session.send();
     }
     return clientIds;
   }
@@ -271,7 +243,7 @@ export class Sessions {
     const now = this.#now();
     if (now === null) return;
     for (const session of [...this.#sessions.values()]) {
-      if (session.link !== null) continue;
+      if (session.isConnected) continue;
       if (session.awaySince === null) void this.#saveAway(session, now);
       else if (now - session.awaySince > this.#limits.maxAwayMs)
         this.#giveUp(session, (id) => this.#events.onExpired(id));
@@ -280,7 +252,7 @@ export class Sessions {
   }
 
   #begin(row: Omit<SessionRow, 'subscriptions'>): Session {
-    const session = { ...row, subscriptions: new Map(), queue: new OutgoingQueue(), link: null };
+    const session = new Session(row);
     this.#sessions.set(row.clientId, session);
     if (this.#sessions.size > this.#limits.maxSessions) this.#evictOne(row.clientId);
     return session;
@@ -317,13 +289,6 @@ export class Sessions {
     this.#queuedBytes -= keptBytes(entry);
     this.#journal.queueLater({ kind: 'removed', session: session.id, place: entry.place });
     return entry;
-  }
-
-  #send({ link, queue }: Session): void {
-    for (let entry = queue.next(); link?.hasRoom() === true && entry !== undefined; entry = queue.next()) {
-      link.send(packetOf(entry));
-      queue.sent(entry);
-    }
   }
 
   #hasRoom({ queue }: Session, bytes: number): boolean {
@@ -363,19 +328,4 @@ export class Sessions {
     this.end(clientId).catch(() => undefined);
     tell(clientId);
   }
-}
-
-/** A message that may have been sent before goes out as a repetition [MQTT-3.3.1-1]. */
-function packetOf({ released, topic, payload, qos, packetId: messageId, repeated: dup }: Outgoing): object {
-  if (released) return { cmd: 'pubrel', messageId };
-  return { cmd: 'publish', topic, payload, qos, retain: false, dup, messageId };
-}
-
-/** One copy per session, at the highest QoS of its subscriptions that match [MQTT-3.3.5-1]. */
-function highestQos(subscribers: readonly Subscriber[]): ReadonlyMap<Session, Qos> {
-  const highest = new Map<Session, Qos>();
-  for (const { session, qos } of subscribers) {
-    if (qos >= (highest.get(session) ?? 0)) highest.set(session, qos);
-  }
-  return highest;
 }

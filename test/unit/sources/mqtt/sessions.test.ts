@@ -114,6 +114,15 @@ describe('sessions', () => {
     expect(queued('a')).toEqual(['publish both q2 #1', 'publish one q1 #2', 'publish low q1 #3']);
   });
 
+  it('take the last word on a topic, also when it is what they had', async () => {
+    const { sessions } = await subscribed(['a']);
+    await sessions.subscribe('a', [
+      { topic: 'x', qos: 0 },
+      { topic: 'x', qos: 2 },
+    ]);
+    expect(sessions.subscriptions('a')).toEqual([{ topic: 'x', qos: 2 }]);
+  });
+
   it('keep nothing for a subscription with QoS 0, nor for one that ended, nor of a message with QoS 0', async () => {
     const { sessions, publish, queued } = await subscribed(['a']);
     await publish('x', '0', 0);
