@@ -13,6 +13,7 @@ missing_packages() {
   command -v curl >/dev/null || echo curl
   [ -x /usr/bin/chromium ] || echo chromium
   command -v setpriv >/dev/null || echo util-linux
+  /usr/bin/python3 -c 'import ensurepip' 2>/dev/null || echo python3-venv
   /usr/bin/python3 -c 'import paho.mqtt.client' 2>/dev/null || echo python3-paho-mqtt
 }
 

@@ -23,9 +23,9 @@ export interface RunningCommand {
 export function startCommand(
   program: string,
   args: readonly string[],
-  { input = '', timeoutMs = 20_000, debianPackage = program } = {},
+  { input = '', timeoutMs = 20_000, debianPackage = program, cwd = process.cwd() } = {},
 ): RunningCommand {
-  const child = spawn(program, args, { stdio: 'pipe', timeout: timeoutMs });
+  const child = spawn(program, args, { stdio: 'pipe', timeout: timeoutMs, cwd });
   let stdout = '';
   let stderr = '';
   child.stdout.on('data', (chunk: Buffer) => {

@@ -1,0 +1,68 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { GatewayProcess } from '../support/gateway-process.ts';
+import { startCommand } from '../support/run-command.ts';
+import { schemathesisPython } from '../support/schemathesis-install.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+/** Hostile and friendly requests for every route, made from the description; the same ones in every run. */
+const OPTIONS = [
+  '--seed=20260501',
+  '--max-examples=10',
+  '--phases=examples,coverage,fuzzing',
+  // Slow machines are no fault of the API, and few examples are wanted.
+  '--suppress-health-check=all',
+  '--request-timeout=20',
+  '--continue-on-failure',
+  '--no-color',
+  `--checks=${[
+    'not_a_server_error',
+    'status_code_conformance',
+    'content_type_conformance',
+    'response_headers_conformance',
+    'response_schema_conformance',
+    'allow_header_conformance',
+  ].join(',')}`,
+];
+const RUN = 'from schemathesis.cli import schemathesis; schemathesis()';
+const TIMEOUT_MS = 180_000;
+const DEVICE = '/v1/devices/greenhouse-1';
+
+let gateway: GatewayProcess;
+
+beforeAll(async () => {
+  const uplink = { name: 'plant', type: 'file', directory: '{directory}/plant' };
+  gateway = await GatewayProcess.create({ config: { uplinks: [uplink] } });
+  await gateway.start();
+});
+
+afterAll(() => gateway.dispose());
+
+async function send(path: string, body: string): Promise<number> {
+  const headers = { 'content-type': 'application/json' };
+  const place = `http://127.0.0.1:${gateway.apiPort}${path}`;
+  return (await fetch(place, { method: 'POST', headers, body })).status;
+}
+
+/** Something to find for every route that looks. */
+async function fill(): Promise<void> {
+  expect(await send(`${DEVICE}/telemetry`, '[{"temperature":21.5},{"temperature":22}]')).toBe(202);
+  expect(await send(`${DEVICE}/events/door`, '{"open":true}')).toBe(202);
+  expect(await send(`${DEVICE}/telemetry`, '[')).toBe(422);
+  const delivered = async (): Promise<boolean> =>
+    JSON.stringify(await gateway.get('/v1/uplinks')).includes('"pending":0');
+  await waitFor(delivered, { what: 'the records to be delivered', timeoutMs: 20_000 });
+}
+
+describe('the API', () => {
+  it('is what its description says, whatever Schemathesis asks', { timeout: TIMEOUT_MS + 60_000 }, async () => {
+    await fill();
+    const description = `http://127.0.0.1:${gateway.apiPort}/openapi.json`;
+    const args = ['-c', RUN, 'run', description, ...OPTIONS];
+    // It leaves notes where it runs.
+    const options = { timeoutMs: TIMEOUT_MS, debianPackage: 'python3-venv', cwd: gateway.directory };
+    const { code, stdout, stderr } = await startCommand(schemathesisPython(), args, options).ended;
+    expect(stdout).toMatch(/\d+ generated, \d+ passed/);
+    expect(code, `${stdout.slice(-6_000)}${stderr}`).toBe(0);
+    expect(gateway.logTail(1_000)).not.toContain('"level":"error"');
+  });
+});
