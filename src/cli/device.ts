@@ -105,9 +105,11 @@ function say(io: Io, text: string): number {
  * somebody gave is not repeated: who reads along should not learn it.
  */
 function exampleText({ mqtt: { listeners } }: Config, id: string, secret = 'SECRET'): string {
-  const listener = listeners.find(({ anonymous }) => !anonymous) ?? listeners[0];
+  const reachable = listeners.filter(({ websocket, tls }) => !websocket && tls?.requireClientCertificate !== true);
+  const listener = reachable.find(({ anonymous }) => !anonymous) ?? reachable[0];
   if (listener === undefined) return '';
   const host = ['0.0.0.0', '::'].includes(listener.host) ? hostname() : listener.host;
-  const login = `-h ${host} -p ${listener.port} -i ${id} -u ${id} -P ${secret}`;
+  const trust = listener.tls === undefined ? '' : ' --cafile CA.pem';
+  const login = `-h ${host} -p ${listener.port}${trust} -i ${id} -u ${id} -P ${secret}`;
   return `\nTry it:\n\n  mosquitto_pub ${login} -q 1 -t devices/${id}/telemetry -m '{"temperature":21.5}'\n`;
 }

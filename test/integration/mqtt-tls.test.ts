@@ -171,6 +171,36 @@ describe('a certificate that is replaced', () => {
   });
 });
 
+describe('authorities of client certificates that are replaced', () => {
+  it('decide about new clients, while those that are connected go on', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'sluice-reload-'));
+    const caFile = join(directory, 'ca.pem');
+    copyFileSync(files.authority.caFile, caFile);
+    const tls = { ...files.server, caFile, requireClientCertificate: true };
+    const { port, source } = await startMqtt({
+      mqtt: { listeners: [{ host: '127.0.0.1', port: 0, anonymous: false, tls }] },
+    });
+    const [old, young] = [files.authority, stranger].map((authority) => authority.issue({ name: 'meter' }));
+    const open = (certificate: IssuedCertificate | undefined) =>
+      openRaw({ transport: 'tls', port, files, ...(certificate && { certificate }) });
+    const client = await open(old);
+    expect(await client.connect({ clientId: 'c' })).toBe(0);
+    copyFileSync(stranger.caFile, caFile);
+    const letIn = async (): Promise<boolean> => {
+      const attempt = await open(young);
+      attempt.send(connectBytes({ clientId: 'd' }));
+      await waitFor(() => attempt.closed || attempt.received.length > 0, { what: 'an answer', timeoutMs: 5_000 });
+      return attempt.received.length > 0;
+    };
+    await waitFor(letIn, { what: 'the new authority', timeoutMs: 10_000 });
+    const late = await open(old);
+    await late.gone();
+    await client.ping();
+    expect(source.clientCount()).toBe(2);
+    rmSync(directory, { recursive: true });
+  });
+});
+
 describe('a client certificate', () => {
   let device: IssuedCertificate;
 
@@ -248,6 +278,12 @@ describe('a client certificate', () => {
       () => stranger.issue({ name: 'meter' }),
       /cannot be trusted/,
       /of an authority in tls.caFile/,
+    ],
+    [
+      'is for servers only',
+      () => files.authority.issue({ name: 'meter', usage: 'serverAuth' }),
+      /INVALID_PURPOSE/,
+      /extendedKeyUsage clientAuth/,
     ],
     [
       'names no device id',

@@ -10,6 +10,8 @@ export interface CertificateOptions {
   readonly name: string;
   /** What a server may be asked for: `DNS:localhost`, `IP:127.0.0.1`. Default: both of these. */
   readonly altNames?: readonly string[];
+  /** What it may be used for, as openssl says it. Default: by servers and by clients. */
+  readonly usage?: string;
   /** Over since yesterday. */
   readonly expired?: boolean;
 }
@@ -21,7 +23,7 @@ export interface IssuedCertificate {
 }
 
 const LOOPBACK = ['DNS:localhost', 'IP:127.0.0.1', 'IP:::1'];
-const EXTENSIONS = 'keyUsage=digitalSignature,keyAgreement\nextendedKeyUsage=serverAuth,clientAuth\n';
+const USAGE = 'serverAuth,clientAuth';
 const YEAR_DAYS = 365;
 
 export class CertificateAuthority {
@@ -40,14 +42,15 @@ export class CertificateAuthority {
     openssl('req', '-x509', '-key', this.#keyFile, '-out', this.caFile, '-subj', `/CN=${name}`, ...lifetime);
   }
 
-  issue({ name, altNames = LOOPBACK, expired = false }: CertificateOptions): IssuedCertificate {
+  issue({ name, altNames = LOOPBACK, usage = USAGE, expired = false }: CertificateOptions): IssuedCertificate {
     this.#issuedCount += 1;
     const path = (ending: string): string => join(this.directory, `${this.#issuedCount}${ending}`);
     const keyFile = path('-key.pem');
     const certFile = path('.pem');
     newKey(keyFile);
     openssl('req', '-new', '-key', keyFile, '-out', path('.csr'), '-subj', `/CN=${name}`);
-    writeFileSync(path('.ext'), `${EXTENSIONS}subjectAltName=${altNames.join(',')}\n`);
+    const usages = `keyUsage=digitalSignature,keyAgreement\nextendedKeyUsage=${usage}`;
+    writeFileSync(path('.ext'), `${usages}\nsubjectAltName=${altNames.join(',')}\n`);
     const signing = ['-CA', this.caFile, '-CAkey', this.#keyFile, '-set_serial', String(this.#issuedCount)];
     const files = ['-in', path('.csr'), '-out', certFile, '-extfile', path('.ext')];
     openssl('x509', '-req', ...files, ...signing, '-days', String(expired ? -1 : YEAR_DAYS));

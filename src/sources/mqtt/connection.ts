@@ -27,6 +27,8 @@ type Phase = 'connect' | 'login' | 'open' | 'closing';
 
 /** How long a client may take to read what it was sent last. */
 const LAST_WORD_MS = 1_000;
+/** What the framing of WebSocket may add to a CONNECT. */
+const FRAMING_BYTES = 1_024;
 
 /**
  * A socket as aedes sees it. aedes pulls bytes with `read`; that is where they are looked at, held back until the
@@ -63,7 +65,7 @@ export class Connection {
     this.socket.read = (size?: number) => (size === 0 ? this.#read(0) : this.#pull());
     this.socket.on('drain', () => this.#thaw());
     this.socket.once('close', () => clearTimeout(this.#frozenTimer));
-    this.socket.on('fault', (kind: WebSocketFault) => this.#fail({ kind }));
+    this.socket.on('fault', (kind: WebSocketFault) => this.#broke(kind));
     this.socket.on('partial', (bytes: number) => this.#partial(bytes));
   }
 
@@ -167,9 +169,15 @@ export class Connection {
     return Buffer.concat([behind, chunk]);
   }
 
+  #broke(kind: WebSocketFault): void {
+    if (this.#phase === 'closing') this.socket.destroy();
+    else this.#fail({ kind });
+  }
+
   /** What a WebSocket holds back until a message is complete counts like what is held here. */
   #partial(bytes: number): void {
-    if (this.#phase === 'connect' && bytes > this.#options.maxConnectBytes) this.#fail({ kind: 'packet_too_large' });
+    if (this.#phase !== 'connect' || bytes <= this.#options.maxConnectBytes + FRAMING_BYTES) return;
+    this.#fail({ kind: 'packet_too_large' });
   }
 
   #freeze(): void {

@@ -5,9 +5,9 @@ import { codeOf, SluiceError } from '../../core/errors.ts';
 import type { Logger } from '../../platform/logger.ts';
 import { addressOf, type Doorway } from './doorway.ts';
 import type { Link } from './link.ts';
-import type { MqttListenerOptions } from './options.ts';
+import type { MqttListenerOptions, MqttTlsOptions } from './options.ts';
 import type { Problems } from './problems.ts';
-import { TlsLayer } from './tls-layer.ts';
+import type { TlsLayer } from './tls-layer.ts';
 import type { WebSocketLayer } from './websocket-layer.ts';
 
 export interface BoundAddress {
@@ -32,7 +32,7 @@ export class Listener {
   readonly #context: ListenerContext;
   readonly #option: string;
   readonly #server: Server;
-  readonly #tls: TlsLayer | undefined;
+  #tls: TlsLayer | undefined;
   #webSocket: WebSocketLayer | undefined;
   readonly #certified = new WeakMap<Socket, string>();
 
@@ -43,7 +43,6 @@ export class Listener {
     this.#option = `mqtt.listeners[${index}]`;
     const serving = { noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS };
     this.#server = createServer(serving, (socket) => this.#accepted(socket));
-    this.#tls = this.#tlsLayer();
   }
 
   /**
@@ -51,9 +50,11 @@ export class Listener {
    *   `tls_files_unusable`
    */
   async open(): Promise<BoundAddress> {
-    const { host, port } = this.#options;
+    const { host, port, tls, websocket } = this.#options;
+    // What a layer needs is loaded only where there is one.
+    if (websocket === true) this.#webSocket = await this.#webSocketLayer();
+    if (tls !== undefined) this.#tls = await this.#tlsLayer(tls);
     this.#tls?.start();
-    if (this.#options.websocket === true) this.#webSocket = await this.#webSocketLayer();
     this.#server.listen({ host, port });
     try {
       await once(this.#server, 'listening');
@@ -74,9 +75,8 @@ export class Listener {
     return this.#tls === undefined ? 'ws' : 'wss';
   }
 
-  #tlsLayer(): TlsLayer | undefined {
-    const { tls } = this.#options;
-    if (tls === undefined) return undefined;
+  async #tlsLayer(tls: MqttTlsOptions): Promise<TlsLayer> {
+    const { TlsLayer } = await import('./tls-layer.ts');
     const { logger, problems } = this.#context;
     const onSecure = (socket: Socket, certified: string | null) => {
       if (certified !== null) this.#certified.set(socket, certified);
@@ -86,7 +86,6 @@ export class Listener {
   }
 
   async #webSocketLayer(): Promise<WebSocketLayer> {
-    // Loaded late: most gateways need none of it.
     const { WebSocketLayer } = await import('./websocket-layer.ts');
     const { tls, anonymous, allowedOrigins = [] } = this.#options;
     const { maxPacketBytes, problems } = this.#context;

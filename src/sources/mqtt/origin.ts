@@ -23,7 +23,7 @@ export interface OriginRule {
 export function isAllowedOrigin({ origin, host }: Requester, rule: OriginRule): boolean {
   if (origin === undefined) return true;
   const page = URL.parse(origin);
-  const asked = URL.parse(`${rule.tls ? 'https' : 'http'}://${host}`);
+  const asked = URL.parse(`${rule.tls ? 'https' : 'http'}://${host ?? ''}`);
   if (page === null || asked === null) return false;
   if (rule.allowedOrigins.includes(page.origin)) return true;
   return page.hostname === asked.hostname && portOf(page) === portOf(asked) && (!rule.anonymous || isOwn(asked));

@@ -54,6 +54,16 @@ Try it:
     expect((await device('list')).out).toBe('device   login  online  last seen\nkitchen  yes    ?       never\n');
   });
 
+  it('shows a line for a listener that the secret opens, with the authority to trust', async () => {
+    const tls = 'certFile: a.pem, keyFile: b.pem';
+    const closed = `{ port: 1, tls: { ${tls}, caFile: ca.pem, requireClientCertificate: true } }`;
+    const others = `{ port: 2, websocket: true, anonymous: false }, { port: 3, anonymous: false, tls: { ${tls} } }`;
+    writeFileSync(config, `gateway: { dataDir: data }\nmqtt: { listeners: [ {}, ${closed}, ${others} ] }\n`);
+    expect((await device('add', 'kitchen')).out).toContain(
+      'mosquitto_pub -h 127.0.0.1 -p 3 --cafile CA.pem -i kitchen',
+    );
+  });
+
   it('takes a secret that is given, and does not repeat it', async () => {
     const { out } = await device('add', 'a', '--secret', 'sixteen letters!');
     expect(out).toContain('-u a -P SECRET -q 1');
