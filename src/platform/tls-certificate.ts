@@ -1,4 +1,4 @@
-import { type FSWatcher, realpathSync, unwatchFile, watch, watchFile } from 'node:fs';
+import { type FSWatcher, realpathSync, statSync, unwatchFile, watch, watchFile } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Logger } from './logger.ts';
 import { loadTls, readTls, type TlsFiles, type TlsMaterial, type TlsProblem } from './tls-files.ts';
@@ -34,7 +34,9 @@ export class TlsCertificate {
   #watchers: FSWatcher[] = [];
   #settling: NodeJS.Timeout | undefined;
   #expiryTimer: NodeJS.Timeout | undefined;
-  /** Why the files could not be used when they were read last; and what of that was logged. */
+  /** What the files looked like from outside when they were read last. */
+  #seen = '';
+  /** Why the files could not be used then; and what of that was logged. */
   #unusable = '';
   #told = '';
   #toldExpiry = '';
@@ -96,6 +98,10 @@ export class TlsCertificate {
   #readAgain(): void {
     // Before the files are read: a change in between gives a sign.
     this.#watchDirectories();
+    const seen = this.#paths.map(outsideOf).join();
+    // Other files of the directory change too. What could not be used is looked at twice.
+    if (seen === this.#seen && this.#unusable === this.#told) return;
+    this.#seen = seen;
     const { material, problems } = readTls(this.#options.files);
     if (material === undefined) {
       this.#stay(problems);
@@ -115,9 +121,10 @@ export class TlsCertificate {
   /** Told only when a second look finds the same: files that are being replaced do not fit for a moment. */
   #stay(problems: readonly TlsProblem[]): void {
     const reason = problems.map(({ option, message }) => `${option}: ${message}`).join('; ');
+    const isNew = reason !== this.#unusable;
+    this.#unusable = reason;
     if (reason === this.#told) return;
-    if (reason !== this.#unusable) {
-      this.#unusable = reason;
+    if (isNew) {
       this.#arm();
       return;
     }
@@ -146,6 +153,16 @@ function expiryMessage(
   if (now > validUntil) return 'the certificate has expired: clients will refuse it';
   if (now < validFrom) return 'the certificate is not valid yet: look at the clock';
   return now > validUntil - SOON_MS ? 'the certificate expires soon' : undefined;
+}
+
+/** Changes whenever the content does, but not only then. */
+function outsideOf(path: string): string {
+  try {
+    const { dev, ino, size, mtimeMs, ctimeMs } = statSync(path);
+    return [dev, ino, size, mtimeMs, ctimeMs].join(' ');
+  } catch {
+    return 'unreadable';
+  }
 }
 
 function directoriesOf(path: string): readonly string[] {

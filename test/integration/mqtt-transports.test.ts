@@ -97,7 +97,7 @@ describe.each(TRANSPORTS)('MQTT over %s', (transport) => {
   });
 
   it('closes a client that never finishes its CONNECT', async () => {
-    const client = await open(await start({ connectTimeout: 300 }));
+    const client = await open(await start({ connectTimeout: 1_000 }));
     client.send(connectBytes({ clientId: 'c' }).subarray(0, 5));
     await client.gone();
   });
@@ -116,12 +116,12 @@ describe.each(TRANSPORTS)('MQTT over %s', (transport) => {
   });
 
   it('slows a client that sends too fast', async () => {
-    const harness = await start({ maxPublishRate: 10 });
+    const harness = await start({ maxPublishRate: 2 });
     const client = await connected(harness, { clientId: 'c' });
-    for (let n = 1; n <= 20; n += 1) client.send(publishBytes({ topic: TOPIC, payload: `${n}`, qos: 1, packetId: n }));
-    await waitFor(() => client.ids('puback').length === 10, { what: 'a burst', timeoutMs: 5_000 });
-    expect(harness.intake.stored.length).toBeLessThan(20);
-    await waitFor(() => client.ids('puback').length === 20, { what: 'the rest', timeoutMs: 5_000 });
+    for (let n = 1; n <= 5; n += 1) client.send(publishBytes({ topic: TOPIC, payload: `${n}`, qos: 1, packetId: n }));
+    await waitFor(() => client.ids('puback').length >= 2, { what: 'a burst', timeoutMs: 5_000 });
+    expect(harness.intake.stored.length).toBeLessThan(5);
+    await waitFor(() => client.ids('puback').length === 5, { what: 'the rest', timeoutMs: 10_000 });
   });
 
   it('disconnects a subscriber that does not read', async () => {
