@@ -1,9 +1,11 @@
-/** The one place that loads kafkajs 2.2.4, mended where it is known to be slow or noisy. Nothing else may load it before. */
+/** The one place that loads kafkajs 2.2.4, mended where it is known to be slow, noisy or fragile. Nothing else may load it before. */
 
 import { createRequire } from 'node:module';
+import type { Socket } from 'node:net';
 import { promisify } from 'node:util';
 import { zstdCompress, zstdDecompress } from 'node:zlib';
 import type { AuthenticationProviderArgs, Authenticator, SASLMechanism, SASLOptions } from 'kafkajs';
+import { messageOf } from '../../../core/errors.ts';
 import { replaceModule } from '../../../platform/replace-module.ts';
 import { type EncodedRecord, encodeRecord, type PlainRecord } from './record-encoder.ts';
 
@@ -31,6 +33,7 @@ replaceModule(
   },
 );
 replaceModule(require, 'kafkajs/src/producer/groupMessagesPerPartition', () => groupByPartition);
+replaceModule(require, 'kafkajs/src/network/connection', guarded);
 silenceNegativeTimeouts();
 
 export const kafkajs = require('kafkajs') as typeof import('kafkajs');
@@ -45,6 +48,24 @@ export const authenticators: Readonly<Record<Exclude<SASLMechanism, 'aws'>, Auth
   'scram-sha-512': require('kafkajs/src/broker/saslAuthenticator/scram512') as AuthenticatorOf,
   oauthbearer: require('kafkajs/src/broker/saslAuthenticator/oauthBearer') as AuthenticatorOf,
 };
+
+interface ConnectionLike {
+  readonly socket: Socket;
+  processData(data: Buffer): void;
+}
+
+/** A frame that Kafka cannot have sent ends its connection; in the original it ends the process. */
+function guarded(Original: new (...args: never[]) => ConnectionLike): typeof Original {
+  return class extends Original {
+    override processData(data: Buffer): void {
+      try {
+        super.processData(data);
+      } catch (error) {
+        this.socket.destroy(new Error(`the answer is not one of Kafka's (${messageOf(error)})`));
+      }
+    }
+  };
+}
 
 /** Keeps the order within each partition. The original copies the whole list for every message. */
 function groupByPartition({ topic, partitionMetadata, messages, partitioner }: Grouping): Record<number, unknown[]> {

@@ -6,13 +6,14 @@ import { type Fault, type JudgeContext, type Judgement, judge, judgeOwn } from '
 const REQUEST_TIMED_OUT = 'Request timed out';
 /** How it says that a topic does not exist, whose error code it drops. */
 const UNKNOWN_TOPIC = /^Unknown topic /;
-
-/** How it says that a connection ended, to all requests that were on it. */
-const CLOSED = 'Connection closed';
+/** How it says that a connection ended, to all that waited for it. */
+const CLOSED = /^Connection closed/;
+/** What came over a sound connection. */
+const ANSWER = { code: undefined, isAnswer: true, isTimeout: false, isClosed: false };
 
 /** What an error of @platformatic/kafka means. `connectionError`: the last that a connection of the client had. */
 export function judgePlatformatic(thrown: unknown, context: JudgeContext, connectionError?: Error): Judgement {
-  const isClosed = rootIn(tree(thrown))?.message === CLOSED;
+  const isClosed = CLOSED.test(rootIn(tree(thrown))?.message ?? '');
   const all = tree(isClosed ? (connectionError ?? thrown) : thrown);
   const own = all.find((error) => error instanceof SluiceError);
   return own === undefined ? judge(faultOf(all), context, thrown) : judgeOwn(own);
@@ -33,25 +34,16 @@ function faultOf(all: readonly unknown[]): Fault {
   const answers = answersIn(all);
   // What is said about a single record has a text, and UNKNOWN_SERVER_ERROR in place of a code.
   const answer = answers.find((error) => typeOf(error) !== 'UNKNOWN_SERVER_ERROR') ?? answers[0];
-  if (answer !== undefined) {
-    const message = textOf(answer, answers);
-    return { type: typeOf(answer), code: undefined, message, isAnswer: true, isTimeout: false, isClosed: false };
-  }
+  if (answer !== undefined) return { ...ANSWER, type: typeOf(answer), message: textOf(answer, answers) };
   // Around it the library says less, and that a password is wrong when the connection was lost.
   const root = rootIn(all) ?? all[0];
   const message = messageOf(root);
   if (root instanceof UserError && UNKNOWN_TOPIC.test(message)) {
-    return {
-      type: 'UNKNOWN_TOPIC_OR_PARTITION',
-      code: undefined,
-      message,
-      isAnswer: true,
-      isTimeout: false,
-      isClosed: false,
-    };
+    return { ...ANSWER, type: 'UNKNOWN_TOPIC_OR_PARTITION', message };
   }
   const isTimeout = root instanceof TimeoutError && message === REQUEST_TIMED_OUT;
-  return { type: ownType(root), code: codeOf(root), message, isAnswer: false, isTimeout, isClosed: message === CLOSED };
+  const isClosed = CLOSED.test(message);
+  return { type: ownType(root), code: codeOf(root), message, isAnswer: false, isTimeout, isClosed };
 }
 
 /** Errors of the library itself that say what Kafka has a name for. */
