@@ -13,13 +13,13 @@ import {
   USER,
   unsecuredToken,
 } from '../support/secure-kafka.ts';
-import { kafkaOptions, topicsUnder } from '../support/uplink-options.ts';
+import { KAFKA_CLIENTS, kafkaOptions, topicsUnder } from '../support/uplink-options.ts';
 
 const COUNT = 20;
 const MUTUAL_USER = 'CN=pi';
 
 /** A Kafka that lets in only who shows what it asks for: what people see when that is wrong, and what becomes of the records. */
-describe('a Kafka that asks who is there', { timeout: 60_000 }, () => {
+describe.each(KAFKA_CLIENTS)('a Kafka that asks %s who is there', { timeout: 60_000 }, (client) => {
   let secure: SecureKafka;
   let foreign: CertificateAuthority;
   let own: IssuedCertificate;
@@ -60,7 +60,7 @@ describe('a Kafka that asks who is there', { timeout: 60_000 }, () => {
   /** An uplink with a topic of its own, and with `COUNT` records to send. */
   async function run(options: Partial<KafkaUplinkOptions>, log = uplink?.log): Promise<RunningUplink> {
     const topics = topicsUnder(prefix);
-    const running = await runUplink(kafkaOptions({ topics, streams: ['telemetry'], ...options }), log);
+    const running = await runUplink(kafkaOptions({ client, topics, streams: ['telemetry'], ...options }), log);
     uplink = running;
     return running;
   }
