@@ -111,6 +111,12 @@ const KINDS = {
     meaning: 'The path exists, but does not answer to this method.',
     remedy: 'Use one of the methods in the header Allow.',
   },
+  uplink_not_configured: {
+    status: 409,
+    title: 'Uplink not configured',
+    meaning: 'The uplink that rejected the record is not in the configuration any more.',
+    remedy: 'Configure it again, or remove the reject.',
+  },
   device_exists: {
     status: 409,
     title: 'Device exists',

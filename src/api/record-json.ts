@@ -31,6 +31,10 @@ export const Record = z
     content_type: z.enum(['application/json', 'text/plain', 'application/octet-stream']),
     size: z.int().openapi({ description: 'Bytes of the value.' }),
     value: z.unknown().openapi({ description: 'When it is JSON: as it was sent.' }),
+    retry_of: z
+      .object({ uplink: z.string(), seq: z.int() })
+      .optional()
+      .openapi({ description: 'The rejected record that this one is, tried again, for that uplink alone.' }),
     text: z.string().optional().openapi({ description: 'When it is text.' }),
     base64: z.string().optional().openapi({ description: 'When it is neither.' }),
   })
@@ -52,6 +56,7 @@ export function recordJson(record: StoredRecord): string {
     channel: record.channel,
     content_type: record.contentType,
     size: record.value.byteLength,
+    retry_of: record.retryOf && { uplink: record.retryOf.uplink, seq: record.retryOf.seq },
   });
   return `${about.slice(0, -1)},${valueJson(record)}}`;
 }

@@ -73,6 +73,12 @@ export interface LogBrowser {
 
 /** What people may do with what is kept for them. Each resolves when it is on disk. */
 export interface KeptStore {
+  /**
+   * Makes a new record of a reject, for the uplink that rejected it, and names the old one in it; the reject is gone
+   * then. Resolves with the new seq, undefined when there is none of that id; stays pending while nothing can be stored.
+   * @throws SluiceError `record_damaged`
+   */
+  retryReject(id: number): Promise<Seq | undefined>;
   /** False when there is none of that id. */
   removeRefused(id: number): Promise<boolean>;
   removeReject(id: number): Promise<boolean>;

@@ -6,18 +6,20 @@
  * |---|---|---|
  * | 0 | 4 | CRC-32 of everything behind it, seeded with the seq (so a body under a wrong seq is noticed) |
  * | 4 | 1 | format version, 1 |
- * | 5 | 1 | flags: bit 0 observedAt present · bit 1 event type present · bits 2–3 time quality · bits 4–5 content type |
+ * | 5 | 1 | flags: bit 0 observedAt present · bit 1 event type present · bits 2–3 time quality · bits 4–5 content type · bit 6 tried again |
  * | 6 | 8 | receivedAt, float64 milliseconds |
  * | 14 | 1 | length of the device id |
  * | 15 | 2 | length of the channel |
  * | 17 | 0 or 8 | observedAt, float64 milliseconds |
  * | … | 0 or 2 | length of the event type |
- * | … | … | device (ASCII), channel (UTF-8), event type (UTF-8), value (to the end) |
+ * | … | … | device (ASCII), channel (UTF-8), event type (UTF-8) |
+ * | … | 0 or 9 + n | of a reject that is tried again: old seq, float64 · u8 length, uplink (UTF-8) |
+ * | … | … | value (to the end) |
  */
 
 import { Buffer } from 'node:buffer';
 import { crc32 } from 'node:zlib';
-import type { ContentType, NewRecord, Seq, StoredRecord, TimeQuality } from './record.ts';
+import type { ContentType, NewRecord, RetryOf, Seq, StoredRecord, TimeQuality } from './record.ts';
 import type { Stream } from './stream.ts';
 
 const VERSION = 1;
@@ -27,13 +29,16 @@ const OPTIONAL_BYTES = 10;
 const MIX = 0x9e3779b1;
 const HAS_OBSERVED = 1;
 const HAS_EVENT_TYPE = 2;
+const IS_RETRY = 64;
+const RETRY_BYTES = 9;
 const QUALITIES: readonly TimeQuality[] = ['synced', 'unsynced', 'corrected'];
 const CONTENT_TYPES: readonly ContentType[] = ['application/json', 'text/plain', 'application/octet-stream'];
 
 /** Bytes that `writeRecord` will need, or more: text counts with its longest UTF-8 form. */
 export function maxEncodedBytes(record: NewRecord): number {
   const text = record.device.length + 3 * (record.channel.length + (record.eventType?.length ?? 0));
-  return FIXED_BYTES + OPTIONAL_BYTES + text + record.value.byteLength;
+  const retry = record.retryOf === undefined ? 0 : RETRY_BYTES + 3 * record.retryOf.uplink.length;
+  return FIXED_BYTES + OPTIONAL_BYTES + text + retry + record.value.byteLength;
 }
 
 /** Writes the record at `offset`, without its CRC; returns the offset behind it. */
@@ -45,7 +50,8 @@ export function writeRecord(target: Buffer, offset: number, record: NewRecord): 
     (observed ? HAS_OBSERVED : 0) |
     (typed ? HAS_EVENT_TYPE : 0) |
     (QUALITIES.indexOf(record.timeQuality) << 2) |
-    (CONTENT_TYPES.indexOf(record.contentType) << 4);
+    (CONTENT_TYPES.indexOf(record.contentType) << 4) |
+    (record.retryOf === undefined ? 0 : IS_RETRY);
   target.writeDoubleLE(record.receivedAt, offset + 6);
   let end = offset + FIXED_BYTES;
   if (record.observedAt !== null) end = target.writeDoubleLE(record.observedAt, end);
@@ -62,8 +68,16 @@ export function writeRecord(target: Buffer, offset: number, record: NewRecord): 
     target.writeUInt16LE(typeBytes, typeLengthAt);
     end += typeBytes;
   }
+  if (record.retryOf !== undefined) end = writeRetry(target, end, record.retryOf);
   target.set(record.value, end);
   return end + record.value.byteLength;
+}
+
+function writeRetry(target: Buffer, offset: number, { seq, uplink }: RetryOf): number {
+  const lengthAt = target.writeDoubleLE(seq, offset);
+  const bytes = target.write(uplink, lengthAt + 1, 'utf8');
+  target[lengthAt] = bytes;
+  return lengthAt + 1 + bytes;
 }
 
 /** Puts the CRC in front, once the seq is known. */
@@ -108,8 +122,10 @@ export function readRecord(stream: Stream, seq: Seq, body: Buffer): StoredRecord
   if (typeLength >= 0) at += 2;
   const channelAt = at + body.readUInt8(14);
   const typeAt = channelAt + body.readUInt16LE(15);
-  const valueAt = typeAt + Math.max(typeLength, 0);
-  return {
+  const retryAt = typeAt + Math.max(typeLength, 0);
+  const retryOf = flags & IS_RETRY ? readRetry(body, retryAt) : undefined;
+  const valueAt = retryOf === undefined ? retryAt : retryAt + RETRY_BYTES + body.readUInt8(retryAt + 8);
+  const record = {
     seq,
     stream,
     device: body.toString('latin1', at, channelAt),
@@ -117,10 +133,16 @@ export function readRecord(stream: Stream, seq: Seq, body: Buffer): StoredRecord
     observedAt,
     timeQuality: QUALITIES[(flags >> 2) & 3] ?? 'unsynced',
     contentType: CONTENT_TYPES[(flags >> 4) & 3] ?? 'application/octet-stream',
-    eventType: typeLength >= 0 ? body.toString('utf8', typeAt, valueAt) : null,
+    eventType: typeLength >= 0 ? body.toString('utf8', typeAt, retryAt) : null,
     channel: body.toString('utf8', channelAt, typeAt),
     value: body.subarray(valueAt),
   };
+  return retryOf === undefined ? record : { ...record, retryOf };
+}
+
+function readRetry(body: Buffer, at: number): RetryOf {
+  const uplinkAt = at + RETRY_BYTES;
+  return { seq: body.readDoubleLE(at), uplink: body.toString('utf8', uplinkAt, uplinkAt + body.readUInt8(at + 8)) };
 }
 
 /** A sealed body of its own, for tests and rare single records such as gaps. */

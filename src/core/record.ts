@@ -24,6 +24,19 @@ export interface NewRecord {
   /** Where it came in: MQTT topic (for HTTP the one of the same meaning) or serial port. For a gap: the uplink that it concerns. */
   readonly channel: string;
   readonly value: Uint8Array;
+  /** Set in a reject that is tried again. */
+  readonly retryOf?: RetryOf | undefined;
+}
+
+/** The record that the upstream of an uplink could not take before. Only that uplink forwards the new one. */
+export interface RetryOf {
+  readonly uplink: string;
+  readonly seq: Seq;
+}
+
+/** The only uplink that a record is for; null for every one that carries its stream. */
+export function soleUplink({ stream, channel, retryOf }: NewRecord): string | null {
+  return stream === 'gaps' ? channel : (retryOf?.uplink ?? null);
 }
 
 /** An accepted message: validated, durably stored. */

@@ -28,11 +28,16 @@ export async function catchUp(options: CatchUpOptions): Promise<void> {
     while (!options.signal.aborted && after + 1 < options.before()) {
       const { records, upTo } = await options.read(stream, after, LIMIT);
       if (upTo === after || options.signal.aborted) break;
-      options.observe(records.map(observationOf));
+      options.observe(records.filter(isFirst).map(observationOf));
       after = upTo;
       await turn();
     }
   }
+}
+
+/** What is tried again was observed when it came. */
+function isFirst({ retryOf }: StoredRecord): boolean {
+  return retryOf === undefined;
 }
 
 function observationOf(record: StoredRecord): Observation {

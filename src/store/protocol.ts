@@ -56,6 +56,7 @@ export type MainOperations = {
   loadQueues: { args: { after: QueuePosition; maxCount: number }; result: QueuedMessage[] };
   loadRetained: { args: { afterTopic: string; maxCount: number }; result: RetainedMessage[] };
   lastPlace: { args: null; result: Place };
+  retryReject: { args: number; result: Seq | undefined };
   removeReject: { args: number; result: boolean };
   removeRefused: { args: number; result: boolean };
   close: { args: null; result: null };

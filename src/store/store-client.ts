@@ -152,6 +152,10 @@ export class StoreClient implements LogWriter, StateStore, SessionStore, KeptSto
     return this.#rpc.call('lastPlace', null);
   }
 
+  retryReject(id: number): Promise<Seq | undefined> {
+    return this.#rpc.call('retryReject', id);
+  }
+
   removeReject(id: number): Promise<boolean> {
     return this.#rpc.call('removeReject', id);
   }

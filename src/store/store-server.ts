@@ -1,5 +1,6 @@
 import { codeOf } from '../core/errors.ts';
 import type { Appended, LaneId, LogStats, Settlement } from '../core/ports.ts';
+import type { Seq } from '../core/record.ts';
 import type { SessionChange } from '../core/session.ts';
 import type { Stream } from '../core/stream.ts';
 import { type Port, type Reply, serve } from '../platform/rpc.ts';
@@ -76,6 +77,7 @@ export class StoreServer {
       loadRetained: ({ afterTopic, maxCount }, reply) =>
         reply.ok(this.#opened().state.sessions.retainedPage(afterTopic, maxCount)),
       lastPlace: (_, reply) => reply.ok(this.#opened().lastPlace()),
+      retryReject: (id, reply) => this.#retryReject(id, reply),
       removeReject: (id, reply) => this.#removeKept(reply, () => this.#opened().log.removeReject(id)),
       removeRefused: (id, reply) => this.#removeKept(reply, () => this.#opened().log.removeRefused(id)),
       close: (_, reply) => reply.ok(this.#close()),
@@ -152,6 +154,20 @@ export class StoreServer {
         if (this.#store !== undefined) this.#saveSessions(changes, reply);
       }, RETRY_WHEN_FULL_MS).unref();
     }
+  }
+
+  /** Grows the log: it waits, as appends do, while nothing can be stored. */
+  #retryReject(id: number, reply: Reply): void {
+    const { log, commits } = this.#opened();
+    let seq: Seq | undefined;
+    commits.submit({
+      grows: true,
+      apply: () => {
+        seq = log.retryReject(id);
+      },
+      done: () => reply.ok(seq),
+      failed: (error) => reply.fail(error),
+    });
   }
 
   #removeKept(reply: Reply, remove: () => boolean): void {

@@ -27,6 +27,7 @@ export function cloudEventJson(events: CloudEvents, record: StoredRecord, option
     time: events.timestamp(events.timeMs(record)),
     recordedtime: events.hasRecordedTime(record) ? events.timestamp(record.receivedAt) : undefined,
     timequality: record.timeQuality === 'synced' ? undefined : record.timeQuality,
+    retryof: events.retryOf(record),
     channel: options.channel && record.stream !== 'gaps' ? record.channel : undefined,
     datacontenttype: record.contentType,
   });

@@ -31,6 +31,11 @@ export class CloudEvents {
     return this.idPrefix + seqDigits(seq);
   }
 
+  /** The id that the record had before it was tried again; undefined when it was not. */
+  retryOf({ retryOf }: StoredRecord): string | undefined {
+    return retryOf === undefined ? undefined : this.id(retryOf.seq);
+  }
+
   type({ stream, eventType }: StoredRecord): string {
     return eventType === null ? this.streamType(stream) : `${this.streamType(stream)}.${eventType}`;
   }

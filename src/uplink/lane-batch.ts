@@ -1,5 +1,5 @@
 import type { Batch, LaneId, Outcome, ReadLimit, Rejection, Settlement } from '../core/ports.ts';
-import type { Seq, StoredRecord } from '../core/record.ts';
+import { type Seq, type StoredRecord, soleUplink } from '../core/record.ts';
 
 /** What a lane takes in flight at once: everything in (from, upTo]. */
 export interface LaneBatch {
@@ -14,14 +14,11 @@ export interface LaneBatch {
   readonly isFull: boolean;
 }
 
-/**
- * The part of a read batch behind `from` that is this lane's to send. A gap is sent only to the uplink that it
- * concerns, which stands in its channel.
- */
+/** The part of a read batch behind `from` that is this lane's to send: some records are for one uplink alone. */
 export function laneBatch(lane: LaneId, from: Seq, read: Batch): Omit<LaneBatch, 'isFull'> {
-  const isGaps = lane.stream === 'gaps';
-  const isMine = ({ seq, channel }: StoredRecord): boolean => seq > from && (!isGaps || channel === lane.uplink);
-  const isAllMine = !isGaps && (read.records[0]?.seq ?? 0) > from;
+  const isMine = (record: StoredRecord): boolean =>
+    record.seq > from && (soleUplink(record) ?? lane.uplink) === lane.uplink;
+  const isAllMine = read.records.every(isMine);
   return {
     from,
     upTo: Math.max(from, read.upTo),

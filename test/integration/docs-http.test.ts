@@ -2,13 +2,10 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { readMachineId } from '../../src/platform/machine-id.ts';
 import { GatewayProcess } from '../support/gateway-process.ts';
-import { openStore } from '../support/open-store.ts';
-import { entryOf, newRecord } from '../support/records.ts';
+import { writeRejectedStore } from '../support/rejected-store.ts';
 
 const PAGE = readFileSync(resolve(import.meta.dirname, '../../docs/http.md'), 'utf8');
-const LANE = { uplink: 'plant', stream: 'telemetry' } as const;
 const DOCUMENTED = 'http://127.0.0.1:8080';
 
 interface Example {
@@ -30,21 +27,6 @@ function shape(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, shape(member)]));
 }
 
-/** Two records that the uplink `plant` rejected, as the page has them. */
-async function keepRejects(dataDir: string): Promise<void> {
-  const store = await openStore({ dataDir, machineId: readMachineId() });
-  const from = await store.lanes.open(LANE, 'now');
-  const record = newRecord({ device: 'camera', channel: 'devices/camera/telemetry' });
-  const { firstSeq } = await store.client.append(entryOf(record, record));
-  const rejected = [firstSeq, firstSeq + 1].map((seq) => ({
-    seq,
-    reason: 'message_too_large',
-    detail: 'the broker takes 1 MiB',
-  }));
-  await store.lanes.settle({ lane: LANE, from, upTo: firstSeq + 1, deliveredCount: 0, rejected });
-  await store.close();
-}
-
 describe('docs/http.md', () => {
   let gateway: GatewayProcess;
 
@@ -52,7 +34,7 @@ describe('docs/http.md', () => {
     gateway = await GatewayProcess.create({
       config: { uplinks: [{ name: 'plant', type: 'file', directory: '{directory}/upstream' }] },
     });
-    await keepRejects(gateway.dataDir);
+    await writeRejectedStore(gateway.dataDir);
     writeFileSync(join(gateway.directory, '.curlrc'), 'silent\nfail-with-body\n');
     await gateway.start();
     await fetch(`http://127.0.0.1:${gateway.apiPort}/v1/devices/greenhouse-1/telemetry`, {

@@ -24,7 +24,7 @@ export class FakeMetrics implements ApiMetrics {
 }
 
 /** Both apps over a fake gateway, without a socket. */
-export function fakeApi() {
+export function fakeApi(changes: { readonly storeTimeoutMs?: number } = {}) {
   const views = new FakeViews();
   const logger = new MemoryLogger();
   const metrics = new FakeMetrics();
@@ -39,8 +39,9 @@ export function fakeApi() {
     intake,
     browser,
     kept: browser,
-    storeTimeoutMs: 100,
+    storeTimeoutMs: 10_000,
     maxWaitingBytes: 65_536,
+    ...changes,
     webDirectory: WEB,
   };
   return {

@@ -37,6 +37,16 @@ export class FakeBrowser implements LogBrowser, KeptStore {
     return pageOf(this.rejectsHeld, query);
   }
 
+  async retryReject(id: number): Promise<Seq | undefined> {
+    const reject = this.rejectsHeld.find((kept) => kept.id === id);
+    if (reject?.record === undefined || reject.record === null) return undefined;
+    const { uplink, seq, record } = reject;
+    const next = Math.max(0, ...this.recordsHeld.map((held) => held.seq)) + 1;
+    this.recordsHeld.push({ ...record, seq: next, retryOf: { uplink, seq } });
+    await this.removeReject(id);
+    return next;
+  }
+
   async removeRefused(id: number): Promise<boolean> {
     const before = this.refusedHeld.length;
     this.refusedHeld = this.refusedHeld.filter((kept) => kept.id !== id);

@@ -24,17 +24,36 @@ export const bytes: fc.Arbitrary<Buffer> = fc
   .map((value) => Buffer.from(value));
 
 /** Any record that may come through the door: every length at its limits. */
-export const anyRecord: fc.Arbitrary<NewRecord> = fc.record({
-  stream: fc.constantFrom(...STREAMS),
-  device: fc.oneof(fc.stringMatching(/^[A-Za-z0-9._-]{1,128}$/), fc.constantFrom('', 'x'.repeat(128))),
-  receivedAt: TIME,
-  observedAt: fc.option(TIME),
-  timeQuality: fc.constantFrom('synced', 'unsynced', 'corrected'),
-  contentType: fc.constantFrom('application/json', 'text/plain', 'application/octet-stream'),
-  eventType: fc.option(NAME),
-  channel: fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom('', 'x'.repeat(65_535), '漢'.repeat(21_845))),
-  value: bytes,
-});
+export const anyRecord: fc.Arbitrary<NewRecord> = fc.record(
+  {
+    stream: fc.constantFrom(...STREAMS),
+    device: fc.oneof(fc.stringMatching(/^[A-Za-z0-9._-]{1,128}$/), fc.constantFrom('', 'x'.repeat(128))),
+    receivedAt: TIME,
+    observedAt: fc.option(TIME),
+    timeQuality: fc.constantFrom('synced', 'unsynced', 'corrected'),
+    contentType: fc.constantFrom('application/json', 'text/plain', 'application/octet-stream'),
+    eventType: fc.option(NAME),
+    channel: fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom('', 'x'.repeat(65_535), '漢'.repeat(21_845))),
+    value: bytes,
+    retryOf: fc.record({
+      uplink: fc.constantFrom('plant', 'x'.repeat(64)),
+      seq: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
+    }),
+  },
+  {
+    requiredKeys: [
+      'stream',
+      'device',
+      'receivedAt',
+      'observedAt',
+      'timeQuality',
+      'contentType',
+      'eventType',
+      'channel',
+      'value',
+    ],
+  },
+);
 
 export const anySeq: fc.Arbitrary<number> = fc.oneof(
   fc.integer({ min: 1, max: 1000 }),

@@ -96,7 +96,8 @@ function countLane(db: Database.Database, lane: LaneRow, streams: readonly Strea
     deliveredCount: lane.delivered,
     rejectedCount: lane.rejected,
     droppedCount: lane.dropped,
-    pendingCount: lane.stream === 'gaps' ? countGaps(db, lane) : countRows(db, lane.stream, lane.cursor),
+    pendingCount:
+      hasDirected(db) || lane.stream === 'gaps' ? countOwn(db, lane) : countRows(db, lane.stream, lane.cursor),
   };
 }
 
@@ -119,10 +120,17 @@ function rows(db: Database.Database, stream: Stream, after: number): IterableIte
     .iterate(after);
 }
 
-function countGaps(db: Database.Database, { uplink, cursor }: LaneRow): number {
+/** Most logs hold no record that is for one uplink alone, and need not be decoded. */
+function hasDirected(db: Database.Database): boolean {
+  return db.prepare('SELECT 1 FROM directed LIMIT 1').get() !== undefined;
+}
+
+/** What records say of themselves, not what stands beside them. */
+function countOwn(db: Database.Database, { uplink, stream, cursor }: LaneRow): number {
   let count = 0;
-  for (const { seq, body } of rows(db, 'gaps', cursor)) {
-    if (readRecord('gaps', seq, body).channel === uplink) count += 1;
+  for (const { seq, body } of rows(db, stream, cursor)) {
+    const { channel, retryOf } = readRecord(stream, seq, body);
+    if ((stream === 'gaps' ? channel : (retryOf?.uplink ?? uplink)) === uplink) count += 1;
   }
   return count;
 }

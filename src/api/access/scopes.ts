@@ -26,6 +26,7 @@ export const ROUTE_SCOPES: Readonly<Record<string, RouteScope>> = {
   'GET /v1/refused': 'read',
   'DELETE /v1/refused/{id}': 'write',
   'GET /v1/rejects': 'read',
+  'POST /v1/rejects/{id}/retry': 'write',
   'DELETE /v1/rejects/{id}': 'write',
   'GET /v1/uplinks': 'read',
   'GET /v1/uplinks/{name}': 'read',

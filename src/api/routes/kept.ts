@@ -6,7 +6,7 @@ import { NextCursor, numberBehind, numberCursor, PageQuery } from '../page.ts';
 import { problemResponses } from '../problems.ts';
 import { printableBytes, RECORD_EXAMPLE, Record, recordJson } from '../record-json.ts';
 import { toTime } from '../times.ts';
-import { WaitingRoom } from '../waiting-room.ts';
+import { bufferFull, WaitingRoom } from '../waiting-room.ts';
 import { jsonText } from './records.ts';
 
 const Id = z.object({ id: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER).openapi({ example: 7 }) });
@@ -67,6 +67,15 @@ const RejectPage = z.object({ rejects: z.array(Reject), next_cursor: NextCursor 
   example: { rejects: [REJECT_EXAMPLE], next_cursor: null },
 });
 
+const Retried = z
+  .object({
+    seq: z.int().openapi({ description: 'Of the new record.', example: 2_000_001 }),
+    retry_of: z
+      .object({ uplink: z.string(), seq: z.int() })
+      .openapi({ description: 'The old one.', example: { uplink: 'plant', seq: 1_000_001 } }),
+  })
+  .openapi('Retried');
+
 const LIST_PROBLEMS = problemResponses(['bad_request', 'bad_limit', 'bad_cursor', 'too_busy', 'read_timeout']);
 
 const listRefused = createRoute({
@@ -113,9 +122,32 @@ const removeReject = createRoute({
   },
 });
 
+const retryReject = createRoute({
+  method: 'post',
+  path: '/v1/rejects/{id}/retry',
+  summary: 'Try a reject again, as a new record for the uplink that rejected it',
+  request: { params: Id },
+  responses: {
+    202: {
+      description: 'The new record is on disk, and the reject is gone.',
+      content: { 'application/json': { schema: Retried } },
+    },
+    ...problemResponses([
+      'bad_request',
+      'reject_not_found',
+      'uplink_not_configured',
+      'record_damaged',
+      'buffer_full',
+      'too_busy',
+      'read_timeout',
+      'store_timeout',
+    ]),
+  },
+});
+
 /** What is kept for people: refused messages and rejected records. */
 export function keptRoutes(app: Api, context: ApiContext): void {
-  const { browser, kept } = context;
+  const { browser, kept, views } = context;
   const room = new WaitingRoom({ maxBytes: context.maxWaitingBytes, timeoutMs: context.storeTimeoutMs });
   app.openapi(listRefused, async (c) => {
     const page = await browser.refused(queryOf('refused', c.req.valid('query')));
@@ -131,10 +163,30 @@ export function keptRoutes(app: Api, context: ApiContext): void {
     if (!(await room.wait(0, () => kept.removeRefused(id)))) throw notFound('refused message', 'refused');
     return c.body(null, 204);
   });
+  app.openapi(retryReject, async (c) => {
+    const { id } = c.req.valid('param');
+    const { full } = views.stats();
+    if (full !== null) throw bufferFull(full);
+    const { uplink, seq: old } = await rejectToRetry(id, context);
+    const seq = await room.wait(0, () => kept.retryReject(id));
+    if (seq === undefined) throw notFound('reject', 'rejects');
+    return c.json({ seq, retry_of: { uplink, seq: old } }, 202);
+  });
   app.openapi(removeReject, async (c) => {
     const { id } = c.req.valid('param');
     if (!(await room.wait(0, () => kept.removeReject(id)))) throw notFound('reject', 'rejects');
     return c.body(null, 204);
+  });
+}
+
+/** A record for an uplink that is not there would wait for ever. */
+async function rejectToRetry(id: number, { browser, views }: ApiContext): Promise<KeptReject> {
+  const [reject] = (await browser.rejects({ before: id + 1, limit: 1 })).items;
+  if (reject?.id !== id) throw notFound('reject', 'rejects');
+  if (views.uplinks.list().some(({ name }) => name === reject.uplink)) return reject;
+  throw new SluiceError(`the uplink ${reject.uplink} is not configured`, {
+    code: 'uplink_not_configured',
+    hint: 'Only the uplink that rejected a record can try it again. GET /v1/uplinks lists those of the configuration.',
   });
 }
 

@@ -4,6 +4,7 @@ import type { Rejection } from '../../core/ports.ts';
 import type { RefusedMessage } from '../../core/record.ts';
 import type { Stream } from '../../core/stream.ts';
 import { BoundedTable } from './bounded-table.ts';
+import type { StoredReject } from './retried.ts';
 
 /** What each of the two tables may hold; the oldest make room. */
 const MAX_ROWS = 10_000;
@@ -19,6 +20,7 @@ export class Kept {
   readonly #refused: BoundedTable;
   readonly #insertReject: Database.Statement;
   readonly #insertRefused: Database.Statement;
+  readonly #findReject: Database.Statement<[number], StoredReject>;
 
   /** `maxBytes`: of each of the two tables. */
   constructor(db: Database.Database, maxBytes: number) {
@@ -37,6 +39,7 @@ export class Kept {
     this.#insertReject = db.prepare(
       'INSERT INTO rejects (uplink, stream, seq, at, reason, detail, body) VALUES (?, ?, ?, ?, ?, ?, ?)',
     );
+    this.#findReject = db.prepare('SELECT uplink, stream, seq, body FROM rejects WHERE id = ?');
     this.#insertRefused = db.prepare(
       'INSERT INTO refused (source, at, reason, channel, size, payload) VALUES (?, ?, ?, ?, ?, ?)',
     );
@@ -54,6 +57,10 @@ export class Kept {
     this.#refused.makeRoomFor([channel, payload]);
     const { source, receivedAt, reason } = message;
     this.#insertRefused.run(source, receivedAt, reason, channel, message.payload.byteLength, payload);
+  }
+
+  findReject(id: number): StoredReject | undefined {
+    return this.#findReject.get(id);
   }
 
   removeReject(id: number): boolean {

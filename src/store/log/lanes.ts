@@ -64,7 +64,8 @@ export class Lanes {
     // What stands in `gaps` already concerns other uplinks.
     const fromNow = from === 'now' || stream === 'gaps';
     const cursor = fromNow ? lastSeq : 0;
-    const base = fromNow ? acceptedCount : removedCount;
+    const forOthers = this.#records.directed.countForOthers(uplink, stream);
+    const base = fromNow ? acceptedCount : removedCount + forOthers;
     this.#db
       .prepare('INSERT INTO lanes (uplink, stream, cursor, base) VALUES (?, ?, ?, ?)')
       .run(uplink, stream, cursor, base);
@@ -113,9 +114,9 @@ export class Lanes {
       .run(lane.uplink, lane.stream, drop.reason, drop.count, drop.bytes);
   }
 
-  /** A gap was appended that concerns `uplink` alone: for all other lanes of `gaps` it does not exist. */
-  excludeGapFromOthers(uplink: string): void {
-    for (const lane of this.ofStream('gaps')) {
+  /** A record was appended that is for `uplink` alone: for all other lanes of its stream it does not exist. */
+  excludeFromOthers(stream: Stream, uplink: string): void {
+    for (const lane of this.ofStream(stream)) {
       if (lane.uplink === uplink) continue;
       lane.base += 1;
       lane.dirty = true;

@@ -13,6 +13,7 @@ import { Lanes } from './lanes.ts';
 import { Queues } from './queues.ts';
 import { Reclaim, type ReclaimClock } from './reclaim.ts';
 import { Records, type SeqReservation } from './records.ts';
+import { retriedBody } from './retried.ts';
 import { LOG_MIGRATIONS } from './schema.ts';
 
 export interface LogOptions {
@@ -102,12 +103,30 @@ export class Log {
   }
 
   settle({ lane, from, upTo, deliveredCount, rejected }: Settlement): void {
-    this.lanes.advance(lane, { from, upTo, deliveredCount, rejectedCount: rejected.length });
+    // A record that is damaged does not say itself that it is for another uplink.
+    const own = rejected.filter(({ seq }) => this.records.directed.isFor(lane.uplink, lane.stream, seq));
+    this.lanes.advance(lane, { from, upTo, deliveredCount, rejectedCount: own.length });
     const at = this.#clock.now();
-    for (const rejection of rejected) {
+    for (const rejection of own) {
       const body = this.records.body(lane.stream, rejection.seq);
       if (body !== undefined) this.#kept.reject(lane, rejection, { at, body });
     }
+  }
+
+  /**
+   * Makes a new record of a reject, for the uplink that rejected it; the reject is gone then. Returns the new seq, or
+   * undefined when there is none of that id. The old record stays counted as rejected, the new one is a new acceptance
+   * for that uplink, and none for any other. @throws SluiceError `record_damaged`
+   */
+  retryReject(id: number): Seq | undefined {
+    const reject = this.#kept.findReject(id);
+    if (reject === undefined) return undefined;
+    const { uplink, stream } = reject;
+    const seq = this.records.append(stream, retriedBody(reject, this.#clock));
+    if (stream !== 'gaps') this.records.directed.add(stream, seq, uplink);
+    this.lanes.excludeFromOthers(stream, uplink);
+    this.#kept.removeReject(id);
+    return seq;
   }
 
   /** False when there is none of that id. */

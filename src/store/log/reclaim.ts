@@ -52,7 +52,9 @@ export class Reclaim {
       const done = Math.min(...this.#lanes.ofStream(stream).map(({ cursor }) => cursor));
       const chunk = this.#chunk(stream, { upTo: done, olderThan, limit });
       const last = chunk.at(-1);
-      if (last !== undefined) return this.#remove(stream, last.seq);
+      if (last === undefined) continue;
+      this.#records.directed.removeUpTo(stream, last.seq);
+      return this.#remove(stream, last.seq);
     }
     return 0;
   }
@@ -76,6 +78,8 @@ export class Reclaim {
       for (const lane of this.#lanes.ofStream(stream)) {
         if (lane.cursor < last.seq) this.#dropFrom(lane, { chunk, upTo: last.seq, reason });
       }
+      // Only now that each lane has counted what was its own.
+      this.#records.directed.removeUpTo(stream, last.seq);
       return removed;
     }
     return 0;
@@ -117,10 +121,14 @@ export class Reclaim {
     const lost = drop.chunk
       .filter(({ seq }) => seq > lane.cursor)
       .map((row) => this.#read(lane.stream, row))
-      .filter((record) => lane.stream !== 'gaps' || record.channel === lane.uplink);
+      .filter((record) => this.#isFor(lane, record));
     const bytes = lost.reduce((sum, { value }) => sum + value.byteLength, 0);
     this.#lanes.drop(lane, drop.upTo, { reason: drop.reason, count: lost.length, bytes });
     for (const loss of lossesOf(lane.stream, lost)) this.#report(lane, loss, drop.reason);
+  }
+
+  #isFor({ uplink, stream }: Lane, { seq, channel }: StoredRecord): boolean {
+    return stream === 'gaps' ? channel === uplink : this.#records.directed.isFor(uplink, stream, seq);
   }
 
   /** What a damaged record says of itself cannot be used: not its device, and a time that is no time least of all. */
@@ -169,7 +177,7 @@ export class Reclaim {
       0,
     );
     this.#records.append('gaps', body);
-    this.#lanes.excludeGapFromOthers(lane.uplink);
+    this.#lanes.excludeFromOthers('gaps', lane.uplink);
   }
 }
 

@@ -4,6 +4,7 @@ import type { ReadLimit } from '../../core/ports.ts';
 import type { Seq } from '../../core/record.ts';
 import { isIntact, receivedAtOf, sealRecord } from '../../core/record-codec.ts';
 import { STREAMS, type Stream } from '../../core/stream.ts';
+import { Directed } from './directed.ts';
 
 /** An age is not worth reading more of a damaged log. */
 const MAX_DAMAGED_LOOKED_AT = 100;
@@ -39,6 +40,8 @@ interface StreamTable {
  * ends with `flush`; after a rollback, `reload`.
  */
 export class Records {
+  /** Which records are for one uplink alone. */
+  readonly directed: Directed;
   readonly #db: Database.Database;
   readonly #seqs: SeqReservation;
   readonly #tables: Readonly<Record<Stream, StreamTable>>;
@@ -49,6 +52,7 @@ export class Records {
   constructor(db: Database.Database, seqs: SeqReservation) {
     this.#db = db;
     this.#seqs = seqs;
+    this.directed = new Directed(db);
     this.#tables = Object.fromEntries(STREAMS.map((stream) => [stream, prepareTable(db, stream)])) as Record<
       Stream,
       StreamTable
@@ -62,6 +66,7 @@ export class Records {
 
   /** Reads the counts again, as they are on disk. */
   reload(): void {
+    this.directed.reload();
     const rows = this.#db
       .prepare<[], { stream: Stream; accepted: number; removed: number; last_seq: number }>('SELECT * FROM streams')
       .all();

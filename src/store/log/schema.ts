@@ -142,4 +142,13 @@ export const LOG_MIGRATIONS: readonly string[] = [
   DROP TABLE refused;
   ALTER TABLE refused_4 RENAME TO refused;
   `,
+  `
+  -- Records that are for one uplink alone: rejects that were retried. A row goes with its record.
+  CREATE TABLE directed (
+    stream TEXT NOT NULL,
+    seq    INTEGER NOT NULL,
+    uplink TEXT NOT NULL,
+    PRIMARY KEY (stream, seq)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

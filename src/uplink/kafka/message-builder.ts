@@ -85,6 +85,8 @@ export class MessageBuilder {
     if (events.hasRecordedTime(record)) headers['ce_recordedtime'] = events.timestamp(record.receivedAt);
     if (record.timeQuality !== 'synced') headers['ce_timequality'] = record.timeQuality;
     if (this.#hasSubject && record.device !== '') headers['ce_subject'] = record.device;
+    const retryOf = events.retryOf(record);
+    if (retryOf !== undefined) headers['ce_retryof'] = retryOf;
     if (channelHeader && record.stream !== 'gaps') headers['ce_channel'] = record.channel;
     return headers;
   }

@@ -160,17 +160,20 @@ describe('when nothing can be stored', () => {
   });
 
   it('answers 503 after the deadline; a repeat with the same key then finds what was stored after all', async () => {
+    api = fakeApi({ storeTimeoutMs: 50 });
     api.intake.hold();
     const late = await post(TELEMETRY, '{"t":1}', keyed('k'));
     expect([late.status, late.body['type']]).toEqual([503, '/problems/store_timeout']);
     expect(late.headers.get('retry-after')).toBe('5');
     api.intake.letGo();
+    await expect.poll(() => api.intake.stored.length).toBe(1);
     const repeat = await post(TELEMETRY, '{"t":1}', keyed('k'));
     expect([repeat.status, repeat.headers.get('idempotent-replayed')]).toEqual([202, 'true']);
     expect(api.intake.stored).toHaveLength(1);
   });
 
   it('answers 503 at once when too much waits, until what waits is stored, answered or not', async () => {
+    api = fakeApi({ storeTimeoutMs: 50 });
     api.intake.hold();
     const large = `{"t":"${'x'.repeat(30_000)}"}`;
     const waiting = await Promise.all([post(TELEMETRY, large), post(TELEMETRY, large)]);

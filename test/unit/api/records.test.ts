@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { SluiceError } from '../../../src/core/errors.ts';
 import type { StoredRecord } from '../../../src/core/record.ts';
 import { fakeApi } from '../../support/fake-api.ts';
+import { logStats } from '../../support/fake-views.ts';
 import { newRecord } from '../../support/records.ts';
 
 let api: ReturnType<typeof fakeApi>;
@@ -185,6 +186,21 @@ describe('rejects', () => {
       ],
       next_cursor: null,
     });
+  });
+
+  it('are tried again as a new record, once', async () => {
+    const { status, body } = await ask('/v1/rejects/2/retry', 'POST');
+    expect([status, body]).toEqual([202, { seq: 1, retry_of: { uplink: 'plant', seq: 5 } }]);
+    expect((await ask('/v1/records/1')).body['retry_of']).toEqual({ uplink: 'plant', seq: 5 });
+    expect((await ask('/v1/rejects/2/retry', 'POST')).body['type']).toBe('/problems/reject_not_found');
+  });
+
+  it('are not tried again for an uplink that is gone, nor while nothing can be stored', async () => {
+    api.browser.rejectsHeld = api.browser.rejectsHeld.map((reject) => ({ ...reject, uplink: 'gone' }));
+    expect((await ask('/v1/rejects/2/retry', 'POST')).body['type']).toBe('/problems/uplink_not_configured');
+    api.views.currentStats = logStats({ full: 'the disk is full' });
+    expect((await ask('/v1/rejects/2/retry', 'POST')).body['type']).toBe('/problems/buffer_full');
+    expect(api.browser.rejectsHeld).toHaveLength(2);
   });
 
   it('are removed once', async () => {

@@ -46,11 +46,25 @@ async function startTable(read: ReadRecords = readLog): Promise<void> {
   await table.start();
 }
 
+function retry(seq: number, value: unknown): void {
+  store(seq, value);
+  const record = log.pop();
+  if (record !== undefined) log.push({ ...record, retryOf: { uplink: 'plant', seq: 1 } });
+}
+
 function values(): Record<string, unknown> {
   return Object.fromEntries((table.latest('pump') ?? []).map(({ metric, value }) => [metric, value]));
 }
 
 describe('catching up', () => {
+  it('leaves out what is tried again: it was observed when it came', async () => {
+    store(3, { t: 20 });
+    retry(4, { t: 1 });
+    store(5, { u: 1 });
+    await startTable();
+    await vi.waitFor(() => expect(values()).toEqual({ t: 20, u: 1 }));
+  });
+
   it('derives from the log what a crash took', async () => {
     await state.saveSeen([], 2);
     store(2, { before: 1 });

@@ -1,4 +1,3 @@
-import { Buffer } from 'node:buffer';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -8,6 +7,8 @@ import { openStore, STORE_DEFAULTS, storeDirectory } from '../../support/open-st
 import { newRecord } from '../../support/records.ts';
 import { countStore } from '../../support/verify.ts';
 
+/** From this format on a refused message has the size of its whole payload. */
+const SIZED = 4;
 const LANE = { uplink: 'plant', stream: 'telemetry' } as const;
 
 /** `log.db` as an earlier version left it: two records, one delivered, one pending; a reject and a refused message. */
@@ -37,12 +38,10 @@ function writeOldLog(dataDir: string, format: number): void {
     'detail',
     body(1),
   );
-  db.prepare('INSERT INTO refused (source, at, reason, channel, payload) VALUES (?, ?, ?, ?, ?)').run(
-    'mqtt',
-    5,
-    'nan',
-    'devices/d/telemetry/t',
-    Buffer.from('nan'),
+  const size = format < SIZED ? '' : ', size';
+  db.exec(
+    `INSERT INTO refused (source, at, reason, channel, payload${size})
+     VALUES ('mqtt', 5, 'nan', 'devices/d/telemetry/t', x'6e616e'${size && ', 3'})`,
   );
   db.close();
 }

@@ -32,6 +32,14 @@ describe('a batch of a lane', () => {
     expect(laneBatch(LANE, 9, read())).toEqual({ from: 9, upTo: 9, records: [], damaged: [] });
   });
 
+  it('has no record that is tried again for another uplink', () => {
+    const records = ['plant', 'stick', 'plant'].map((uplink, index) =>
+      storedRecord(index + 2, { retryOf: { uplink, seq: 1 } }),
+    );
+    const batch = laneBatch(LANE, 0, read({ records: [...storedRecords(1, 1), ...records], upTo: 4 }));
+    expect([batch.records.map(({ seq }) => seq), batch.upTo]).toEqual([[1, 2, 4], 4]);
+  });
+
   it('has only the gaps that concern its uplink', () => {
     const records = ['plant', 'stick', 'plant'].map((channel, index) =>
       storedRecord(index + 1, { stream: 'gaps', channel }),

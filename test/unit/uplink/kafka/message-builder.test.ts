@@ -71,6 +71,12 @@ describe('a Kafka message', () => {
     expect(build({ options: { key: '{stream}-{device}' } })).toMatchObject({ key: 'telemetry-device-1' });
   });
 
+  it('names the record that it was before it was tried again', () => {
+    const { headers } = build({ record: { retryOf: { uplink: 'plant', seq: 7 } } });
+    expect(headers).toMatchObject({ ce_retryof: expect.stringMatching(/:00000000000000000007$/) });
+    expect(build({}).headers).not.toHaveProperty('ce_retryof');
+  });
+
   it('names the channel only when asked to', () => {
     const options = { channelHeader: true };
     expect(build({ options }).headers).toMatchObject({ ce_channel: 'devices/device-1/telemetry' });
