@@ -1,6 +1,7 @@
 import { FilterTree } from '../../core/filter-tree.ts';
 import type { RouteOptions } from '../../core/route.ts';
 import { capture, parseTopicPattern } from '../../core/topic-pattern.ts';
+import { LocalZone } from '../local-zone.ts';
 import { Route } from './route.ts';
 
 export interface RouteMatch {
@@ -14,10 +15,12 @@ export class RouteTable {
 
   /** @throws Error when a route is not one that the configuration lets through */
   constructor(routes: readonly RouteOptions[]) {
+    const zones = new Map<string, LocalZone>();
     for (const [index, options] of routes.entries()) {
       const pattern = parseTopicPattern(options.topic);
       if (typeof pattern === 'string') throw new Error(`the topic of a route ${pattern}`);
-      this.#tree.add(pattern.filter, new Route(index, options, pattern));
+      const zone = zoneOf(options.zone, zones);
+      this.#tree.add(pattern.filter, new Route(index, { options, pattern, zone }));
     }
   }
 
@@ -28,4 +31,12 @@ export class RouteTable {
     }
     return first === undefined ? undefined : { route: first, captures: capture(first.pattern, topic) };
   }
+}
+
+/** Routes share zones: making one takes a while, and what one learns of its offsets serves all. */
+function zoneOf(name: string | undefined, zones: Map<string, LocalZone>): LocalZone | null {
+  if (name === undefined || name === 'UTC') return null;
+  const zone = zones.get(name) ?? new LocalZone(name);
+  zones.set(name, zone);
+  return zone;
 }

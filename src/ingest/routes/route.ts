@@ -2,9 +2,16 @@ import { placeholdersOf } from '../../core/placeholders.ts';
 import type { MetricRule, RouteOptions } from '../../core/route.ts';
 import type { TopicPattern } from '../../core/topic-pattern.ts';
 import type { DecodeOptions } from '../formats/reading.ts';
-import { LocalZone } from '../local-zone.ts';
+import type { LocalZone } from '../local-zone.ts';
 
 const BASE = 'base';
+
+interface RouteParts {
+  readonly options: RouteOptions;
+  readonly pattern: TopicPattern;
+  /** Null: UTC. */
+  readonly zone: LocalZone | null;
+}
 
 /** A route made ready: what can be known before the first message is. */
 export class Route {
@@ -14,15 +21,15 @@ export class Route {
   readonly metricRules: ReadonlyMap<string, MetricRule>;
   readonly decodeOptions: Omit<DecodeOptions, 'metric' | 'now'>;
 
-  constructor(index: number, options: RouteOptions, pattern: TopicPattern) {
-    const { columns = [], separator = ',', decimal = '.', time = 'ts', zone, metrics = {}, device, format } = options;
+  constructor(index: number, { options, pattern, zone }: RouteParts) {
+    const { columns = [], separator = ',', decimal = '.', time = 'ts', metrics = {}, device, format } = options;
     this.index = index;
     this.options = options;
     this.pattern = pattern;
     this.metricRules = new Map(Object.entries(metrics));
     this.decodeOptions = {
       time,
-      zone: zone === undefined || zone === 'UTC' ? null : new LocalZone(zone),
+      zone,
       columns,
       separator,
       decimal,
