@@ -4,24 +4,28 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { ask } from '../support/ask.ts';
 import { freePort } from '../support/free-port.ts';
 import { GatewayProcess } from '../support/gateway-process.ts';
-import { startCommand } from '../support/run-command.ts';
+import { type CommandResult, startCommand } from '../support/run-command.ts';
 
 const PAGE = readFileSync(resolve(import.meta.dirname, '../../docs/api.md'), 'utf8');
 let gateway: GatewayProcess;
 
 afterEach(() => gateway.dispose());
 
-/** The commands of docs/api.md that make a token, with another place for the file. */
-function commandsFor(tokensFile: string): string {
-  const block = PAGE.split('```sh\n').find((part) => part.startsWith('token=')) ?? '';
-  return (block.split('```')[0] ?? '').replaceAll('/etc/sluice/api-tokens', tokensFile);
+/** The commands of docs/api.md that begin so. */
+function commands(beginning: string): string {
+  const block = PAGE.split('```sh\n').find((part) => part.startsWith(beginning)) ?? '';
+  return block.split('```')[0] ?? '';
+}
+
+function run(script: string): Promise<CommandResult> {
+  return startCommand('sh', ['-c', script]).ended;
 }
 
 describe('a gateway that answers the network', () => {
   it('takes the token that the documented commands make, and only that', async () => {
     gateway = await GatewayProcess.create();
     const tokensFile = join(gateway.directory, 'api-tokens');
-    const made = await startCommand('sh', ['-c', commandsFor(tokensFile)]).ended;
+    const made = await run(commands('token=').replaceAll('/etc/sluice/api-tokens', tokensFile));
     const token = made.stdout.trim();
     expect(token).toMatch(/^[0-9a-f]{64}$/);
     expect(readFileSync(tokensFile, 'utf8')).not.toContain(token);
@@ -33,9 +37,10 @@ describe('a gateway that answers the network', () => {
     ];
     gateway.configure({ api: { listeners, tokensFile } });
     await gateway.start();
-    const withToken = { authorization: `Bearer ${token}` };
     expect((await ask({ port, path: '/v1/gateway' })).status).toBe(401);
-    expect((await ask({ port, path: '/v1/gateway', headers: withToken })).status).toBe(200);
+    const asked = commands('curl -s -H "Auth').replace('http://gateway.lan:8081', `http://127.0.0.1:${port}`);
+    const answer = await run(`token=${token}; ${asked}`);
+    expect(JSON.parse(answer.stdout)).toMatchObject({ id: 'test-gateway' });
     expect(gateway.logTail()).not.toContain(token);
   });
 
