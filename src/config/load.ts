@@ -95,10 +95,13 @@ function warningsOf(options: Options, document: ConfigDocument): readonly Proble
 }
 
 function openListeners({ mqtt }: Options, document: ConfigDocument): readonly Problem[] {
-  return mqtt.listeners.flatMap(({ host, anonymous }, index) => {
-    if (!anonymous || isLoopback(host)) return [];
-    const path = ['mqtt', 'listeners', index, 'anonymous'];
-    return [document.problemAt(path, `everybody who reaches ${host} can publish and subscribe without a password`)];
+  return mqtt.listeners.flatMap(({ host, anonymous, tls }, index) => {
+    if (isLoopback(host) || (!anonymous && tls !== undefined)) return [];
+    const path = ['mqtt', 'listeners', index, anonymous ? 'anonymous' : 'host'];
+    const message = anonymous
+      ? `everybody who reaches ${host} can publish and subscribe without a password`
+      : `passwords sent to ${host} can be read on the network, because there is no tls`;
+    return [document.problemAt(path, message)];
   });
 }
 

@@ -108,6 +108,10 @@ describe('a configuration', () => {
     expect(config.mqtt.listeners.map(({ anonymous }) => anonymous)).toEqual([false, true, true, false]);
     expect(warnings).toEqual([
       expect.objectContaining({
+        path: 'mqtt.listeners[0].host',
+        message: expect.stringContaining('can be read on the network'),
+      }),
+      expect.objectContaining({
         line: 1,
         path: 'mqtt.listeners[1].anonymous',
         message: expect.stringContaining('without a password'),
