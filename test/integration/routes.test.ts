@@ -15,7 +15,7 @@ afterEach(async () => {
 
 describe('a gateway with routes', () => {
   it('takes foreign firmware as it is, forwards metrics and shows them', async () => {
-    const running = await GatewayProcess.create();
+    const running = await GatewayProcess.create({ build: 'launcher' });
     gateway = running;
     const port = running.mqttPort;
     running.configure({
