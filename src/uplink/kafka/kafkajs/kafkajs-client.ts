@@ -1,15 +1,14 @@
 import type { Admin, Kafka, Producer } from 'kafkajs';
 import { type Bounds, bounded, pause } from '../../bounded.ts';
 import type { NewTopicOptions } from '../../options.ts';
-import { readTls } from '../credentials.ts';
 import type { JudgeContext, Judgement } from '../judgement.ts';
 import type { KafkaClient, KafkaClientOptions } from '../kafka-client.ts';
 import type { HashedMessage } from '../partitioner.ts';
+import { kafkajsConnection } from './connection.ts';
 import { judgeKafkajs } from './errors.ts';
 import { kafkajs } from './load.ts';
-import { loginAs } from './login.ts';
 import { createPartitioner } from './partitioner.ts';
-import { Sockets } from './sockets.ts';
+import type { Sockets } from './sockets.ts';
 
 const ALL_REPLICAS = -1;
 const LEADER_POLL_MS = 50;
@@ -33,24 +32,9 @@ export class KafkajsClient implements KafkaClient {
   /** @throws SluiceError when a file of `tls` cannot be used */
   constructor(options: KafkaClientOptions) {
     this.#options = options;
-    const hosts = new Map<string, string>();
-    const brokers = options.brokers.map((broker) => withHostName(broker, hosts));
-    const { tls, sasl } = options;
-    this.#sockets = new Sockets({ hosts, tls: tls === false ? undefined : readTls(tls === true ? {} : tls) });
-    this.#kafka = new kafkajs.Kafka({
-      brokers,
-      clientId: options.clientId,
-      connectionTimeout: options.connectionTimeout,
-      requestTimeout: options.requestTimeout,
-      socketFactory: this.#sockets.factory,
-      ...(sasl === false ? {} : { sasl: loginAs(sasl) }),
-      // Enough to try each broker once; all other patience is the forwarder's.
-      retry: { retries: brokers.length - 1, initialRetryTime: 50, maxRetryTime: 1_000 },
-      logLevel: kafkajs.logLevel.WARN,
-      logCreator: () => (entry) => {
-        options.logger.debug({ component: entry.namespace, detail: entry.log.message }, 'kafkajs');
-      },
-    });
+    const { config, sockets } = kafkajsConnection(options);
+    this.#sockets = sockets;
+    this.#kafka = new kafkajs.Kafka(config);
     this.#producer = this.#kafka.producer({
       createPartitioner,
       allowAutoTopicCreation: false,
@@ -179,13 +163,4 @@ async function untilLed(admin: Admin, topic: string, { deadlineMs, signal }: Bou
       await pause(LEADER_POLL_MS, signal);
     }
   }
-}
-
-/** kafkajs splits at the first colon, so an IPv6 address gets a name. */
-function withHostName(broker: string, hosts: Map<string, string>): string {
-  const [, address, port] = /^\[(.+)\]:(\d+)$/.exec(broker) ?? [];
-  if (address === undefined || port === undefined) return broker;
-  const name = `ipv6-${hosts.size}`;
-  hosts.set(name, address);
-  return `${name}:${port}`;
 }

@@ -1,6 +1,6 @@
-import { connect, isIP, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
+import type { Socket } from 'node:net';
 import type { ISocketFactory } from 'kafkajs';
+import { connectTo } from '../connect.ts';
 import type { TlsIdentity } from '../credentials.ts';
 
 const KEEP_ALIVE_MS = 30_000;
@@ -28,7 +28,8 @@ export class Sockets {
   /** For kafkajs, which reads a throw as a failed connection. */
   readonly factory: ISocketFactory = ({ host, port, onConnect }) => {
     if (this.#isClosed) throw new Error('the client was thrown away');
-    const socket = this.#connect(this.#options.hosts.get(host) ?? host, port, onConnect);
+    const { hosts, tls } = this.#options;
+    const socket = connectTo({ host: hosts.get(host) ?? host, port, tls }, onConnect);
     socket.setNoDelay(true);
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
     // kafkajs calls `unref` whenever it hears of a closed socket's end again, and each call adds a listener.
@@ -46,14 +47,5 @@ export class Sockets {
   destroy(): void {
     this.#isClosed = true;
     for (const socket of this.#open) socket.destroy(new Error('the connection was given up'));
-  }
-
-  #connect(host: string, port: number, onConnect: () => void): Socket {
-    const { tls } = this.#options;
-    if (tls === undefined) return connect({ host, port }, onConnect);
-    // An address is no name that SNI could ask for (RFC 6066, 3); Node checks it in the certificate all the same.
-    const servername = tls.servername ?? (isIP(host) === 0 ? host : undefined);
-    const options = { host, port, secureContext: tls.secureContext };
-    return connectTls(servername === undefined ? options : { ...options, servername }, onConnect);
   }
 }
