@@ -155,7 +155,9 @@ export class Gateway {
   }
 
   async #startUplinks(client: StoreClient, { gatewayId, epoch, logFile }: StoreOpened): Promise<void> {
-    await this.#uplinks.start(client, { gatewayId, epoch, logFile, logger: this.#config.log });
+    const { log, mqtt } = this.#config;
+    const routes = mqtt.routes.map(({ topic, stream, kafkaTopic }) => ({ topic, stream, kafkaTopic }));
+    await this.#uplinks.start(client, { routes, gatewayId, epoch, logFile, logger: log });
     void this.#openGate();
   }
 

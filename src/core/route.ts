@@ -36,6 +36,8 @@ export interface RouteOptions {
   readonly time?: string | undefined;
   /** IANA zone of times without an offset. */
   readonly zone?: string | undefined;
+  /** Where the records go in Kafka: template of `{gateway}` and `{stream}`; default: the topic of the stream. */
+  readonly kafkaTopic?: string | undefined;
   /** By the name that a metric would have without a rule. */
   readonly metrics?: Readonly<Record<string, MetricRule>> | undefined;
 }

@@ -14,6 +14,7 @@ export async function* checkUplinks(config: Config, gatewayId?: string): AsyncGe
   const { gateway, buffer, mqtt, uplinks } = config;
   const context = {
     gatewayId: gatewayId ?? gateway.id ?? defaultGatewayId(hostname(), readMachineId() ?? ''),
+    routes: mqtt.routes,
     maxAge: buffer.maxAge,
     maxMessageBytes: mqtt.listeners.length > 0 ? mqtt.maxPacketSize : 0,
   };

@@ -4,7 +4,7 @@ import { type Reply, serve } from '../platform/rpc.ts';
 import { giveBackStartMemory } from '../platform/start-memory.ts';
 import { LaneClient } from '../store/lane-client.ts';
 import { SqliteLogReader } from '../store/log/reader.ts';
-import type { UplinkOptions } from '../uplink/options.ts';
+import type { TopicRoute, UplinkOptions } from '../uplink/options.ts';
 import { createUplinkSet, type UplinkSet } from '../uplink/uplink-set.ts';
 
 /** What `gateway.ts` hands to this thread. */
@@ -17,6 +17,7 @@ export interface UplinkWorkerData {
 
 export interface UplinkStart {
   readonly uplinks: readonly UplinkOptions[];
+  readonly routes: readonly TopicRoute[];
   readonly gatewayId: string;
   readonly epoch: string;
   readonly logFile: string;

@@ -1,5 +1,6 @@
 /** What an uplink is told, by the names of the configuration: durations in milliseconds, sizes in bytes. */
 
+import type { RouteOptions } from '../core/route.ts';
 import type { Stream } from '../core/stream.ts';
 
 export interface BatchOptions {
@@ -54,6 +55,9 @@ export interface SaslOptions {
 
 /** The library that speaks to Kafka. */
 export type KafkaClientName = 'kafkajs' | 'platformatic';
+
+/** What a Kafka uplink knows of a route of MQTT topics. Of several that fit a record's channel the first counts. */
+export type TopicRoute = Pick<RouteOptions, 'topic' | 'stream' | 'kafkaTopic'>;
 
 export interface KafkaUplinkOptions extends CommonOptions {
   readonly type: 'kafka';

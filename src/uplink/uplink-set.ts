@@ -4,7 +4,7 @@ import type { Logger } from '../platform/logger.ts';
 import { CloudEvents } from './cloud-event.ts';
 import { FileUpstream } from './file/file-upstream.ts';
 import { Forwarder } from './forwarder.ts';
-import type { UplinkOptions } from './options.ts';
+import type { TopicRoute, UplinkOptions } from './options.ts';
 import { StatusBoard } from './status-board.ts';
 
 /** A disk that has not answered for so long is treated as gone. */
@@ -14,6 +14,8 @@ const IDLE_PROBE_MS = 30_000;
 
 export interface UplinkSetOptions {
   readonly uplinks: readonly UplinkOptions[];
+  /** Which topics of Kafka records go to by the MQTT topic they came in on. */
+  readonly routes: readonly TopicRoute[];
   readonly gatewayId: string;
   readonly epoch: string;
   readonly reader: LogReader;
@@ -72,10 +74,10 @@ export function createUplinkSet(options: UplinkSetOptions): UplinkSet {
 }
 
 async function createForwarder(uplink: UplinkOptions, set: UplinkSetOptions): Promise<Forwarder> {
-  const { gatewayId, epoch, reader, laneLog, gate } = set;
+  const { gatewayId, epoch, routes, reader, laneLog, gate } = set;
   const logger = set.logger.child({ uplink: uplink.name });
   const events = new CloudEvents({ gatewayId, epoch, typePrefix: uplink.typePrefix });
-  const upstream = await createUpstream(uplink, { gatewayId, epoch, events, logger });
+  const upstream = await createUpstream(uplink, { gatewayId, epoch, events, routes, logger });
   const board = new StatusBoard({ logger, publish: (status) => set.onStatus(uplink.name, status) });
   const sendTimeoutMs = uplink.type === 'kafka' ? uplink.requestTimeout : FILE_TIMEOUT_MS;
   return new Forwarder(
@@ -88,6 +90,7 @@ interface UpstreamParts {
   readonly gatewayId: string;
   readonly epoch: string;
   readonly events: CloudEvents;
+  readonly routes: readonly TopicRoute[];
   readonly logger: Logger;
 }
 

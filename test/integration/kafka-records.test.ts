@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { NewRecord } from '../../src/core/record.ts';
-import type { KafkaClientName, KafkaUplinkOptions } from '../../src/uplink/options.ts';
+import type { KafkaClientName, KafkaUplinkOptions, TopicRoute } from '../../src/uplink/options.ts';
 import { type Kafka, startKafka } from '../support/kafka.ts';
 import { readTopicWithJava } from '../support/kafka-java-reader.ts';
 import { newRecord } from '../support/records.ts';
@@ -189,5 +189,49 @@ describe('records in Kafka', () => {
     }
     expect(seen[0]).toHaveLength(records.length);
     for (const records of seen) expect(records).toEqual(seen[0]);
+  });
+
+  describe('of routes that name a topic', () => {
+    const routes: readonly TopicRoute[] = [
+      { topic: 'plant/line-1/#', stream: 'telemetry', kafkaTopic: 'routed.{gateway}.line-1' },
+      { topic: 'plant/+line/+device', stream: 'telemetry', kafkaTopic: undefined },
+      { topic: 'plant/#rest', stream: 'telemetry', kafkaTopic: 'routed.rest.{stream}' },
+    ];
+    const CHANNELS = ['plant/line-1/press', 'plant/line-2/press', 'plant/hall/line/x', 'devices/press/telemetry'];
+    const options = (): KafkaUplinkOptions =>
+      kafkaOptions({
+        brokers: [kafka.bootstrap],
+        topics: topicsUnder('routed'),
+        streams: ['telemetry'],
+        batch: { maxRecords: 100, maxBytes: 1 << 20, maxWait: 0 },
+      });
+    const TOPICS = [`routed.${GATEWAY}.line-1`, 'routed.telemetry', 'routed.rest.telemetry'];
+    const countOf = async (topic: string): Promise<number> => (await kafka.topicRecords(topic)).length;
+
+    it('go there, each topic in its order, and what has none goes to the topic of the stream', async () => {
+      const running = await runUplink({ ...options(), createTopics: true }, undefined, routes);
+      uplink = running;
+      for (const channel of CHANNELS.concat(CHANNELS)) running.append(50, { channel });
+      await running.drained();
+      expect(await Promise.all(TOPICS.map(countOf))).toEqual([100, 200, 100]);
+      const [records] = await Promise.all(TOPICS.map((topic) => kafka.topicRecords(topic)));
+      const seqs = (records ?? []).map(({ headers }) => seqOfEventId(headers['ce_id']));
+      expect(seqs).toEqual(seqs.toSorted((a, b) => a - b));
+    });
+
+    it('wait, with all behind them, for a topic that is missing, and nothing is lost', async () => {
+      const missing = { ...(routes[0] as TopicRoute), kafkaTopic: 'routed.late' };
+      const running = await runUplink(options(), undefined, [missing]);
+      uplink = running;
+      running.append(10, { channel: 'plant/line-2/press' });
+      running.append(10, { channel: 'plant/line-1/press' });
+      running.append(10, { channel: 'plant/line-2/press' });
+      await running.reaches('blocked');
+      expect(running.status()?.reason).toContain('routed.late');
+      expect(running.counts()).toMatchObject({ deliveredCount: 10, pendingCount: 20, rejectedCount: 0 });
+      await kafka.createTopic('routed.late');
+      await running.drained();
+      expect(await countOf('routed.late')).toBe(10);
+    });
   });
 });

@@ -1,7 +1,7 @@
 import type { LaneId, LinkStatus } from '../../src/core/ports.ts';
 import type { NewRecord } from '../../src/core/record.ts';
 import type { Stream } from '../../src/core/stream.ts';
-import type { UplinkOptions } from '../../src/uplink/options.ts';
+import type { TopicRoute, UplinkOptions } from '../../src/uplink/options.ts';
 import { createUplinkSet } from '../../src/uplink/uplink-set.ts';
 import { FakeLog, type LaneCounts } from './fake-log.ts';
 import { MemoryLogger } from './memory-logger.ts';
@@ -27,7 +27,11 @@ export interface RunningUplink {
 const TIMEOUT_MS = 20_000;
 const DEVICES = ['sensor-1', 'sensor-2', 'sensor-3', 'sensor-4', 'sensor-5'];
 
-export async function runUplink(options: UplinkOptions, log = new FakeLog()): Promise<RunningUplink> {
+export async function runUplink(
+  options: UplinkOptions,
+  log = new FakeLog(),
+  routes: readonly TopicRoute[] = [],
+): Promise<RunningUplink> {
   const logger = new MemoryLogger();
   const states: LinkStatus['state'][] = [];
   let status: LinkStatus | undefined;
@@ -35,6 +39,7 @@ export async function runUplink(options: UplinkOptions, log = new FakeLog()): Pr
   let appendedCount = 0;
   const set = createUplinkSet({
     uplinks: [options],
+    routes,
     ...IDENTITY,
     reader: log,
     laneLog: log,

@@ -1,6 +1,6 @@
 import { STREAMS, type Stream } from '../../src/core/stream.ts';
 import { CloudEvents } from '../../src/uplink/cloud-event.ts';
-import type { FileUplinkOptions, KafkaClientName, KafkaUplinkOptions } from '../../src/uplink/options.ts';
+import type { FileUplinkOptions, KafkaClientName, KafkaUplinkOptions, TopicRoute } from '../../src/uplink/options.ts';
 import { MemoryLogger } from './memory-logger.ts';
 
 /** Every library that can speak to Kafka. */
@@ -51,8 +51,8 @@ export function topicsUnder(prefix: string): Record<Stream, string> {
 }
 
 /** What every upstream is given beside its options. */
-export function upstreamParts(): { events: CloudEvents; logger: MemoryLogger } {
-  return { events: new CloudEvents({ ...IDENTITY, typePrefix: 'sluice' }), logger: new MemoryLogger() };
+export function upstreamParts(): { events: CloudEvents; logger: MemoryLogger; routes: readonly TopicRoute[] } {
+  return { events: new CloudEvents({ ...IDENTITY, typePrefix: 'sluice' }), logger: new MemoryLogger(), routes: [] };
 }
 
 /** The seq in a CloudEvents id. */

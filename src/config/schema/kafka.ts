@@ -25,10 +25,17 @@ const KEY = {
   rule: '1 to 249 characters and placeholders',
 };
 
+/** Not of `{device}`, nor of what topics capture: nothing from the network may name a topic, nor make ever more of them. */
+export function kafkaTopic() {
+  return template(TOPIC);
+}
+
+export const KAFKA_TOPIC_TYPE = 'template of `{gateway}` `{stream}`';
+
 function topic(stream: Stream) {
-  return template(TOPIC)
+  return kafkaTopic()
     .prefault('sluice.{stream}')
-    .meta({ description: `Kafka topic of the stream \`${stream}\`.`, 'x-type': 'template of `{gateway}` `{stream}`' });
+    .meta({ description: `Kafka topic of the stream \`${stream}\`.`, 'x-type': KAFKA_TOPIC_TYPE });
 }
 
 const topics = section(

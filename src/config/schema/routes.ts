@@ -3,6 +3,7 @@ import { FORMATS } from '../../core/format.ts';
 import { ROUTED_STREAMS } from '../../core/route.ts';
 import { parseTopicPattern } from '../../core/topic-pattern.ts';
 import { nearest } from '../nearest.ts';
+import { KAFKA_TOPIC_TYPE, kafkaTopic } from './kafka.ts';
 import { choice, section, text } from './options.ts';
 import { checkRoute } from './route-check.ts';
 
@@ -112,6 +113,10 @@ export const route = section({
     'Name of a payload that is one value; of several it stands before their names, with a dot.',
   ).optional(),
   eventType: template('With `stream: events`: their type.').optional(),
+  kafkaTopic: kafkaTopic().optional().meta({
+    description: 'Where Kafka uplinks send the records; when left out: to the topic of the stream (`topics`).',
+    'x-type': KAFKA_TOPIC_TYPE,
+  }),
   format: z.enum(FORMATS).optional().meta({
     description: 'How payloads are written. When left out: JSON; events may be JSON or text.',
     'x-type': FORMAT_NAMES,
@@ -166,7 +171,7 @@ export const routes = z
         decimal: ',',
         time: 'time',
       },
-      { topic: 'doors/+device/+what', stream: 'events', eventType: '{what}' },
+      { topic: 'doors/+device/+what', stream: 'events', eventType: '{what}', kafkaTopic: 'doors.{gateway}' },
     ],
   });
 

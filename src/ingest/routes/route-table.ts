@@ -1,4 +1,4 @@
-import { FilterTree } from '../../core/filter-tree.ts';
+import { FirstMatch } from '../../core/first-match.ts';
 import type { RouteOptions } from '../../core/route.ts';
 import { capture, parseTopicPattern } from '../../core/topic-pattern.ts';
 import { LocalZone } from '../local-zone.ts';
@@ -9,9 +9,9 @@ export interface RouteMatch {
   readonly captures: ReadonlyMap<string, string>;
 }
 
-/** Finds the route of a topic: the first whose filter matches, in about as many steps as the topic has levels. */
+/** Finds the route of a topic: the first whose filter matches. */
 export class RouteTable {
-  readonly #tree = new FilterTree<Route>();
+  readonly #routes = new FirstMatch<Route>();
 
   /** @throws Error when a route is not one that the configuration lets through */
   constructor(routes: readonly RouteOptions[]) {
@@ -20,16 +20,13 @@ export class RouteTable {
       const pattern = parseTopicPattern(options.topic);
       if (typeof pattern === 'string') throw new Error(`the topic of a route ${pattern}`);
       const zone = zoneOf(options.zone, zones);
-      this.#tree.add(pattern.filter, new Route(index, { options, pattern, zone }));
+      this.#routes.add(pattern.filter, new Route(index, { options, pattern, zone }));
     }
   }
 
   find(topic: string): RouteMatch | undefined {
-    let first: Route | undefined;
-    for (const route of this.#tree.match(topic)) {
-      if (first === undefined || route.index < first.index) first = route;
-    }
-    return first === undefined ? undefined : { route: first, captures: capture(first.pattern, topic) };
+    const route = this.#routes.find(topic);
+    return route === undefined ? undefined : { route, captures: capture(route.pattern, topic) };
   }
 }
 

@@ -1,9 +1,11 @@
 import { messageOf, SluiceError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
+import type { TopicRoute } from '../options.ts';
 
 export interface CheckContext {
   /** As it stands in topics. */
   readonly gatewayId: string;
+  readonly routes: readonly TopicRoute[];
   /** Milliseconds for which this gateway keeps records. */
   readonly maxAge: number;
   /** Bytes of the largest message that devices may send. */

@@ -5,16 +5,19 @@ import type { Stream } from '../../core/stream.ts';
 import type { Logger } from '../../platform/logger.ts';
 import type { Bounds } from '../bounded.ts';
 import type { CloudEvents } from '../cloud-event.ts';
-import type { KafkaUplinkOptions } from '../options.ts';
+import type { KafkaUplinkOptions, TopicRoute } from '../options.ts';
 import { BatchSend } from './batch-send.ts';
+import { joined } from './joined.ts';
 import type { CreateKafkaClient, KafkaClient } from './kafka-client.ts';
-import { createTarget, type Target } from './target.ts';
+import { createTargets, type Targets } from './targets.ts';
 
 const BROKER_DEFAULTS = { partitions: -1, replicationFactor: -1 };
 
 export interface KafkaUpstreamOptions extends KafkaUplinkOptions {
   readonly gatewayId: string;
   readonly events: CloudEvents;
+  /** In their order; those without a topic of their own too. */
+  readonly routes: readonly TopicRoute[];
   readonly logger: Logger;
   readonly createClient: CreateKafkaClient;
 }
@@ -22,14 +25,14 @@ export interface KafkaUpstreamOptions extends KafkaUplinkOptions {
 /** Apache Kafka: acks=all, at least once, one request at a time per lane and so in order. */
 export class KafkaUpstream implements Upstream {
   readonly #options: KafkaUpstreamOptions;
-  readonly #targets: ReadonlyMap<Stream, Target>;
+  readonly #targets: ReadonlyMap<Stream, Targets>;
   #client: KafkaClient | undefined;
   #clientCount = 0;
   #areTopicsMade: boolean;
 
   constructor(options: KafkaUpstreamOptions) {
     this.#options = options;
-    this.#targets = new Map(options.streams.map((stream) => [stream, createTarget(stream, options, options)]));
+    this.#targets = new Map(options.streams.map((stream) => [stream, createTargets(stream, options, options)]));
     this.#areTopicsMade = options.createTopics === false;
   }
 
@@ -51,13 +54,19 @@ export class KafkaUpstream implements Upstream {
 
   async send(lane: LaneId, after: Seq, records: readonly StoredRecord[], options: SendOptions): Promise<Outcome> {
     const client = this.#client;
-    const target = this.#targets.get(lane.stream);
-    if (client?.isUsable !== true || target === undefined) return { upTo: after, rejected: [], error: notOpen() };
+    const targets = this.#targets.get(lane.stream);
+    if (client?.isUsable !== true || targets === undefined) return { upTo: after, rejected: [], error: notOpen() };
     const onTopicRefused = (): void => {
       this.#areTopicsMade = this.#options.createTopics === false;
     };
     const { brokers } = this.#options;
-    return await new BatchSend({ client, target, brokers, onTopicRefused }, records, options).run(after);
+    const shares = targets.share(records).map(async ({ target, records: share }) => {
+      const parts = { client, target, brokers, onTopicRefused };
+      return { records: share, outcome: await new BatchSend(parts, share, options).run(after) };
+    });
+    const [only, ...others] = await Promise.all(shares);
+    if (only !== undefined && others.length === 0) return only.outcome;
+    return joined(after, records, only === undefined ? [] : [only, ...others]);
   }
 
   async probe(signal: AbortSignal): Promise<void> {
@@ -87,13 +96,16 @@ export class KafkaUpstream implements Upstream {
   async #createTopics(client: KafkaClient, bounds: Bounds): Promise<void> {
     const { createTopics } = this.#options;
     const how = typeof createTopics === 'boolean' ? BROKER_DEFAULTS : createTopics;
-    const topics = [...new Set([...this.#targets.values()].map(({ topic }) => topic))];
-    await client.createMissingTopics(topics, how, bounds);
+    await client.createMissingTopics(this.#topics(), how, bounds);
     this.#areTopicsMade = true;
   }
 
+  #topics(): readonly string[] {
+    return [...new Set([...this.#targets.values()].flatMap(({ all }) => all.map(({ topic }) => topic)))];
+  }
+
   #openError(client: KafkaClient, thrown: unknown, isCreating = false): SluiceError {
-    const topic = [...this.#targets.values()].map((target) => target.topic).join(', ');
+    const topic = this.#topics().join(', ');
     const judgement = client.judge(thrown, { topic, brokers: this.#options.brokers, isCreating });
     if (judgement.kind === 'failure' && judgement.connection !== 'kept') client.retire();
     if (judgement.kind === 'failure' || judgement.kind === 'topic') return judgement.error;

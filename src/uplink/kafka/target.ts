@@ -5,7 +5,7 @@ import { BATCH_OVERHEAD_BYTES, MessageBuilder } from './message-builder.ts';
 import { RequestLimit } from './request-limit.ts';
 import { renderTemplate } from './template.ts';
 
-/** Where the records of one stream go, and what was learned about it. */
+/** A topic that records of one stream go to, and what was learned about it. */
 export interface Target {
   readonly topic: string;
   readonly builder: MessageBuilder;
@@ -21,10 +21,16 @@ export interface TargetParts {
   readonly events: CloudEvents;
 }
 
-export function createTarget(stream: Stream, options: KafkaUplinkOptions, { gatewayId, events }: TargetParts): Target {
+/** `topic`: template of `{gateway}` and `{stream}`. */
+export function createTarget(
+  stream: Stream,
+  topic: string,
+  options: KafkaUplinkOptions,
+  { gatewayId, events }: TargetParts,
+): Target {
   const { key, envelope, channelHeader } = options;
   return {
-    topic: renderTemplate(options.topics[stream], { gateway: gatewayId, stream }),
+    topic: renderTemplate(topic, { gateway: gatewayId, stream }),
     builder: new MessageBuilder({ stream, events, gatewayId, key, envelope, channelHeader }),
     requestLimit: new RequestLimit(Math.max(1, options.batch.maxBytes - BATCH_OVERHEAD_BYTES)),
     refusedCount: 0,

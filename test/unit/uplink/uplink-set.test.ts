@@ -32,6 +32,7 @@ describe('the set of uplinks', () => {
 
   function make(uplinks: readonly UplinkOptions[]): UplinkSet {
     set = createUplinkSet({
+      routes: [],
       uplinks,
       ...IDENTITY,
       reader: log,

@@ -37,9 +37,7 @@ class KafkaCheck {
     this.#options = options;
     this.#context = context;
     this.#report = report;
-    const { gatewayId: gateway } = context;
-    const topicOf = (stream: Stream): string => renderTemplate(options.topics[stream], { gateway, stream });
-    this.#topics = Map.groupBy(options.streams, topicOf);
+    this.#topics = topicsOf(options, context);
     this.#bounds = { deadlineMs: options.requestTimeout, signal: new AbortController().signal };
   }
 
@@ -154,6 +152,23 @@ class KafkaCheck {
     const judgement = judgeKafkajs(thrown, { topic, brokers: this.#options.brokers, isCreating });
     return judgement.kind === 'failure' || judgement.kind === 'topic' ? judgement.error : thrown;
   }
+}
+
+/** All topics that records may go to, each with its streams. */
+function topicsOf(
+  { streams, topics }: KafkaUplinkOptions,
+  context: CheckContext,
+): ReadonlyMap<string, readonly Stream[]> {
+  const { gatewayId: gateway, routes } = context;
+  const destinations = streams.flatMap((stream) => {
+    const routed = routes
+      .filter((route) => route.stream === stream)
+      .map(({ kafkaTopic }) => kafkaTopic ?? topics[stream]);
+    const names = [topics[stream], ...routed].map((template) => renderTemplate(template, { gateway, stream }));
+    return [...new Set(names)].map((topic) => ({ topic, stream }));
+  });
+  const byTopic = Map.groupBy(destinations, ({ topic }) => topic);
+  return new Map([...byTopic].map(([topic, list]) => [topic, list.map(({ stream }) => stream)]));
 }
 
 function userOf(username: string | undefined): string {
