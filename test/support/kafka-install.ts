@@ -13,7 +13,7 @@ const POM = join(import.meta.dirname, 'kafka', 'pom.xml');
 export function kafkaJars(): string {
   requireTool('java', ['-version'], 'Java 17 or newer (Debian: apt-get install openjdk-17-jre-headless)');
   const cache = process.env['SLUICE_TEST_CACHE'] || join(homedir(), '.cache', 'sluice-test');
-  const jars = join(cache, `kafka-${VERSION}`);
+  const jars = join(cache, `kafka-${VERSION}-tools`);
   if (!existsSync(jars)) fetchJars(cache, jars);
   return jars;
 }

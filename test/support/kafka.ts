@@ -198,6 +198,11 @@ export class Kafka {
     return run.stdout;
   }
 
+  /** Program and arguments that run a .java file with Kafka's jars; its own arguments come behind. */
+  javaCommand(file: string): string[] {
+    return ['java', ...this.#java(file)];
+  }
+
   #java(...args: readonly string[]): string[] {
     const log4j = `-Dlog4j2.configurationFile=file:${join(this.directory, 'log4j2.properties')}`;
     return ['-Xmx512m', '-XX:+UseSerialGC', log4j, '-cp', `${this.#jars}/*`, ...args];
