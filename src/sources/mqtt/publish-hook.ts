@@ -121,7 +121,10 @@ export class PublishHook {
     const accepted = intake.accept({ source: 'mqtt', channel: packet.topic, payload, handshake, keep });
     this.#wait(accepted, payload.length + RECORD_BYTES * maxRecordCount(payload)).then((acceptance) => {
       // Also for a sender that is gone meanwhile: what is stored is handed out.
-      if (prepared !== null && acceptance.kind !== 'duplicate') router.deliver(prepared);
+      if (prepared !== null) {
+        if (acceptance.kind === 'duplicate') router.withdraw(prepared);
+        else router.deliver(prepared);
+      }
       this.#note(publisher, acceptance);
       this.#proceed(done);
     }, done);

@@ -140,6 +140,11 @@ export class Router {
     this.#queuedFor = NOBODY;
   }
 
+  /** It was a repetition: nothing of it is stored, and nothing goes out. */
+  withdraw({ queued }: Prepared): void {
+    this.sessions.withdraw(queued);
+  }
+
   /** Whether a client gets the message that the hub hands out right now through the queue of its session. */
   isQueuedFor(clientId: string): boolean {
     return this.#queuedFor.has(clientId);

@@ -224,6 +224,14 @@ export class Sessions {
     return clientIds;
   }
 
+  /** These were not stored, because the message had been before. */
+  withdraw(queued: readonly Queued[]): void {
+    for (const { session, entry } of queued) {
+      if (session.queue.get(entry.packetId) === entry) this.#remove(session, entry.packetId);
+      session.send();
+    }
+  }
+
   /** PUBREC came. Resolves when PUBREL may be sent. */
   async released(clientId: string, packetId: number): Promise<void> {
     const session = this.#sessions.get(clientId);

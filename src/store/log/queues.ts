@@ -113,8 +113,8 @@ export class Queues {
 
   /** `state.db` has all of them up to here. */
   settleFresh(upTo: Place): void {
+    this.#statements.removeSettled.run(upTo);
     this.#statements.removeFresh.run(upTo);
-    this.#statements.removeUnusedUpTo.run(upTo);
   }
 
   /** To be called before records are removed: what points at them takes topic and payload over. */
@@ -175,7 +175,11 @@ function prepare(db: Database.Database) {
     removeFresh: db.prepare('DELETE FROM fresh_retained WHERE place <= ?'),
     removePacket: db.prepare('DELETE FROM packets WHERE place = ?'),
     removeUnused: db.prepare(`DELETE FROM packets WHERE place = ? AND ${isUnused}`),
-    removeUnusedUpTo: db.prepare(`DELETE FROM packets WHERE place <= ? AND ${isUnused}`),
+    // Not by what is unused: that would look at all that waits for sessions, every second.
+    removeSettled: db.prepare(
+      `DELETE FROM packets WHERE place IN (SELECT place FROM fresh_retained WHERE place <= ?)
+          AND NOT EXISTS (SELECT 1 FROM queued WHERE queued.place = packets.place)`,
+    ),
     removeAllUnused: db.prepare(`DELETE FROM packets WHERE ${unused}`),
     page: db.prepare(
       `SELECT ${packet}, session, packet_id, queued.qos AS copy_qos, released

@@ -238,6 +238,16 @@ describe('the queue of a session', () => {
     expect(link.sent).toEqual(['publish 1 #1', 'publish 2 #2']);
   });
 
+  it('goes on behind a message that turned out to be a repetition', async () => {
+    const { sessions, publish } = await subscribed(['a']);
+    const link = new FakeLink();
+    sessions.attach('a', link);
+    const repeated = sessions.queue({ place: 100, topic: 'x', payload: Buffer.from('1'), qos: 1 });
+    await publish('x', '2');
+    sessions.withdraw(repeated);
+    expect(link.sent).toEqual(['publish 2 #2']);
+  });
+
   it('waits while the client does not read, and goes on when it does', async () => {
     const { sessions, publish } = await subscribed(['a']);
     const link = new FakeLink();
