@@ -1,7 +1,7 @@
 import type { Config } from '../config/config.ts';
 import { type Finding, type Loaded, loadConfig } from '../config/load.ts';
 import { ConfigError, problemLine } from '../config/problem.ts';
-import { readTls, type TlsFiles } from '../platform/tls-files.ts';
+import { readTls, type TlsFiles, validityWarning } from '../platform/tls-files.ts';
 import { checkConnections, connectionDocument } from './check-connect.ts';
 import { asksForMessage, checkMessage, MESSAGE_OPTIONS } from './check-message.ts';
 import { CONFIG_OPTION, type Command, EXIT, type Io, JSON_OPTION, textOf } from './command.ts';
@@ -48,21 +48,27 @@ interface How {
 }
 
 function load(file: string, io: Io): Loaded {
-  return loadConfig({ file, env: io.env, inspect: certificateProblems });
+  return loadConfig({ file, env: io.env, inspect: certificateFindings });
 }
 
 /** Not asked when the gateway starts: then it fails in another way, so that it is started again and again. */
-function certificateProblems({ mqtt, api }: Config): readonly Finding[] {
-  return [...listenerProblems('mqtt', mqtt.listeners), ...listenerProblems('api', api.listeners)];
+function certificateFindings({ mqtt, api }: Config): readonly Finding[] {
+  return [...listenerFindings('mqtt', mqtt.listeners), ...listenerFindings('api', api.listeners)];
 }
 
-function listenerProblems(
+function listenerFindings(
   part: string,
   listeners: readonly { readonly tls?: TlsFiles | undefined }[],
 ): readonly Finding[] {
   return listeners.flatMap(({ tls }, index) => {
-    const problems = tls === undefined ? [] : readTls(tls).problems;
-    return problems.map(({ option, message }) => ({ path: [part, 'listeners', index, 'tls', option], message }));
+    if (tls === undefined) return [];
+    const path = [part, 'listeners', index, 'tls'];
+    const { material, problems } = readTls(tls);
+    const warning = material && validityWarning(material, Date.now());
+    return [
+      ...problems.map(({ option, message }) => ({ kind: 'problem' as const, path: [...path, option], message })),
+      ...(warning === undefined ? [] : [{ kind: 'warning' as const, path: [...path, 'certFile'], message: warning }]),
+    ];
   });
 }
 

@@ -19,6 +19,8 @@ export interface Loaded {
 
 /** Something wrong with what an option stands for. */
 export interface Finding {
+  /** `warning`: allowed, but should be known. */
+  readonly kind: 'problem' | 'warning';
   readonly path: Path;
   readonly message: string;
 }
@@ -54,14 +56,19 @@ export function parseConfig(text: string, { file, env, inspect }: LoadOptions): 
     throw new ConfigError(file, [...inOrder(document.problems, problems), ...included.problems]);
   }
   const config = placePaths(options, base);
-  const found = (inspect?.(config) ?? []).map(({ path, message }) => document.problemAt(path, message));
+  const findings = inspect?.(config) ?? [];
+  const found = placed(findings, 'problem', document);
   const own = inOrder([...sharedDirectories(config, document), ...missingPackages(options, document)], found);
   const further = [...own, ...included.problems];
   if (further.length > 0) throw new ConfigError(file, further);
   return {
     config: withRoutes(config, included.routes),
-    warnings: warningsOf(options, document),
+    warnings: [...warningsOf(options, document), ...placed(findings, 'warning', document)],
   };
+}
+
+function placed(findings: readonly Finding[], wanted: Finding['kind'], document: ConfigDocument): readonly Problem[] {
+  return findings.filter(({ kind }) => kind === wanted).map(({ path, message }) => document.problemAt(path, message));
 }
 
 /** All routes, those of the file itself first, each with the zone of all where it has none. */

@@ -1,7 +1,7 @@
 import { type FSWatcher, realpathSync, statSync, unwatchFile, watch, watchFile } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Logger } from './logger.ts';
-import { loadTls, readTls, type TlsFiles, type TlsMaterial, type TlsProblem } from './tls-files.ts';
+import { loadTls, readTls, type TlsFiles, type TlsMaterial, type TlsProblem, validityWarning } from './tls-files.ts';
 
 export interface TlsCertificateOptions {
   readonly files: TlsFiles;
@@ -18,9 +18,7 @@ export interface TlsCertificateOptions {
 
 const SETTLE_MS = 500;
 const POLL_MS = 60_000;
-const DAY_MS = 24 * 60 * 60 * 1000;
-const EXPIRY_CHECK_MS = DAY_MS / 4;
-const SOON_MS = 14 * DAY_MS;
+const EXPIRY_CHECK_MS = 6 * 60 * 60 * 1000;
 
 /**
  * A server's certificate that is read again when its files change: replaced by a rename, written in place, or reached
@@ -137,22 +135,13 @@ export class TlsCertificate {
   #warnOfExpiry(): void {
     if (this.#current === undefined) return;
     const { digest, validFrom, validUntil } = this.#current;
-    const message = expiryMessage({ validFrom, validUntil }, this.#options.now());
+    const message = validityWarning({ validFrom, validUntil }, this.#options.now());
     if (message === undefined || this.#toldExpiry === digest + message) return;
     this.#toldExpiry = digest + message;
     const { usedBy, logger, files } = this.#options;
     const times = { validFrom: new Date(validFrom).toISOString(), validUntil: new Date(validUntil).toISOString() };
     logger.warn({ usedBy, certFile: files.certFile, ...times }, message);
   }
-}
-
-function expiryMessage(
-  { validFrom, validUntil }: Pick<TlsMaterial, 'validFrom' | 'validUntil'>,
-  now: number,
-): string | undefined {
-  if (now > validUntil) return 'the certificate has expired: clients will refuse it';
-  if (now < validFrom) return 'the certificate is not valid yet: look at the clock';
-  return now > validUntil - SOON_MS ? 'the certificate expires soon' : undefined;
 }
 
 /** Changes whenever the content does, but not only then. */

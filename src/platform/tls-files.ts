@@ -35,6 +35,7 @@ export type TlsReading =
   | { readonly material: undefined; readonly problems: readonly TlsProblem[] };
 
 const MAX_FILE_BYTES = 1024 * 1024;
+const SOON_MS = 14 * 24 * 60 * 60 * 1000;
 const CERTIFICATE = /-----BEGIN (?:TRUSTED )?CERTIFICATE-----[\s\S]*?-----END (?:TRUSTED )?CERTIFICATE-----/g;
 
 const LOCKED = /-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type: 4,ENCRYPTED/m;
@@ -67,6 +68,16 @@ export function loadTls(files: TlsFiles, usedBy: string): TlsMaterial {
     code: 'tls_files_unusable',
     hint: `mend the files, or set ${usedBy} to others`,
   });
+}
+
+/** What should be known of a certificate that is taken all the same: the clock may be wrong. `now`: UTC milliseconds. */
+export function validityWarning(
+  { validFrom, validUntil }: Pick<TlsMaterial, 'validFrom' | 'validUntil'>,
+  now: number,
+): string | undefined {
+  if (now > validUntil) return 'the certificate has expired: clients will refuse it';
+  if (now < validFrom) return 'the certificate is not valid yet: look at the clock';
+  return now > validUntil - SOON_MS ? 'the certificate expires soon' : undefined;
 }
 
 export interface Certificates {

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runCli } from '../../../src/cli/cli.ts';
+import { CertificateAuthority } from '../../support/certificates.ts';
 import { type CommandResult, sluice } from '../../support/command-line.ts';
 
 let directory: string;
@@ -118,6 +119,16 @@ describe('sluice check', () => {
       `${mended}:1:41: mqtt.listeners[0].tls.certFile: ${directory}/none.pem does not exist\n` +
         `${mended}:1:60: mqtt.listeners[0].tls.keyFile: ${directory}/sluice.yaml holds no private key in PEM (-----BEGIN PRIVATE KEY-----)\n`,
     ]);
+  });
+
+  it('warns of a certificate that has expired', async () => {
+    const authority = new CertificateAuthority();
+    const { certFile, keyFile } = authority.issue({ name: 'server', expired: true });
+    const file = configFile(`mqtt: { listeners: [ { tls: { certFile: ${certFile}, keyFile: ${keyFile} } } ] }\n`);
+    const { code, err } = await inProcess('check', '--config', file);
+    authority.remove();
+    const place = `${file}:1:41: mqtt.listeners[0].tls.certFile`;
+    expect([code, err]).toEqual([0, `warning: ${place}: the certificate has expired: clients will refuse it\n`]);
   });
 
   it('tells programs the same', async () => {
