@@ -1,8 +1,8 @@
 import type { Config } from '../config/config.ts';
-import { type Finding, type Loaded, loadConfig } from '../config/load.ts';
+import { type Loaded, loadConfig } from '../config/load.ts';
 import { ConfigError, problemLine } from '../config/problem.ts';
-import { readTls, type TlsFiles, validityWarning } from '../platform/tls-files.ts';
 import { checkConnections, connectionDocument } from './check-connect.ts';
+import { fileFindings } from './check-files.ts';
 import { asksForMessage, checkMessage, MESSAGE_OPTIONS } from './check-message.ts';
 import { CONFIG_OPTION, type Command, EXIT, type Io, JSON_OPTION, textOf } from './command.ts';
 
@@ -10,7 +10,8 @@ const HELP = `Usage: sluice check [--connect] [--config FILE] [--json]
        sluice check --topic TOPIC [--payload TEXT | --payload-file FILE] [--config FILE] [--json]
 
 Checks a configuration file and says everything that is wrong with it, each with line and column.
-Reads the certificates of listeners too, and opens nothing else. Exit code 0 when it is good, 78 when it is not.
+Reads the certificates of listeners and the tokens of the API too, and opens nothing else. Exit code 0 when it is
+good, 78 when it is not.
 
 With --connect it tries every uplink out, without writing a record: names, connections, encryption, login, topics,
 grants, retention, sizes; directories and space. A running gateway is not disturbed. Exit code 0 when records can go out,
@@ -48,28 +49,7 @@ interface How {
 }
 
 function load(file: string, io: Io): Loaded {
-  return loadConfig({ file, env: io.env, inspect: certificateFindings });
-}
-
-/** Not asked when the gateway starts: then it fails in another way, so that it is started again and again. */
-function certificateFindings({ mqtt, api }: Config): readonly Finding[] {
-  return [...listenerFindings('mqtt', mqtt.listeners), ...listenerFindings('api', api.listeners)];
-}
-
-function listenerFindings(
-  part: string,
-  listeners: readonly { readonly tls?: TlsFiles | undefined }[],
-): readonly Finding[] {
-  return listeners.flatMap(({ tls }, index) => {
-    if (tls === undefined) return [];
-    const path = [part, 'listeners', index, 'tls'];
-    const { material, problems } = readTls(tls);
-    const warning = material && validityWarning(material, Date.now());
-    return [
-      ...problems.map(({ option, message }) => ({ kind: 'problem' as const, path: [...path, option], message })),
-      ...(warning === undefined ? [] : [{ kind: 'warning' as const, path: [...path, 'certFile'], message: warning }]),
-    ];
-  });
+  return loadConfig({ file, env: io.env, inspect: fileFindings });
 }
 
 async function checkForPeople({ file, connect }: How, io: Io): Promise<number> {

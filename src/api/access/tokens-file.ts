@@ -1,7 +1,8 @@
-import { readFileSync, type Stats, stat, statSync } from 'node:fs';
-import { type ApiToken, parseTokens } from '../../core/api-tokens.ts';
+import { type Stats, stat, statSync } from 'node:fs';
+import type { ApiToken } from '../../core/api-tokens.ts';
 import { codeOf, messageOf, SluiceError } from '../../core/errors.ts';
 import type { Logger } from '../../platform/logger.ts';
+import { readTokens } from '../../platform/read-tokens.ts';
 
 export interface TokensFileOptions {
   readonly path: string;
@@ -11,8 +12,6 @@ export interface TokensFileOptions {
 }
 
 const POLL_MS = 2_000;
-const MAX_FILE_BYTES = 256 * 1024;
-const READABLE_BY_OTHERS = 0o004;
 
 /**
  * The tokens of `api.tokensFile`, read again when the file changes, so that a line that is taken out is worth nothing
@@ -36,7 +35,7 @@ export class TokensFile {
   /** @throws SluiceError `tokens_file_unusable` */
   start(): void {
     this.#tokens = this.#read();
-    if (this.#tokens.length === 0) throw this.#unusable('holds no token');
+    if (this.#tokens.length === 0) throw unusable(`${this.#path} holds no token`);
     this.#timer = setInterval(() => this.#look(), this.#pollMs).unref();
     this.#logger.info({ file: this.#path, tokens: this.#tokens.length }, 'API tokens read');
   }
@@ -66,35 +65,24 @@ export class TokensFile {
   }
 
   #read(): readonly ApiToken[] {
-    const { text, stats } = this.#readText();
-    const { tokens, problems } = parseTokens(text);
-    const [first] = problems;
-    if (first !== undefined) throw this.#unusable(`line ${first.line}: ${first.message}`);
-    if ((stats.mode & READABLE_BY_OTHERS) !== 0) {
-      this.#logger.warn({ file: this.#path }, 'everybody on this machine can read the API tokens file: chmod o-r it');
-    }
-    return tokens;
-  }
-
-  #readText(): { readonly text: string; readonly stats: Stats } {
+    // Before it is read: what changes from here on gives another version.
+    this.#version = presentVersion(this.#path);
     try {
-      const stats = statSync(this.#path);
-      // What changes from here on gives another version.
-      this.#version = versionOf(stats);
-      if (!stats.isFile()) throw new Error('is not a file');
-      if (stats.size > MAX_FILE_BYTES) throw new Error(`is larger than ${MAX_FILE_BYTES / 1024}KiB`);
-      return { text: readFileSync(this.#path, 'utf8'), stats };
+      const { tokens, openToAll } = readTokens(this.#path);
+      if (openToAll)
+        this.#logger.warn({ file: this.#path }, 'everybody on this machine can read the API tokens file: chmod o-r it');
+      return tokens;
     } catch (error) {
-      if (codeOf(error) !== undefined) this.#version = versionOf(error);
-      throw this.#unusable(unreadable(error));
+      throw unusable(messageOf(error));
     }
   }
+}
 
-  #unusable(reason: string): SluiceError {
-    return new SluiceError(`api.tokensFile: ${this.#path} ${reason}`, {
-      code: 'tokens_file_unusable',
-      hint: 'docs/api.md says how to make it',
-    });
+function presentVersion(path: string): string {
+  try {
+    return versionOf(statSync(path));
+  } catch (error) {
+    return versionOf(error);
   }
 }
 
@@ -105,15 +93,9 @@ function versionOf(seen: unknown): string {
   return `${ino} ${size} ${mtimeMs} ${mode}`;
 }
 
-function unreadable(error: unknown): string {
-  switch (codeOf(error)) {
-    case undefined:
-      return messageOf(error);
-    case 'ENOENT':
-      return 'does not exist';
-    case 'EACCES':
-      return 'may not be read by this user';
-    default:
-      return `cannot be read: ${messageOf(error)}`;
-  }
+function unusable(reason: string): SluiceError {
+  return new SluiceError(`api.tokensFile: ${reason}`, {
+    code: 'tokens_file_unusable',
+    hint: 'docs/api.md says how to make it',
+  });
 }

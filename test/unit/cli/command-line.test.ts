@@ -107,6 +107,16 @@ describe('sluice check', () => {
     ]);
   });
 
+  it('reads the tokens of the API where they are needed, and says what is wrong with them', async () => {
+    const listening = (host: string) =>
+      configFile(
+        `api: { tokensFile: sluice.yaml, listeners: [ { host: ${host}, tls: { certFile: a, keyFile: b } } ] }\n`,
+      );
+    const needed = await inProcess('check', '--config', listening('192.0.2.1'));
+    expect(needed.err).toContain(`api.tokensFile: ${directory}/sluice.yaml line 1: must be name:scopes:hash`);
+    expect((await inProcess('check', '--config', listening('127.0.0.1'))).err).not.toContain('tokensFile');
+  });
+
   it('reads the certificates of listeners, and says what is wrong with them', async () => {
     const file = configFile(
       'gateway: { id: "Ö" }\nmqtt: { listeners: [ { tls: { certFile: none.pem, keyFile: sluice.yaml } } ] }\n',
