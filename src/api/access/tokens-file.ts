@@ -96,6 +96,6 @@ function versionOf(seen: unknown): string {
 function unusable(reason: string): SluiceError {
   return new SluiceError(`api.tokensFile: ${reason}`, {
     code: 'tokens_file_unusable',
-    hint: 'docs/api.md says how to make it',
+    hint: 'make one as docs/api.md says',
   });
 }

@@ -43,6 +43,14 @@ describe('a token', () => {
     expect([answer.status, typeOf(answer)]).toEqual([401, '/problems/wrong_token']);
   });
 
+  it.each([
+    ['HEAD', GATEWAY],
+    ['GET', '/v1/%67ateway'],
+    ['GET', `${GATEWAY}?authorization=Bearer`],
+  ])('is asked for by %s %s too', async (method, path) => {
+    expect((await get(path, { authorization: undefined }, method)).status).toBe(401);
+  });
+
   it('is asked for as RFC 6750 says', async () => {
     const challenge = async (headers: OutgoingHttpHeaders, path = GATEWAY, method = 'GET') =>
       (await get(path, headers, method)).headers['www-authenticate'];
