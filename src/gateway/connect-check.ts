@@ -15,6 +15,7 @@ export async function* checkUplinks(config: Config, gatewayId?: string): AsyncGe
   const context = {
     gatewayId: gatewayId ?? gateway.id ?? defaultGatewayId(hostname(), readMachineId() ?? ''),
     routes: mqtt.routes,
+    dataDir: gateway.dataDir,
     maxAge: buffer.maxAge,
     maxMessageBytes: mqtt.listeners.length > 0 ? mqtt.maxPacketSize : 0,
   };

@@ -177,6 +177,9 @@ uplinks:
     const good = await run(config(join(directory, 'new')));
     expect(good.text).toMatch(/ok +directory .* will be made\n +ok +space .* MiB are free/);
     expect(good.code).toBe(0);
+    const inData = await run('gateway: { dataDir: not/yet/there }\nuplinks: [ { type: file } ]');
+    expect(inData.text).toMatch(/ok +directory .*there\/uplink-file +will be made/);
+    expect(inData.code).toBe(0);
     const bad = await run(config('/nowhere/below/this'));
     expect(bad.text).toMatch(/failed +directory .*neither it nor \/nowhere\/below exists\n.*→ make the directory/);
     expect(bad.code).toBe(1);

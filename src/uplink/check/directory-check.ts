@@ -3,13 +3,18 @@ import { dirname } from 'node:path';
 import { codeOf, messageOf, SluiceError } from '../../core/errors.ts';
 import { bounded } from '../bounded.ts';
 import type { FileUplinkOptions } from '../options.ts';
-import type { Report } from './report.ts';
+import type { CheckContext, Report } from './report.ts';
 
 const BOUNDS = { deadlineMs: 10_000, signal: new AbortController().signal };
 
 /** Whether files can be written there, and whether there is room for them. Writes nothing. */
-export async function checkDirectory({ directory, rotateBytes }: FileUplinkOptions, report: Report): Promise<void> {
-  const place = await bounded('looking at the directory', existing(directory), BOUNDS).catch((error: unknown) => {
+export async function checkDirectory(
+  { directory, rotateBytes }: FileUplinkOptions,
+  { dataDir }: CheckContext,
+  report: Report,
+): Promise<void> {
+  const looking = existing(placesOf(directory, dataDir));
+  const place = await bounded('looking at the directory', looking, BOUNDS).catch((error: unknown) => {
     report.fail('directory', directory, error);
   });
   if (place === undefined) return;
@@ -29,16 +34,25 @@ async function checkSpace(place: string, rotateBytes: number, report: Report): P
   else report.warn('space', place, `only ${freeMiB} MiB are free: less than one file`, 'make room there');
 }
 
-/** The directory itself, or the one above it, in which the uplink makes it. */
-async function existing(directory: string): Promise<string> {
-  for (const place of [directory, dirname(directory)]) {
+/** The directory itself, and the one above it, in which the uplink makes it; the data directory is made whole. */
+function placesOf(directory: string, dataDir: string): readonly [string, ...string[]] {
+  const places: [string, ...string[]] = [directory, dirname(directory)];
+  for (let place = dataDir; dirname(directory) === dataDir && place !== dirname(place); place = dirname(place)) {
+    places.push(dirname(place));
+  }
+  return places;
+}
+
+/** The first that is there. */
+async function existing(places: readonly [string, ...string[]]): Promise<string> {
+  for (const place of places) {
     const found = await stat(place).catch(() => undefined);
     if (found?.isDirectory() === true) return place;
     if (found !== undefined) {
       throw new SluiceError(`${place} is not a directory`, { code: 'directory', hint: 'name another directory' });
     }
   }
-  throw new SluiceError(`neither it nor ${dirname(directory)} exists`, {
+  throw new SluiceError(`neither it nor ${dirname(places[0])} exists`, {
     code: 'directory',
     hint: 'make the directory, or mount the disk that has it',
   });

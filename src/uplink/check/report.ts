@@ -6,6 +6,8 @@ export interface CheckContext {
   /** As it stands in topics. */
   readonly gatewayId: string;
   readonly routes: readonly TopicRoute[];
+  /** Made when the gateway starts. */
+  readonly dataDir: string;
   /** Milliseconds for which this gateway keeps records. */
   readonly maxAge: number;
   /** Bytes of the largest message that devices may send. */
