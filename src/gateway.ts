@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { WaitingRoom } from './api/waiting-room.ts';
 import type { Config } from './config/config.ts';
 import type { KeptStore } from './core/browser.ts';
 import type { SluiceError } from './core/errors.ts';
@@ -192,8 +193,7 @@ export class Gateway {
       intake: core.ingest,
       browser,
       kept: core.kept,
-      storeTimeoutMs: http.storeTimeout,
-      maxWaitingBytes: http.maxWaiting,
+      room: new WaitingRoom({ maxBytes: http.maxWaiting, timeoutMs: http.storeTimeout }),
       webDirectory: join(import.meta.dirname, 'web'),
     });
     this.#running.set('api', () => api.stop());

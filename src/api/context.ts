@@ -6,6 +6,7 @@ import type { Intake } from '../core/ports.ts';
 import type { GatewayViews } from '../core/views.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { HttpRequestLabels } from '../platform/metrics.ts';
+import type { WaitingRoom } from './waiting-room.ts';
 
 /** The part of the metrics that the API needs. */
 export interface ApiMetrics {
@@ -29,10 +30,8 @@ export interface ApiDeps {
   readonly browser: LogBrowser;
   /** What is kept for people. */
   readonly kept: KeptStore;
-  /** What waits for the disk is answered 503 after so long. */
-  readonly storeTimeoutMs: number;
-  /** Of all requests that wait for the disk. */
-  readonly maxWaitingBytes: number;
+  /** Where all requests wait that change something on the disk. */
+  readonly room: WaitingRoom;
   /** Where the files of pages are. */
   readonly webDirectory: string;
 }

@@ -1,25 +1,29 @@
+import { HttpSender } from '../support/http-sender.ts';
 import { MqttSender, type SessionKind } from '../support/mqtt-sender.ts';
 import { SeededRandom } from '../support/random.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const KINDS: readonly SessionKind[] = ['resume', 'forget', 'clean'];
+const HTTP_SENDERS = 4;
 const FINISH_TIMEOUT_MS = 60_000;
 
 export interface FleetOptions {
   readonly port: number;
+  /** Of the API: with it there are devices that speak HTTP too. */
+  readonly apiPort?: number | undefined;
   readonly seed: number;
   readonly messagesPerS: number;
 }
 
-/** Eight devices: every kind of session at QoS 1 and 2, those that send again twice. */
+/** Eight devices: every kind of session at QoS 1 and 2, those that send again twice; and four that speak HTTP. */
 export class Fleet {
-  readonly senders: readonly MqttSender[];
+  readonly senders: readonly (MqttSender | HttpSender)[];
 
-  constructor({ port, seed, messagesPerS }: FleetOptions) {
+  constructor({ port, apiPort, seed, messagesPerS }: FleetOptions) {
     const plan = [...KINDS, 'resume' as const].flatMap((kind, index) =>
       ([1, 2] as const).map((qos) => ({ kind, qos, device: `${kind}-q${qos}-${index}` })),
     );
-    this.senders = plan.map(
+    const mqtt = plan.map(
       ({ kind, qos, device }, index) =>
         new MqttSender({
           device,
@@ -32,6 +36,7 @@ export class Fleet {
           random: new SeededRandom(seed * 31 + index),
         }),
     );
+    this.senders = apiPort === undefined ? mqtt : [...mqtt, ...httpSenders(apiPort, seed)];
   }
 
   start(): void {
@@ -59,8 +64,21 @@ export class Fleet {
     return this.senders.reduce((sum, sender) => sum + sender.strayCount, 0);
   }
 
-  /** Devices that speak QoS 2: none of their records may be stored twice. */
+  /** Devices that speak QoS 2, or HTTP with an idempotency key: none of their records may be stored twice. */
   get exactlyOnceDevices(): readonly string[] {
-    return this.senders.map(({ ledger }) => ledger.device).filter((device) => device.includes('-q2-'));
+    return this.senders
+      .map(({ ledger }) => ledger.device)
+      .filter((device) => device.includes('-q2-') || isHttpDevice(device));
   }
+}
+
+export function isHttpDevice(device: string): boolean {
+  return device.startsWith('http-');
+}
+
+function httpSenders(port: number, seed: number): HttpSender[] {
+  return Array.from({ length: HTTP_SENDERS }, (_, index) => {
+    const random = new SeededRandom(seed * 37 + index);
+    return new HttpSender({ device: `http-${index}`, port, maxBatch: 12, random });
+  });
 }

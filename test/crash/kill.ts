@@ -9,16 +9,17 @@ import { GatewayProcess } from '../support/gateway-process.ts';
 import { SeededRandom } from '../support/random.ts';
 import { countStore, progress } from '../support/verify.ts';
 import { waitFor } from '../support/wait-for.ts';
-import { Fleet } from './fleet.ts';
+import { Fleet, isHttpDevice } from './fleet.ts';
 import type { Verdict } from './judge.ts';
 import { judgeRun } from './promises.ts';
 import { openSink, type SinkType } from './sink.ts';
 
 /**
  * Runs a gateway that is broken on purpose. `early-ack`: it acknowledges before the commit, and must lose records.
- * `no-handshake`: it does not remember QoS 2 exchanges, and must store records twice.
+ * `no-handshake`: it does not remember QoS 2 exchanges, `no-key`: it does not remember idempotency keys; each must store
+ * records twice.
  */
-export type Control = 'none' | 'early-ack' | 'no-handshake';
+export type Control = 'none' | 'early-ack' | 'no-handshake' | 'no-key';
 
 export interface KillOptions {
   readonly cycles: number;
@@ -36,6 +37,8 @@ export interface KillResult {
   readonly killsDuringStart: number;
   /** Records of QoS 2 devices that were stored twice. */
   readonly qos2TwiceCount: number;
+  /** Records over HTTP that were stored twice. */
+  readonly httpTwiceCount: number;
   /** Empty when every promise was kept. */
   readonly problems: readonly string[];
 }
@@ -45,6 +48,7 @@ const BREAKERS: Readonly<Record<Control, readonly string[]>> = {
   none: [],
   'early-ack': ['--import', new URL('./acknowledge-too-early.ts', import.meta.url).href],
   'no-handshake': ['--import', new URL('./store-twice.ts', import.meta.url).href],
+  'no-key': ['--import', new URL('./forget-keys.ts', import.meta.url).href],
 };
 
 export async function runKills(options: KillOptions): Promise<KillResult> {
@@ -53,7 +57,13 @@ export async function runKills(options: KillOptions): Promise<KillResult> {
     config: { uplinks: sink.uplinks },
     nodeOptions: BREAKERS[options.control],
   });
-  const fleet = new Fleet({ port: gateway.mqttPort, seed: options.seed, messagesPerS: 300 });
+  const fleet = new Fleet({
+    port: gateway.mqttPort,
+    // An intake that answers too early has no seq to answer with.
+    apiPort: options.control === 'early-ack' ? undefined : gateway.apiPort,
+    seed: options.seed,
+    messagesPerS: 300,
+  });
   try {
     await gateway.start();
     fleet.start();
@@ -67,8 +77,8 @@ export async function runKills(options: KillOptions): Promise<KillResult> {
     await gateway.stop('SIGTERM');
     const { verdict, problems } = await judgeRun(gateway, fleet, sink.arrivals(gateway));
     const doubled = sink.exactlyOnce && verdict.repeatedCount > 0 ? [`${verdict.repeatedCount} lines doubled`] : [];
-    const twice = fleet.exactlyOnceDevices.reduce((sum, device) => sum + (verdict.storedTwiceCount[device] ?? 0), 0);
-    return { ...kills, verdict, qos2TwiceCount: twice, problems: [...kills.problems, ...problems, ...doubled] };
+    const twice = twiceCounts(fleet, verdict);
+    return { ...kills, verdict, ...twice, problems: [...kills.problems, ...problems, ...doubled] };
   } catch (cause) {
     throw new Error(`the run broke off; the gateway's last lines:\n${gateway.logTail()}`, { cause });
   } finally {
@@ -76,6 +86,19 @@ export async function runKills(options: KillOptions): Promise<KillResult> {
     await gateway.dispose();
     await sink.close();
   }
+}
+
+function twiceCounts(
+  fleet: Fleet,
+  { storedTwiceCount }: Verdict,
+): Pick<KillResult, 'qos2TwiceCount' | 'httpTwiceCount'> {
+  const countOf = (devices: readonly string[]): number =>
+    devices.reduce((sum, device) => sum + (storedTwiceCount[device] ?? 0), 0);
+  const devices = fleet.exactlyOnceDevices;
+  return {
+    qos2TwiceCount: countOf(devices.filter((device) => !isHttpDevice(device))),
+    httpTwiceCount: countOf(devices.filter(isHttpDevice)),
+  };
 }
 
 interface Kills {

@@ -1,5 +1,5 @@
 /**
- * npm run crash -- kill --cycles N --uplink file|kafka [--client kafkajs|platformatic] [--seed S] [--control | --control-qos2]
+ * npm run crash -- kill --cycles N --uplink file|kafka [--client kafkajs|platformatic] [--seed S] [--control | --control-qos2 | --control-http]
  * npm run crash -- sessions --cycles N [--seed S] [--control]
  * npm run crash -- away [--client kafkajs|platformatic] [--seed S]
  * npm run crash -- soak --minutes N [--seed S]
@@ -16,7 +16,7 @@ import { type Control, type KillResult, runKills } from './kill.ts';
 import { runSessions } from './sessions.ts';
 import { runSoak } from './soak.ts';
 
-const USAGE = `usage: npm run crash -- kill --cycles N --uplink file|kafka [--client kafkajs|platformatic] [--seed S] [--control | --control-qos2]
+const USAGE = `usage: npm run crash -- kill --cycles N --uplink file|kafka [--client kafkajs|platformatic] [--seed S] [--control | --control-qos2 | --control-http]
        npm run crash -- sessions --cycles N [--seed S] [--control]
        npm run crash -- away [--client kafkajs|platformatic] [--seed S]
        npm run crash -- soak --minutes N [--seed S]
@@ -52,16 +52,23 @@ function readArguments(): Arguments {
       seed: { type: 'string', default: String(Math.floor(Math.random() * 1_000_000)) },
       control: { type: 'boolean', default: false },
       'control-qos2': { type: 'boolean', default: false },
+      'control-http': { type: 'boolean', default: false },
     },
   });
   const numbers = { cycles: Number(values.cycles), minutes: Number(values.minutes), seed: Number(values.seed) };
   if (!Number.isInteger(numbers.cycles) || numbers.cycles < 1) usageError('--cycles must be a whole number from 1');
   if (!(numbers.minutes > 0)) usageError('--minutes must be a number above 0');
   if (!Number.isInteger(numbers.seed)) usageError('--seed must be a whole number');
-  const control = values.control ? 'early-ack' : values['control-qos2'] ? 'no-handshake' : 'none';
+  const control = controlOf(values);
   const client =
     KAFKA_CLIENTS.find((name) => name === values.client) ?? usageError(`unknown client "${values.client}"`);
   return { scenario: positionals[0] ?? '', uplink: values.uplink, client, control, ...numbers };
+}
+
+function controlOf(values: { control: boolean; 'control-qos2': boolean; 'control-http': boolean }): Control {
+  if (values.control) return 'early-ack';
+  if (values['control-qos2']) return 'no-handshake';
+  return values['control-http'] ? 'no-key' : 'none';
 }
 
 async function kill({ cycles, uplink, client, seed, control }: Arguments): Promise<boolean> {
@@ -74,6 +81,15 @@ async function kill({ cycles, uplink, client, seed, control }: Arguments): Promi
   return passed;
 }
 
+type Broken = { readonly broken: number; readonly what: string };
+
+/** What each control is there to break. */
+const BROKEN: Readonly<Record<Exclude<Control, 'none'>, (result: KillResult) => Broken>> = {
+  'early-ack': ({ verdict }) => ({ broken: verdict.lostCount, what: 'acknowledged records lost' }),
+  'no-handshake': ({ qos2TwiceCount }) => ({ broken: qos2TwiceCount, what: 'QoS 2 records stored twice' }),
+  'no-key': ({ httpTwiceCount }) => ({ broken: httpTwiceCount, what: 'records over HTTP stored twice' }),
+};
+
 function conclude(
   control: Control,
   result: KillResult,
@@ -81,8 +97,7 @@ function conclude(
   if (control === 'none') {
     return { passed: result.problems.length === 0, lines: result.problems.map((problem) => `PROBLEM ${problem}`) };
   }
-  const broken = control === 'early-ack' ? result.verdict.lostCount : result.qos2TwiceCount;
-  const what = control === 'early-ack' ? 'acknowledged records lost' : 'QoS 2 records stored twice';
+  const { broken, what } = BROKEN[control](result);
   const line = broken > 0 ? `as it must, the control has ${broken}` : 'FAIL: this run could not have noticed any';
   return { passed: broken > 0, lines: [`${line} ${what}`] };
 }

@@ -40,7 +40,7 @@ function senderProblems(fleet: Fleet, verdict: Verdict): string[] {
   if (lostCount > 0) found.push(`${lostCount} acknowledged records lost: ${lostExamples.join(' ')}`);
   if (disorderedCount > 0) found.push(`${disorderedCount} records out of order`);
   if (strangeCount > 0) found.push(`${strangeCount} records that nobody sent`);
-  if (twice.length > 0) found.push(`QoS 2 records stored twice: ${twice.join(' ')}`);
+  if (twice.length > 0) found.push(`records stored twice: ${twice.join(' ')}`);
   if (fleet.strayCount > 0) found.push(`${fleet.strayCount} acknowledgements of nothing in flight`);
   return found;
 }

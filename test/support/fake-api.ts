@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { createApi, createControlApi } from '../../src/api/app.ts';
 import type { ApiMetrics } from '../../src/api/context.ts';
+import { WaitingRoom } from '../../src/api/waiting-room.ts';
 import type { HttpRequestLabels } from '../../src/platform/metrics.ts';
 import { FakeBrowser } from './fake-browser.ts';
 import { FakeIntake } from './fake-intake.ts';
@@ -24,7 +25,7 @@ export class FakeMetrics implements ApiMetrics {
 }
 
 /** Both apps over a fake gateway, without a socket. */
-export function fakeApi(changes: { readonly storeTimeoutMs?: number } = {}) {
+export function fakeApi({ storeTimeoutMs = 10_000 } = {}) {
   const views = new FakeViews();
   const logger = new MemoryLogger();
   const metrics = new FakeMetrics();
@@ -39,9 +40,7 @@ export function fakeApi(changes: { readonly storeTimeoutMs?: number } = {}) {
     intake,
     browser,
     kept: browser,
-    storeTimeoutMs: 10_000,
-    maxWaitingBytes: 65_536,
-    ...changes,
+    room: new WaitingRoom({ maxBytes: 65_536, timeoutMs: storeTimeoutMs }),
     webDirectory: WEB,
   };
   return {

@@ -6,7 +6,7 @@ import type { ContentType } from '../../core/record.ts';
 import type { Api, ApiContext } from '../context.ts';
 import { checkDeviceId, checkEventType, declaredType, idempotencyKey, keyedRequest } from '../ingest-request.ts';
 import { problemResponses } from '../problems.ts';
-import { bufferFull, WaitingRoom } from '../waiting-room.ts';
+import { bufferFull } from '../waiting-room.ts';
 
 const Accepted = z
   .object({
@@ -87,8 +87,7 @@ const postEvent = createRoute({
 });
 
 export function ingestRoutes(app: Api, context: ApiContext): void {
-  const { views, intake } = context;
-  const room = new WaitingRoom({ maxBytes: context.maxWaitingBytes, timeoutMs: context.storeTimeoutMs });
+  const { views, intake, room } = context;
   const store = async (request: HonoRequest, channel: string, allowed: readonly ContentType[]): Promise<Stored> => {
     const message = await messageOf(request, channel, allowed);
     const { full } = views.stats();

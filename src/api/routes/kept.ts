@@ -6,7 +6,7 @@ import { NextCursor, numberBehind, numberCursor, PageQuery } from '../page.ts';
 import { problemResponses } from '../problems.ts';
 import { printableBytes, RECORD_EXAMPLE, Record, recordJson } from '../record-json.ts';
 import { toTime } from '../times.ts';
-import { bufferFull, WaitingRoom } from '../waiting-room.ts';
+import { bufferFull } from '../waiting-room.ts';
 import { jsonText } from './records.ts';
 
 const Id = z.object({ id: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER).openapi({ example: 7 }) });
@@ -147,8 +147,7 @@ const retryReject = createRoute({
 
 /** What is kept for people: refused messages and rejected records. */
 export function keptRoutes(app: Api, context: ApiContext): void {
-  const { browser, kept, views } = context;
-  const room = new WaitingRoom({ maxBytes: context.maxWaitingBytes, timeoutMs: context.storeTimeoutMs });
+  const { browser, kept, room, views } = context;
   app.openapi(listRefused, async (c) => {
     const page = await browser.refused(queryOf('refused', c.req.valid('query')));
     return c.json({ refused: page.items.map(refusedJson), next_cursor: nextOf('refused', page) }, 200);
