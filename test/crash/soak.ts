@@ -51,6 +51,7 @@ const SENDERS = 8;
 const MINUTE_MS = 60_000;
 const SAMPLE_MS = 5_000;
 const VISIT_MS = 1_000;
+const REGULARS = 100;
 const KAFKA_EVERY_MS = 5 * MINUTE_MS;
 const KAFKA_AWAY_MS = 15_000;
 const MAX_SLOPE_MB_PER_HOUR = 4;
@@ -124,7 +125,10 @@ function sampleOf(pid: number, atHours: number): Sample {
   return { atHours, rssMb: (Number(kilobytes) * 1024) / 1e6, descriptors: readdirSync(`/proc/${pid}/fd`).length };
 }
 
-/** Every second one device loses its connection, and a stranger looks in: with a name of its own, and without a word of farewell. */
+/**
+ * Every second one device loses its connection, and somebody looks in without a word of farewell: a stranger with a
+ * name of its own, or one of those who come again to a session that was kept for them.
+ */
 async function visiting(port: number, { senders }: Fleet, signal: AbortSignal): Promise<number> {
   let count = 0;
   while (!signal.aborted) {
@@ -132,7 +136,9 @@ async function visiting(port: number, { senders }: Fleet, signal: AbortSignal): 
     const visitor = connect({ port, host: '127.0.0.1' });
     visitor.on('error', () => undefined);
     visitor.resume();
-    visitor.write(connectPacket({ clientId: `visitor-${count}`, clean: count % 2 === 0, keepAliveS: 10 }));
+    const isStranger = count % 2 === 0;
+    const clientId = isStranger ? `stranger-${count}` : `regular-${count % REGULARS}`;
+    visitor.write(connectPacket({ clientId, clean: isStranger, keepAliveS: 10 }));
     visitor.write(subscribePacket('devices/#'));
     await pause(VISIT_MS, signal);
     visitor.destroy();
