@@ -7,7 +7,6 @@ const KEEP_ALIVE_MS = 30_000;
  * reports a second fault of one when nobody listens any more, which would end the process.
  */
 export class Connections {
-  readonly #clients = new Set<Base>();
   readonly #open = new Set<Connection>();
   #lastError: Error | undefined;
 
@@ -18,14 +17,12 @@ export class Connections {
 
   /** Must be called before the client connects. */
   watch(client: Base): void {
-    this.#clients.add(client);
     client.connections.on('connecting', ({ connection }) => this.#add(connection));
     client.connections.on('connect', ({ connection }) => connection.socket.setKeepAlive(true, KEEP_ALIVE_MS));
   }
 
   /** Cuts all at once; requests on them fail. */
   destroy(): void {
-    for (const client of this.#clients) client.close().catch(() => undefined);
     for (const { socket } of this.#open) socket?.destroy();
     this.#open.clear();
   }
