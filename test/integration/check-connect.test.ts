@@ -67,7 +67,7 @@ uplinks:
     const lines = text.replaceAll(/ +/g, ' ');
     expect(lines).toContain(`ok tcp ${secure.brokers.sasl} takes connections`);
     expect(lines).toMatch(/ok tls \S+ TLSv1\.3, certificate of broker, valid until 20/);
-    expect(lines).toMatch(/ok login \S+ scram-sha-512 as pi is let in; the cluster has 1 brokers/);
+    expect(lines).toMatch(/ok login \S+ scram-sha-512 as pi is let in; the cluster has 1 broker\n/);
     expect(lines).toContain('ok topic good.pi.telemetry has 3 partitions');
     expect(lines).toContain('ok write good.pi.telemetry is allowed');
     expect(lines).toContain('ok retention good.pi.telemetry records are kept for ever');

@@ -53,7 +53,9 @@ class KafkaCheck {
       if (view === undefined) return;
       const named = view.brokers.filter((broker) => !brokers.includes(broker));
       await this.#checkBrokers(named, tls);
-      for (const topic of view.topics) await this.#checkTopic(inspector, topic);
+      const byName = new Map(view.topics.map((topic) => [topic.name, topic]));
+      const topics = [...this.#topics.keys()].flatMap((name) => byName.get(name) ?? []);
+      for (const topic of topics) await this.#checkTopic(inspector, topic);
     } finally {
       inspector.close();
     }
@@ -85,7 +87,7 @@ class KafkaCheck {
       await inspector.connect({ ...this.#bounds, deadlineMs });
       const view = await inspector.look([...this.#topics.keys()], this.#bounds);
       const how = sasl === false ? 'no login is asked for' : `${sasl.mechanism}${userOf(sasl.username)} is let in`;
-      this.#report.ok('login', target, `${how}; the cluster has ${view.brokers.length} brokers`);
+      this.#report.ok('login', target, `${how}; the cluster has ${counted(view.brokers.length, 'broker')}`);
       return view;
     });
   }
@@ -97,12 +99,12 @@ class KafkaCheck {
       await this.#checkMissing(inspector, topic, error);
       return;
     }
-    if (leaderlessCount === 0) report.ok('topic', name, `has ${partitionCount} partitions`);
+    if (leaderlessCount === 0) report.ok('topic', name, `has ${counted(partitionCount, 'partition')}`);
     else
       report.fail(
         'topic',
         name,
-        `${leaderlessCount} of ${partitionCount} partitions have no leader: look at the brokers`,
+        `${leaderlessCount} of ${counted(partitionCount, 'partition')} without a leader: look at the brokers`,
       );
     if (operations.canWrite) report.ok('write', name, 'is allowed');
     else report.fail('write', name, notAllowed(name));
@@ -169,6 +171,10 @@ function topicsOf(
   });
   const byTopic = Map.groupBy(destinations, ({ topic }) => topic);
   return new Map([...byTopic].map(([topic, list]) => [topic, list.map(({ stream }) => stream)]));
+}
+
+function counted(count: number, word: string): string {
+  return `${count} ${word}${count === 1 ? '' : 's'}`;
 }
 
 function userOf(username: string | undefined): string {
