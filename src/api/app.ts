@@ -9,7 +9,7 @@ import type { TokenGate } from './access/token-gate.ts';
 import type { Api, ApiContext, ApiDeps, ApiEnv } from './context.ts';
 import { describeApi } from './openapi.ts';
 import { refuseRequest } from './page.ts';
-import { EVERY_ANSWER, isInternal, problemResponse } from './problems.ts';
+import { isInternal, problemResponse } from './problems.ts';
 import { bufferRoutes } from './routes/buffer.ts';
 import { controlRoutes } from './routes/control.ts';
 import { deviceRoutes } from './routes/devices.ts';
@@ -84,8 +84,6 @@ function newApp({ metrics, logger }: ApiContext): Api {
   });
   app.use(async (c, next) => {
     const startedAt = performance.now();
-    // Before the answer is made: headers that are added to it afterwards cost as much again as all of it.
-    for (const [name, value] of Object.entries(EVERY_ANSWER)) c.header(name, value);
     await next();
     const labels = { route: labelOf(routePath(c, -1)), method: c.req.method, status: c.res.status };
     metrics.observeHttpRequest(labels, (performance.now() - startedAt) / 1000);

@@ -2,9 +2,6 @@ import { z } from '@hono/zod-openapi';
 import { SluiceError } from '../core/errors.ts';
 import { isProblemCode, PROBLEM_KINDS, type ProblemCode } from './problem-kinds.ts';
 
-/** Kept by no cache, taken for nothing else than it says. */
-export const EVERY_ANSWER = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' } as const;
-
 /** RFC 9457. */
 export const Problem = z
   .object({
@@ -45,7 +42,7 @@ export function problemResponse(error: unknown, headers: Readonly<Record<string,
   const problem: Problem = { type: `/problems/${code}`, title, status, detail };
   return new Response(JSON.stringify(problem), {
     status,
-    headers: { 'content-type': PROBLEM_TYPE, ...EVERY_ANSWER, ...own, ...retryAfter(error), ...headers },
+    headers: { 'content-type': PROBLEM_TYPE, ...own, ...retryAfter(error), ...headers },
   });
 }
 

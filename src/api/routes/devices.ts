@@ -118,12 +118,14 @@ export function deviceRoutes(app: Api, context: ApiContext): void {
     if (view === undefined) throw deviceNotFound();
     return c.json(deviceJson(view, context), 200);
   });
-  app.openapi(getLatest, (c) => {
-    const { id } = c.req.valid('param');
+  // Asked for most, and its one parameter needs no check: described as the others are, without their validation.
+  app.openAPIRegistry.registerPath(getLatest);
+  app.get(getLatest.getRoutingPath(), (c) => {
+    const id = c.req.param('id') ?? '';
     const latest = devices.latest(id);
     if (latest === undefined) throw deviceNotFound();
     const metrics = latest.map((metric) => [metric.metric, latestJson(metric, context)] as const);
-    return c.json({ device: id, metrics: Object.fromEntries(metrics) }, 200);
+    return c.json({ device: id, metrics: Object.fromEntries(metrics) } satisfies z.infer<typeof LatestTelemetry>);
   });
 }
 
@@ -152,14 +154,13 @@ function deviceJson(view: DeviceView, { now, staleAfterMs }: ApiContext): z.infe
 function latestJson({ value, observedAt, receivedAt, seq, unit }: LatestMetric, { now, staleAfterMs }: ApiContext) {
   const at = Math.min(observedAt ?? receivedAt, receivedAt);
   const age = ageSeconds(at, now());
-  const received = toTime(receivedAt);
   return {
     value,
-    time: at === receivedAt ? received : toTime(at),
+    time: toTime(at),
     age_seconds: age ?? 0,
     stale: isStale(age, staleAfterMs),
     observed_at: toTime(observedAt),
-    received_at: received,
+    received_at: toTime(receivedAt),
     seq,
     ...(unit === undefined ? {} : { unit }),
   };

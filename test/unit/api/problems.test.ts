@@ -59,14 +59,6 @@ describe('a problem', () => {
 });
 
 describe('every answer', () => {
-  it.each(['/v1/gateway', '/v1/nothing', '/docs', '/openapi.json', '/problems/not_found'])(
-    'at %s is kept by no cache and taken for nothing else',
-    async (path) => {
-      const { headers } = await api.app.request(path);
-      expect([headers.get('cache-control'), headers.get('x-content-type-options')]).toEqual(['no-store', 'nosniff']);
-    },
-  );
-
   it('allows no other origin to read it', async () => {
     const { headers } = await api.app.request('/v1/gateway', { headers: { origin: 'http://evil.example' } });
     expect(headers.get('access-control-allow-origin')).toBeNull();

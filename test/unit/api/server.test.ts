@@ -52,6 +52,14 @@ describe('the API on TCP', () => {
     expect(JSON.parse(body)).toMatchObject({ id: 'greenhouse-pi' });
   });
 
+  it.each(['/v1/gateway', '/v1/nothing', '/docs', '/openapi.json', '/problems/not_found'])(
+    'answers %s for no cache to keep and for nothing else to be taken for',
+    async (path) => {
+      const { headers } = await ask({ path });
+      expect([headers['cache-control'], headers['x-content-type-options']]).toEqual(['no-store', 'nosniff']);
+    },
+  );
+
   it('answers HEAD without a body', async () => {
     expect(await ask({ path: '/v1/gateway', method: 'HEAD' })).toMatchObject({ status: 200, body: '' });
   });
