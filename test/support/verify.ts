@@ -97,7 +97,9 @@ function countLane(db: Database.Database, lane: LaneRow, streams: readonly Strea
     rejectedCount: lane.rejected,
     droppedCount: lane.dropped,
     pendingCount:
-      hasDirected(db) || lane.stream === 'gaps' ? countOwn(db, lane) : countRows(db, lane.stream, lane.cursor),
+      hasDirected(db, lane.stream) || lane.stream === 'gaps'
+        ? countOwn(db, lane)
+        : countRows(db, lane.stream, lane.cursor),
   };
 }
 
@@ -120,9 +122,9 @@ function rows(db: Database.Database, stream: Stream, after: number): IterableIte
     .iterate(after);
 }
 
-/** Most logs hold no record that is for one uplink alone, and need not be decoded. */
-function hasDirected(db: Database.Database): boolean {
-  return db.prepare('SELECT 1 FROM directed LIMIT 1').get() !== undefined;
+/** Most streams hold no record that is for one uplink alone, and need not be decoded. */
+function hasDirected(db: Database.Database, stream: Stream): boolean {
+  return db.prepare('SELECT 1 FROM directed WHERE stream = ? LIMIT 1').get(stream) !== undefined;
 }
 
 /** What records say of themselves, not what stands beside them. */

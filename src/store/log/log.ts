@@ -123,7 +123,7 @@ export class Log {
     if (reject === undefined) return undefined;
     const { uplink, stream } = reject;
     const seq = this.records.append(stream, retriedBody(reject, this.#clock));
-    if (stream !== 'gaps') this.records.directed.add(stream, seq, uplink);
+    this.records.directed.add(stream, seq, uplink);
     this.lanes.excludeFromOthers(stream, uplink);
     this.#kept.removeReject(id);
     return seq;

@@ -120,15 +120,11 @@ export class Reclaim {
   #dropFrom(lane: Lane, drop: { chunk: readonly StoredBody[]; upTo: Seq; reason: GapReason }): void {
     const lost = drop.chunk
       .filter(({ seq }) => seq > lane.cursor)
-      .map((row) => this.#read(lane.stream, row))
-      .filter((record) => this.#isFor(lane, record));
+      .filter(({ seq }) => this.#records.directed.isFor(lane.uplink, lane.stream, seq))
+      .map((row) => this.#read(lane.stream, row));
     const bytes = lost.reduce((sum, { value }) => sum + value.byteLength, 0);
     this.#lanes.drop(lane, drop.upTo, { reason: drop.reason, count: lost.length, bytes });
     for (const loss of lossesOf(lane.stream, lost)) this.#report(lane, loss, drop.reason);
-  }
-
-  #isFor({ uplink, stream }: Lane, { seq, channel }: StoredRecord): boolean {
-    return stream === 'gaps' ? channel === uplink : this.#records.directed.isFor(uplink, stream, seq);
   }
 
   /** What a damaged record says of itself cannot be used: not its device, and a time that is no time least of all. */
@@ -176,7 +172,8 @@ export class Reclaim {
       },
       0,
     );
-    this.#records.append('gaps', body);
+    const seq = this.#records.append('gaps', body);
+    this.#records.directed.add('gaps', seq, lane.uplink);
     this.#lanes.excludeFromOthers('gaps', lane.uplink);
   }
 }

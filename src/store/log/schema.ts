@@ -151,4 +151,11 @@ export const LOG_MIGRATIONS: readonly string[] = [
     PRIMARY KEY (stream, seq)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- Gaps stand in it too, those of before by what their JSON says.
+  INSERT INTO directed
+  SELECT 'gaps', seq, json_extract(value, '$.uplink')
+  FROM (SELECT seq, CAST(substr(body, instr(body, CAST('{"uplink":' AS BLOB))) AS TEXT) AS value FROM gaps)
+  WHERE CASE WHEN json_valid(value) THEN json_type(value, '$.uplink') = 'text' ELSE 0 END;
+  `,
 ];

@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -11,7 +12,7 @@ import { countStore } from '../../support/verify.ts';
 const SIZED = 4;
 const LANE = { uplink: 'plant', stream: 'telemetry' } as const;
 
-/** `log.db` as an earlier version left it: two records, one delivered, one pending; a reject and a refused message. */
+/** `log.db` as an earlier version left it: two records, one delivered, one pending; a gap, a reject and a refused message. */
 function writeOldLog(dataDir: string, format: number): void {
   const db = new Database(join(dataDir, 'log.db'));
   db.pragma('auto_vacuum = INCREMENTAL');
@@ -25,6 +26,10 @@ function writeOldLog(dataDir: string, format: number): void {
     'machine_id',
     STORE_DEFAULTS.machineId ?? '',
   );
+  const gap = newRecord({ stream: 'gaps', channel: 'stick', value: Buffer.from('{"uplink":"stick","device":null}') });
+  db.prepare('INSERT INTO gaps VALUES (3, ?)').run(encodeRecord(gap, 3));
+  db.exec(`UPDATE streams SET accepted = 1, last_seq = 3 WHERE stream = 'gaps'`);
+  db.exec(`INSERT INTO lanes (uplink, stream, cursor, base) VALUES ('plant', 'gaps', 0, 1), ('stick', 'gaps', 0, 0)`);
   for (const seq of [1, 2]) db.prepare('INSERT INTO telemetry VALUES (?, ?)').run(seq, body(seq));
   db.exec(`UPDATE streams SET accepted = 2, last_seq = 2 WHERE stream = 'telemetry'`);
   db.exec(`INSERT INTO lanes (uplink, stream, cursor, base, rejected) VALUES ('plant', 'telemetry', 1, 0, 1)`);
@@ -73,6 +78,7 @@ describe.each(LOG_MIGRATIONS.slice(1).map((_, index) => index + 1))('a log.db of
     expect(countStore(directory.dataDir, { deep: true }).problems).toEqual([]);
     const db = new Database(join(directory.dataDir, 'log.db'), { readonly: true });
     expect(db.pragma('user_version', { simple: true })).toBe(LOG_MIGRATIONS.length);
+    expect(db.prepare('SELECT * FROM directed').all()).toEqual([{ stream: 'gaps', seq: 3, uplink: 'stick' }]);
     db.close();
   });
 });
