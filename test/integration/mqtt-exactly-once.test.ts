@@ -17,9 +17,9 @@ async function deliver(client: RawClient, payload: string, packetId: number): Pr
 }
 
 /** The gateway after a kill: the same store, nothing else. */
-async function restarted({ intake, source }: MqttHarness): Promise<MqttHarness> {
+async function restarted({ intake, sessions, source }: MqttHarness): Promise<MqttHarness> {
   await source.stop();
-  return await startMqtt({ intake, openHandshakes: intake.openHandshakes() });
+  return await startMqtt({ intake, sessions: sessions.reopened(), openHandshakes: intake.openHandshakes() });
 }
 
 afterEach(stopMqtt);
@@ -134,6 +134,25 @@ describe('packet ids that are used again', () => {
     expect(intake.payloads()).toEqual(['1', '2']);
   });
 
+  it('carry new messages in a session that is kept, after a clean one broke off while its message was stored', async () => {
+    const { intake, port } = await startMqtt();
+    const subscriber = await RawClient.connected(port, { clientId: 's' });
+    await subscriber.subscribe([TOPIC, 0]);
+    const clean = await RawClient.connected(port, { clientId: 'c', clean: true });
+    intake.hold();
+    clean.send(message('1', 7));
+    await waitFor(() => intake.waitingCount === 1, { what: 'the message at the door', timeoutMs: 5_000 });
+    clean.break();
+    await waitFor(() => intake.waitingCount === 2, { what: 'the release', timeoutMs: 5_000 });
+    intake.letGo();
+    await subscriber.next('publish');
+    const kept = await RawClient.connected(port, { clientId: 'c', clean: false });
+    expect(kept.sessionPresent).toBe(false);
+    await deliver(kept, '2', 7);
+    await subscriber.next('publish');
+    expect(intake.payloads()).toEqual(['1', '2']);
+  });
+
   it('carry new messages when a clean session takes over one that is still connected', async () => {
     const { intake, port } = await startMqtt();
     const first = await RawClient.connected(port, { clientId: 'c', clean: false });
@@ -222,6 +241,18 @@ describe('after a restart of the gateway', () => {
     expect(intake.openHandshakes()).toEqual([]);
     await deliver(second, '2', 7);
     expect(intake.payloads()).toEqual(['1', '2']);
+  });
+
+  it('the exchanges of clean sessions are given up, on disk: they ended with their connections', async () => {
+    const before = await startMqtt();
+    const kept = await RawClient.connected(before.port, { clientId: 'kept', clean: false });
+    kept.send(message('1', 7));
+    await kept.next('pubrec');
+    const atKill = [...before.intake.openHandshakes(), { clientId: 'clean', packetId: 7 }];
+    await before.source.stop();
+    const { intake, sessions } = before;
+    await startMqtt({ intake, sessions: sessions.reopened(), openHandshakes: atKill });
+    expect(intake.calls.filter((call) => call.startsWith('release'))).toEqual(['release clean all']);
   });
 
   it('a client whose exchange is open is told that its session is there', async () => {

@@ -214,7 +214,8 @@ describe('mqtt.js', () => {
     const stopped = before.source.stop();
     await stopped;
     before.intake.letGo();
-    const options = { intake: before.intake, openHandshakes: before.intake.openHandshakes() };
+    const { intake } = before;
+    const options = { intake, sessions: before.sessions.reopened(), openHandshakes: intake.openHandshakes() };
     const listeners = [{ host: '127.0.0.1', port: before.port, anonymous: true }];
     await startMqtt({ ...options, mqtt: { listeners } });
     await published;

@@ -52,6 +52,7 @@ class ConformingPersistence {
   #store!: OpenStore;
   #router!: Router;
   #inner!: Persistence;
+  #handshakes!: Handshakes;
 
   async setup(broker: Broker): Promise<void> {
     this.broker = broker;
@@ -160,6 +161,7 @@ class ConformingPersistence {
   async incomingStorePacket({ id }: Client, { length: _, ...packet }: Packet & { length: number }): Promise<void> {
     const handshake = { clientId: id, packetId: packet.messageId };
     await this.#store.client.append({ kind: 'records', records: [], handshake });
+    this.#handshakes.open(id, packet.messageId);
     await this.#inner.incomingStorePacket({ id }, packet);
     this.#incoming.set(`${id} ${packet.messageId}`, packet);
   }
@@ -238,10 +240,11 @@ class ConformingPersistence {
     const release = async (clientId: string, packetId: number | null) => {
       await client.append({ kind: 'release', clientId, packetId });
     };
+    this.#handshakes = new Handshakes(Object.assign(new FakeIntake(), { release }), opened.openHandshakes);
     this.#inner = new Persistence({
       sessions: this.#router.sessions,
       retained: this.#router.retained,
-      handshakes: new Handshakes(Object.assign(new FakeIntake(), { release }), opened.openHandshakes),
+      handshakes: this.#handshakes,
       ownerOf: () => '',
       takeGranted: () => this.#granted,
     });

@@ -47,6 +47,7 @@ export class LocalBroker {
   readonly #options: MqttOptions;
   readonly #intake: Intake;
   readonly #router: Router;
+  readonly #handshakes: Handshakes;
   readonly #tracker: PresenceTracker;
   readonly #subscribes: SubscribeHook;
   readonly #admission: Admission;
@@ -89,6 +90,7 @@ export class LocalBroker {
     this.#intake = intake;
     this.problems = problems;
     this.#router = router;
+    this.#handshakes = handshakes;
     this.#tracker = tracker;
     this.publishes = new PublishHook({
       intake,
@@ -124,6 +126,9 @@ export class LocalBroker {
 
   async start(): Promise<void> {
     await this.#router.start();
+    const { sessions } = this.#router;
+    // It can only fail when the store is gone, and the process with it.
+    this.#handshakes.keepOnly((clientId) => sessions.queueOf(clientId) !== undefined).catch(() => undefined);
     await this.#aedes.start();
     this.#tracker.start();
   }

@@ -11,7 +11,8 @@ interface OpenHandshake {
 /**
  * The inbound QoS 2 exchanges that are open [MQTT-4.3.3-2]. The store keeps the same keys with the records; here is
  * what is known of them without asking. A key is released durably before PUBCOMP and when its session ends, otherwise
- * the next message with its packet id would be taken for a repetition, and lost.
+ * the next message with its packet id would be taken for a repetition, and lost. Each client has a session that is
+ * kept or is connected, so there are no more of them than of both.
  */
 export class Handshakes {
   readonly #intake: Intake;
@@ -41,9 +42,10 @@ export class Handshakes {
     return false;
   }
 
+  /** The exchange may be given up already, because its session ended while the message was stored: it stays so. */
   received(clientId: string, packetId: number): void {
-    const handshake = this.#clients.get(clientId)?.get(packetId) ?? this.#add(clientId, packetId);
-    handshake.received = true;
+    const handshake = this.#clients.get(clientId)?.get(packetId);
+    if (handshake !== undefined) handshake.received = true;
   }
 
   /** Whether PUBREC is all that a PUBLISH needs. */
@@ -68,6 +70,12 @@ export class Handshakes {
   /** Ends all of a client. Asks the intake at once, so that what the client sends from now on comes after. */
   async releaseAll(clientId: string): Promise<void> {
     if (this.#clients.delete(clientId)) await this.#intake.release(clientId, null);
+  }
+
+  /** Ends those of other clients: their sessions ended with the gateway before. */
+  async keepOnly(hasSession: (clientId: string) => boolean): Promise<void> {
+    const ended = [...this.#clients.keys()].filter((clientId) => !hasSession(clientId));
+    await Promise.all(ended.map((clientId) => this.releaseAll(clientId)));
   }
 
   #add(clientId: string, packetId: number): OpenHandshake {

@@ -99,13 +99,6 @@ export class PublishHook {
   }
 
   #take(publisher: Publisher, packet: PublishPacket, done: Callback): void {
-    const denial = this.#denial(publisher.identity, packet.topic);
-    if (denial !== null) {
-      this.#deny(publisher, packet, denial);
-      const settled = this.#options.intake.settled();
-      this.#wait(settled, packet.payload.length + RECORD_BYTES).then(() => this.#proceed(done), done);
-      return;
-    }
     const { clientId } = publisher;
     const packetId = packet.qos === 2 ? packet.messageId : undefined;
     const handshake = packetId === undefined ? null : { clientId, packetId };
@@ -114,6 +107,13 @@ export class PublishHook {
       return;
     }
     const repeated = handshake !== null && this.#options.handshakes.open(clientId, handshake.packetId);
+    const denial = this.#denial(publisher.identity, packet.topic);
+    if (denial !== null) {
+      this.#deny(publisher, packet, denial);
+      const settled = this.#options.intake.settled();
+      this.#wait(settled, packet.payload.length + RECORD_BYTES).then(() => this.#proceed(done), done);
+      return;
+    }
     const payload = typeof packet.payload === 'string' ? Buffer.from(packet.payload) : packet.payload;
     const { router, intake } = this.#options;
     const prepared = repeated ? null : router.prepare(packet, clientId);

@@ -85,6 +85,14 @@ describe('open QoS 2 exchanges', () => {
     expect(intake.calls).toEqual(['release a all']);
   });
 
+  it('that were given up while the message was stored stay so', async () => {
+    const { handshakes } = setUp();
+    handshakes.open('a', 1);
+    await handshakes.releaseAll('a');
+    handshakes.received('a', 1);
+    expect([handshakes.has('a'), handshakes.open('a', 1)]).toEqual([false, false]);
+  });
+
   it('need nothing from the store for a packet id that is not open', async () => {
     const { intake, handshakes } = setUp();
     await handshakes.release('a', 1);
