@@ -7,7 +7,7 @@ import {
   type ServerResponse,
 } from 'node:http';
 import { createServer as createTlsServer, type Server as HttpsServer } from 'node:https';
-import type { AddressInfo, ListenOptions } from 'node:net';
+import type { AddressInfo, ListenOptions, Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import { codeOf, messageOf, SluiceError } from '../core/errors.ts';
 import type { TlsMaterial } from '../platform/tls-files.ts';
@@ -30,6 +30,9 @@ const OWNER_ONLY = 0o600;
 /** What clients can connect to, unix(7). */
 const MAX_SOCKET_PATH_BYTES = 107;
 
+/** Open connections of each server. HTTP knows them only once a request came, and TLS after the handshake. */
+const CONNECTIONS = new WeakMap<Server, Set<Socket>>();
+
 /** `onError` hears of connections that could not be taken in, for example because there are no descriptors left. */
 export interface ListenerOptions {
   readonly listener: RequestListener;
@@ -42,6 +45,7 @@ async function listen(options: ListenerOptions, place: ListenOptions): Promise<S
   const server = newServer(options);
   server.maxConnections = MAX_CONNECTIONS;
   server.setTimeout(IDLE_TIMEOUT_MS);
+  rememberConnections(server);
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once('error', reject);
   server.listen(place, resolve);
@@ -49,6 +53,15 @@ async function listen(options: ListenerOptions, place: ListenOptions): Promise<S
   server.off('error', reject);
   server.on('error', options.onError);
   return server;
+}
+
+function rememberConnections(server: Server): void {
+  const connections = new Set<Socket>();
+  CONNECTIONS.set(server, connections);
+  server.on('connection', (socket: Socket) => {
+    connections.add(socket);
+    socket.once('close', () => connections.delete(socket));
+  });
 }
 
 function newServer({ listener, tls }: ListenerOptions): Server {
@@ -110,9 +123,14 @@ export async function closeServer(server: Server): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   server.close(() => resolve());
   server.closeIdleConnections();
-  const timer = setTimeout(() => server.closeAllConnections(), STOP_GRACE_MS);
+  const timer = setTimeout(() => cutConnections(server), STOP_GRACE_MS);
   await promise;
   clearTimeout(timer);
+}
+
+function cutConnections(server: Server): void {
+  server.closeAllConnections();
+  for (const socket of CONNECTIONS.get(server) ?? []) socket.destroy();
 }
 
 function bindError(error: unknown, host: string, port: number): SluiceError {

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { copyFileSync, readFileSync } from 'node:fs';
 import { Agent, request } from 'node:https';
 import { connect } from 'node:net';
@@ -92,6 +93,14 @@ describe('the API over TLS', () => {
     const told = running.api.logger.lines.filter(({ message }) => message.includes('TLS'));
     expect(told).toHaveLength(1);
   });
+
+  it('does not wait for a handshake that never comes when it stops', async () => {
+    await start(first);
+    const socket = connect(running.port(), '127.0.0.1').on('error', () => undefined);
+    await once(socket, 'connect');
+    await running.server.stop();
+    socket.destroy();
+  }, 5_000);
 
   it('does not start without its files, and says which one is missing', async () => {
     running = new RunningApi();
