@@ -318,7 +318,7 @@ export interface StateStore {
  */
 export interface SessionStore {
   loadSessions(): Promise<readonly SessionRow[]>;
-  /** All of them or none, in order. Resolves when that is on disk; stays pending while the disk is full. */
+  /** All of them or none, in order. Resolves when that is on disk; waits for a full disk; rejects only when the store is gone. */
   saveSessions(changes: readonly SessionChange[]): Promise<void>;
   /** The next messages in the order of place and session, `maxCount` at most; none when there are no more. */
   loadQueues(after: QueuePosition, maxCount: number): Promise<readonly QueuedMessage[]>;

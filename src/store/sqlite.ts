@@ -13,6 +13,7 @@ export interface OpenOptions {
 }
 
 const PAGE_BYTES = 4096;
+const PASSING = /^SQLITE_(FULL|BUSY)/;
 const DAMAGED: readonly string[] = ['SQLITE_NOTADB', 'SQLITE_CORRUPT'];
 
 /**
@@ -75,6 +76,11 @@ function migrate(db: Database.Database, file: string, migrations: readonly strin
       db.pragma(`user_version = ${next + 1}`);
     }).immediate();
   }
+}
+
+/** Whether the same write may succeed later: the disk is full, or another program holds the file. */
+export function mayPass(error: unknown): boolean {
+  return PASSING.test(codeOf(error) ?? '');
 }
 
 /** A connection of its own that can never write. Short reads only: an open statement keeps the WAL from shrinking. */

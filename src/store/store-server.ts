@@ -1,4 +1,3 @@
-import { codeOf } from '../core/errors.ts';
 import type { Appended, LaneId, LogStats, Settlement } from '../core/ports.ts';
 import type { Seq } from '../core/record.ts';
 import type { SessionChange } from '../core/session.ts';
@@ -13,9 +12,10 @@ import {
   type MainOperations,
   type StoreOptions,
 } from './protocol.ts';
+import { mayPass } from './sqlite.ts';
 import { Store } from './store.ts';
 
-const RETRY_WHEN_FULL_MS = 500;
+const RETRY_MS = 500;
 
 interface Waiter {
   readonly stream: Stream;
@@ -144,15 +144,16 @@ export class StoreServer {
     });
   }
 
-  /** Waits while the disk is full, as everything does that is acknowledged behind it. */
+  /** Waits while the disk is full or the file busy, and with it all that is acknowledged behind it. */
   #saveSessions(changes: readonly SessionChange[], reply: Reply): void {
     try {
       reply.ok(this.#opened().state.sessions.save(changes) ?? null);
     } catch (error) {
-      if (codeOf(error) !== 'SQLITE_FULL') throw error;
-      setTimeout(() => {
-        if (this.#store !== undefined) this.#saveSessions(changes, reply);
-      }, RETRY_WHEN_FULL_MS).unref();
+      if (!mayPass(error)) endThread(error);
+      else
+        setTimeout(() => {
+          if (this.#store !== undefined) this.#saveSessions(changes, reply);
+        }, RETRY_MS).unref();
     }
   }
 
@@ -205,6 +206,13 @@ export class StoreServer {
     this.#store = undefined;
     return null;
   }
+}
+
+/** For what must not be survived by guessing: thrown from a handler it would only be an answer. */
+function endThread(error: unknown): void {
+  setImmediate(() => {
+    throw error;
+  });
 }
 
 /** The two numbers per entry that cross the thread border; see AppendResult. */

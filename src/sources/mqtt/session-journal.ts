@@ -4,7 +4,10 @@ import type { QueueChange, SessionChange } from '../../core/session.ts';
 /** What is acknowledged already need not be written at once: it costs a repetition at most. */
 const LATER_MS = 1_000;
 
-/** The way of sessions and their queues to the disk, in order. What comes while one write is under way goes together. */
+/**
+ * The way of sessions and their queues to the disk, in order. What comes while one write is under way goes together.
+ * After a write of sessions that failed there is no other: what is in memory is not on disk, and is never acknowledged.
+ */
 export class SessionJournal {
   readonly #store: SessionStore;
   #changes: SessionChange[] = [];
@@ -66,7 +69,7 @@ export class SessionJournal {
   }
 
   async #write(): Promise<void> {
-    await this.#writing.catch(() => undefined);
+    await this.#writing;
     const changes = this.#changes;
     this.#changes = [];
     this.#next = undefined;

@@ -54,6 +54,23 @@ describe('sessions', () => {
     expect(store.saved).toEqual(['begin', 'subscribe', 'unsubscribe', 'end']);
   });
 
+  it('acknowledge nothing any more after a write that failed, also when a later one would not', async () => {
+    const store = new FakeSessionStore();
+    store.beforeSave = () => Promise.reject(new Error('the store is gone'));
+    const { sessions } = brokerSessions({}, store);
+    await expect(sessions.resume('a', '')).rejects.toThrow('gone');
+    store.beforeSave = () => Promise.resolve();
+    for (const attempt of [
+      () => sessions.resume('b', ''),
+      () => sessions.resume('a', ''),
+      () => sessions.subscribe('a', [{ topic: 'x', qos: 1 }]),
+      () => sessions.subscribe('a', [{ topic: 'x', qos: 1 }]),
+    ]) {
+      await expect(attempt()).rejects.toThrow('gone');
+    }
+    expect(store.saved).toEqual([]);
+  });
+
   it('are as they were after a restart: subscriptions, queues, packet ids, and what was received', async () => {
     const before = await subscribed(['a']);
     const [one, two] = await Promise.all(['1', '2', '3'].map((text) => before.publish('x', text, 2)));
