@@ -97,6 +97,10 @@ export function subscribeBytes(
   );
 }
 
+export function unsubscribeBytes(packetId: number, filters: readonly string[]): Buffer {
+  return packet(0xa2, word(packetId), ...filters.map(text));
+}
+
 export function ackBytes(type: 'puback' | 'pubrec' | 'pubrel' | 'pubcomp', packetId: number): Buffer {
   return packet((TYPES.indexOf(type) << 4) | (type === 'pubrel' ? 2 : 0), word(packetId));
 }

@@ -20,6 +20,7 @@ export type { ConnectPacket, PublishPacket, Subscription };
 export interface BrokerClient extends Client {
   readonly conn: Duplex;
   readonly will: PublishPacket | null;
+  readonly connackSent: boolean;
   readonly subscriptions: Subscriptions;
   readonly _parser: { parse: (bytes: Buffer) => number };
 }

@@ -197,7 +197,11 @@ export class LocalBroker {
       gone: (client) => this.#gone(client, connectionOf(client)),
       publishing: (client, packet, done) => this.publishes.publish(connectionOf(client), packet, done),
       will: (client, packet, done) => this.publishes.will(connectionOf(client), packet, done),
-      subscribing: (client, subscription) => this.#subscribes.judge(connectionOf(client), subscription, !client.clean),
+      subscribing: (client, subscription) => {
+        // What comes before CONNACK is what the session has already: stored again, it could undo an UNSUBSCRIBE.
+        const isFresh = !client.clean && client.connackSent;
+        return this.#subscribes.judge(connectionOf(client), subscription, isFresh);
+      },
       unsubscribed: (client, filters) => this.#subscribes.unsubscribed(connectionOf(client), filters),
       mayDeliver: (client) => !this.#router.isQueuedFor(client.id) && this.#mayDeliver(connectionOf(client)),
       packetId: (client, { retain }) => this.#router.sessions.packetIdPastQueue(client.id, retain),

@@ -31,8 +31,8 @@ export class SubscribeHook {
     this.#maxTopicLevels = maxTopicLevels;
   }
 
-  /** The subscription, or null when it is denied. `kept`: whether the session outlives the connection. */
-  judge(subscriber: Subscriber, subscription: Subscription, kept: boolean): Subscription | null {
+  /** The subscription, or null when it is denied. `isFresh`: a session that outlives the connection is to learn of it. */
+  judge(subscriber: Subscriber, subscription: Subscription, isFresh: boolean): Subscription | null {
     const { topic, qos } = subscription;
     const granted = this.#grantedTo(subscriber);
     const reason = this.#denial(subscriber.identity, topic, granted.filters);
@@ -42,13 +42,14 @@ export class SubscribeHook {
       return null;
     }
     granted.filters.add(topic);
-    if (kept) granted.fresh.push({ topic, qos });
+    if (isFresh) granted.fresh.push({ topic, qos });
     return subscription;
   }
 
   unsubscribed(subscriber: Subscriber, filters: readonly string[]): void {
     const granted = this.#grantedTo(subscriber);
     for (const filter of filters) granted.filters.delete(filter);
+    granted.fresh = granted.fresh.filter(({ topic }) => !filters.includes(topic));
   }
 
   /** What was granted for a session that is kept since this was asked last. */

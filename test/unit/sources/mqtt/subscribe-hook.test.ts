@@ -55,4 +55,12 @@ describe('a subscription', () => {
     expect(hook.takeFresh(PANEL)).toEqual([]);
     expect(hook.takeFresh(METER)).toEqual([]);
   });
+
+  it('is not told any more when it was given up meanwhile', () => {
+    const { hook, grants } = setUp();
+    grants(PANEL, 'a', true);
+    grants(PANEL, 'b', true);
+    hook.unsubscribed(PANEL, ['a']);
+    expect(hook.takeFresh(PANEL)).toEqual([{ topic: 'b', qos: 1 }]);
+  });
 });
