@@ -88,7 +88,7 @@ class ConformingPersistence {
   }
 
   async removeSubscriptions(client: Client, filters: readonly string[]): Promise<void> {
-    await this.#inner.removeSubscriptions(client, filters);
+    await this.#inner.removeSubscriptions({ ...client, conn: {} as Duplex }, filters);
   }
 
   async cleanSubscriptions(client: Client): Promise<void> {
@@ -247,6 +247,7 @@ class ConformingPersistence {
       handshakes: this.#handshakes,
       ownerOf: () => '',
       takeGranted: () => this.#granted,
+      onUnsubscribe: () => undefined,
     });
     await this.#router.start();
   }

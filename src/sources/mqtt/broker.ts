@@ -118,6 +118,7 @@ export class LocalBroker {
         handshakes,
         ownerOf: (clientId) => this.#admitted.get(clientId)?.identity ?? '',
         takeGranted: ({ conn }) => this.#subscribes.takeFresh(this.#of(conn)),
+        onUnsubscribe: ({ conn }, filters) => this.#subscribes.unsubscribed(this.#of(conn), filters),
       }),
       connectTimeoutMs: options.connectTimeout,
       drainTimeoutMs: options.drainTimeout,
@@ -202,7 +203,10 @@ export class LocalBroker {
         const isFresh = !client.clean && client.connackSent;
         return this.#subscribes.judge(connectionOf(client), subscription, isFresh);
       },
-      unsubscribed: (client, filters) => this.#subscribes.unsubscribed(connectionOf(client), filters),
+      unsubscribed: (client, filters) => {
+        // Of a session that is kept, the persistence was told before: now it may have subscribed anew.
+        if (client.clean) this.#subscribes.unsubscribed(connectionOf(client), filters);
+      },
       mayDeliver: (client) => !this.#router.isQueuedFor(client.id) && this.#mayDeliver(connectionOf(client)),
       packetId: (client, { retain }) => this.#router.sessions.packetIdPastQueue(client.id, retain),
       route: (packet) => this.#router.publish(packet),

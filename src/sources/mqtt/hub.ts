@@ -10,19 +10,20 @@ export type Deliver = (packet: Topical, done: () => void) => void;
 /**
  * The emitter in which aedes keeps the subscriptions of connected clients (its `mq` option). Unlike the stock one it
  * delivers at once, in the order of `emit`, and waits for nobody: there, one subscriber that does not read stops the
- * delivery to all others until it is disconnected.
+ * delivery to all others until it is disconnected. It also answers at once: aedes keeps a list beside this one, and a
+ * SUBSCRIBE that it handles between the two would find the filter still there.
  */
 export class Hub {
   readonly #tree = new FilterTree<Deliver>();
 
   on(filter: string, deliver: Deliver, done?: () => void): void {
     this.#tree.add(filter, deliver);
-    if (done !== undefined) setImmediate(done);
+    done?.();
   }
 
   removeListener(filter: string, deliver: Deliver, done?: () => void): void {
     this.#tree.remove(filter, deliver);
-    if (done !== undefined) setImmediate(done);
+    done?.();
   }
 
   emit(packet: Topical, done?: () => void): void {

@@ -35,6 +35,8 @@ export interface PersistenceOptions {
   readonly ownerOf: (clientId: string) => string;
   /** The subscriptions that were granted to a client since this was asked last. */
   readonly takeGranted: (client: ConnectedClient) => readonly StoredSubscription[];
+  /** A client gives subscriptions up. In the order of receipt, as they are granted. */
+  readonly onUnsubscribe: (client: ConnectedClient, filters: readonly string[]) => void;
 }
 
 /**
@@ -71,8 +73,9 @@ export class Persistence {
     await this.#options.sessions.subscribe(client.id, this.#options.takeGranted(client));
   }
 
-  async removeSubscriptions({ id }: SessionClient, filters: readonly string[]): Promise<void> {
-    await this.#options.sessions.unsubscribe(id, filters);
+  async removeSubscriptions(client: ConnectedClient, filters: readonly string[]): Promise<void> {
+    this.#options.onUnsubscribe(client, filters);
+    await this.#options.sessions.unsubscribe(client.id, filters);
   }
 
   async cleanSubscriptions({ id }: SessionClient): Promise<void> {

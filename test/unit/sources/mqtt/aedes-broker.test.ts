@@ -40,6 +40,7 @@ async function startBroker(changes: Partial<BrokerHooks>): Promise<AedesBroker> 
     handshakes: new Handshakes(new FakeIntake(), []),
     ownerOf: () => '',
     takeGranted: () => [],
+    onUnsubscribe: () => undefined,
   });
   const times = { connectTimeoutMs: 1_000, drainTimeoutMs: 1_000 };
   const broker = new AedesBroker(hooks, { id: 'b', hub: new Hub(), persistence, ...times });

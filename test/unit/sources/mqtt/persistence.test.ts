@@ -19,6 +19,7 @@ function setUp() {
     handshakes,
     ownerOf: () => '',
     takeGranted: () => granted.splice(0),
+    onUnsubscribe: () => undefined,
   });
   return { ...subject, handshakes, persistence, granted };
 }
