@@ -9,6 +9,7 @@ import type { LogStats, SessionStore } from './core/ports.ts';
 import { DeviceTable } from './devices/device-table.ts';
 import { ReaderThread } from './gateway/reader-thread.ts';
 import { RefusedCounts } from './gateway/refused-counts.ts';
+import { RunningParts } from './gateway/running-parts.ts';
 import { StatsPoll } from './gateway/stats-poll.ts';
 import { StoreThread } from './gateway/store-thread.ts';
 import { UplinkThread } from './gateway/uplink-thread.ts';
@@ -26,16 +27,10 @@ import type { MqttSource, MqttSourceOptions } from './sources/mqtt/mqtt-source.t
 import type { StoreOpened, StoreOptions } from './store/protocol.ts';
 import type { StoreClient } from './store/store-client.ts';
 
-/** The order of the data: what was accepted is settled before what it needs is gone. */
-const STOP_ORDER = ['mqtt', 'ingest', 'uplinks', 'api', 'reader', 'stats', 'devices', 'store'] as const;
-/** Of the ten seconds in which a stop must be done, all but the last checkpoint. */
-const STOP_MS = 9_000;
-/** What is kept of that for the parts behind the forwarders. */
-const AFTER_UPLINKS_MS = 3_000;
+/** What the thread of the forwarders may take to end, once they have stopped. */
+const THREAD_END_MS = 250;
 /** A full store settles nothing; the sources have waited for it already. */
 const INGEST_STOP_MS = 500;
-
-type PartName = (typeof STOP_ORDER)[number];
 
 /** The parts between the store and the outside. */
 interface Core {
@@ -57,7 +52,7 @@ export class Gateway {
   readonly #metrics = new Metrics();
   readonly #repeats: RepeatSummary;
   readonly #stopping = new AbortController();
-  readonly #running = new Map<PartName, (leftMs: number) => Promise<void> | void>();
+  readonly #running: RunningParts;
   readonly #fail: (error: Error) => void;
 
   constructor(config: Config) {
@@ -66,6 +61,7 @@ export class Gateway {
     this.#fail = resolve;
     this.#config = config;
     this.#logger = createLogger(config.log);
+    this.#running = new RunningParts(this.#logger);
     this.#manager = createServiceManager({ logger: this.#logger, environment: process.env });
     this.#repeats = new RepeatSummary({ logger: this.#logger });
     const onDeath = (error: SluiceError) => this.#die(error);
@@ -82,11 +78,11 @@ export class Gateway {
     const loading = import('./sources/mqtt/mqtt-source.ts');
     const opened = await store.open(this.#storeOptions());
     const core = this.#compose(store.client);
-    this.#running.set('devices', () => core.devices.stop());
+    this.#running.add('devices', () => core.devices.stop());
     await core.devices.start();
     await this.#startUplinks(store.client, opened);
     this.#stopping.signal.throwIfAborted();
-    this.#running.set('stats', () => core.stats.stop());
+    this.#running.add('stats', () => core.stats.stop());
     await core.stats.start();
     this.#warnOfForgotten(core.stats.latest());
     const mqtt = await this.#startMqtt(await loading, core, { ...opened, sessions: store.client });
@@ -103,15 +99,8 @@ export class Gateway {
   async stop(): Promise<void> {
     if (this.#stopping.signal.aborted) return;
     this.#stopping.abort();
-    const until = performance.now() + STOP_MS;
     await this.#manager.stopping();
-    for (const part of STOP_ORDER) {
-      try {
-        await this.#running.get(part)?.(until - performance.now());
-      } catch (error) {
-        this.#logger.error({ part, error }, 'a part could not be stopped in order');
-      }
-    }
+    await this.#running.stop();
     this.#repeats.stop();
     this.#metrics.stop();
     this.#clock.stop();
@@ -124,11 +113,9 @@ export class Gateway {
       onCommit: (seconds) => this.#metrics.observeCommit(seconds),
       onDeath: (error) => this.#die(error),
     });
-    this.#running.set('store', () => store.close());
+    this.#running.add('store', () => store.close());
     this.#uplinks.spawn(lanes);
-    this.#running.set('uplinks', (leftMs) =>
-      this.#uplinks.stop({ deadlineMs: Math.max(leftMs - AFTER_UPLINKS_MS, 0) }),
-    );
+    this.#running.add('uplinks', (limitMs) => this.#uplinks.stop({ deadlineMs: Math.max(limitMs - THREAD_END_MS, 0) }));
     return store;
   }
 
@@ -149,7 +136,7 @@ export class Gateway {
       onAccepted: (observations) => devices.recordsAccepted(observations),
       onRefused: (message, reason) => refused.add(message, reason),
     });
-    this.#running.set('ingest', () =>
+    this.#running.add('ingest', () =>
       Promise.race([ingest.settled(), delay(INGEST_STOP_MS, undefined, { ref: false })]),
     );
     return { devices, refused, ingest, stats: new StatsPoll(() => client.stats(), logger) };
@@ -171,7 +158,7 @@ export class Gateway {
     const ports = { intake: ingest, access: devices, presence: devices, sessions, logger: this.#logger };
     const queueBudgetBytes = buffer.maxBytes / 8;
     const mqtt = new MqttSource({ options, ...ports, clock: this.#clock, openHandshakes, queueBudgetBytes });
-    this.#running.set('mqtt', () => mqtt.stop());
+    this.#running.add('mqtt', () => mqtt.stop());
     await mqtt.start();
     return mqtt;
   }
@@ -182,7 +169,7 @@ export class Gateway {
     const { gatewayId, epoch, logFile } = opened;
     const identity = { gatewayId, epoch, dataDir: gateway.dataDir };
     const browser = new ReaderThread({ logFile, onDeath: (error) => this.#die(error) });
-    this.#running.set('reader', () => browser.stop());
+    this.#running.add('reader', () => browser.stop());
     const views = new Views({ ...core, mqtt, uplinks: this.#uplinks, clock: this.#clock, identity });
     const api = new ApiServer({ ...options, controlSocket: join(gateway.dataDir, 'control.sock') }, views, {
       metrics: this.#metrics,
@@ -196,7 +183,7 @@ export class Gateway {
       room: new WaitingRoom({ maxBytes: http.maxWaiting, timeoutMs: http.storeTimeout }),
       webDirectory: join(import.meta.dirname, 'web'),
     });
-    this.#running.set('api', () => api.stop());
+    this.#running.add('api', () => api.stop());
     await api.start();
   }
 
