@@ -1,5 +1,7 @@
 import { dirname, resolve } from 'node:path';
+import { placeholdersOf } from '../core/placeholders.ts';
 import type { RouteOptions } from '../core/route.ts';
+import { parseTopicPattern } from '../core/topic-pattern.ts';
 import { type Config, placePaths } from './config.ts';
 import { ConfigDocument, type Path } from './document.ts';
 import { includedRoutes } from './included-routes.ts';
@@ -98,7 +100,8 @@ function isSamePlace(a: Problem, b: Problem): boolean {
 }
 
 function warningsOf(options: Options, document: ConfigDocument): readonly Problem[] {
-  return [...openListeners(options, document), ...openTokens(options, document), ...openPasswords(options, document)];
+  const warners = [openListeners, namedByPayload, openTokens, openPasswords];
+  return warners.flatMap((warner) => warner(options, document));
 }
 
 function openListeners({ mqtt }: Options, document: ConfigDocument): readonly Problem[] {
@@ -109,6 +112,17 @@ function openListeners({ mqtt }: Options, document: ConfigDocument): readonly Pr
       ? `everybody who reaches ${host} can publish and subscribe without a password`
       : `passwords sent to ${host} can be read on the network, because there is no tls`;
     return [document.problemAt(path, message)];
+  });
+}
+
+function namedByPayload({ mqtt }: Options, document: ConfigDocument): readonly Problem[] {
+  if (mqtt.listeners.every(({ anonymous }) => anonymous)) return [];
+  return mqtt.routes.flatMap(({ device, format, topic }, index) => {
+    const pattern = parseTopicPattern(topic);
+    const captured = typeof pattern === 'string' || pattern.captures.has('base');
+    if (format !== 'senml' || captured || !placeholdersOf(device).includes('base')) return [];
+    const message = 'the payload says whose it is: who may publish there names any device';
+    return [document.problemAt(['mqtt', 'routes', index, 'device'], message)];
   });
 }
 

@@ -28,14 +28,17 @@ export class FilterTree<T> {
     this.#remove(this.#root, filter.split('/'), 0, value);
   }
 
-  /** The values of all filters that match; a value under several filters comes several times. */
-  match(topic: string): readonly T[] {
+  /**
+   * The values of all filters that match; a value under several filters comes several times.
+   * `hidden`: wildcards at the first level do not see the topic.
+   */
+  match(topic: string, hidden = isHidden(topic)): readonly T[] {
     const found: T[] = [];
     const { children } = this.#root;
     const slash = topic.indexOf('/');
     const first = slash === -1 ? topic : topic.slice(0, slash);
     if (!children.has(first) && !children.has('#') && !children.has('+')) return found;
-    this.#collect(this.#root, { levels: topic.split('/'), found, hidden: topic.startsWith('$') }, 0);
+    this.#collect(this.#root, { levels: topic.split('/'), found, hidden }, 0);
     return found;
   }
 
@@ -70,6 +73,10 @@ export class FilterTree<T> {
 interface Search<T> {
   readonly levels: readonly string[];
   readonly found: T[];
-  /** The topic begins with `$`: wildcards at the first level do not see it [MQTT-4.7.2-1]. */
   readonly hidden: boolean;
+}
+
+/** [MQTT-4.7.2-1] */
+export function isHidden(topic: string): boolean {
+  return topic.startsWith('$');
 }

@@ -43,6 +43,8 @@ export interface Message {
   /** MQTT topic (for HTTP the one of the same meaning) or serial port. */
   readonly channel: string;
   readonly payload: Uint8Array;
+  /** For MQTT only: the device that logged in; null or left out for a trusted sender. */
+  readonly identity?: string | null | undefined;
   /** For QoS 2 only: what recognises a repeated PUBLISH. */
   readonly handshake: Handshake | null;
   /** For HTTP only: what recognises a repeated request. */

@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer';
+import { isOwnTopic } from '../core/device-topic.ts';
 import type { Message } from '../core/ports.ts';
 import { type Draft, decodeMessage } from './decode.ts';
 import type { Refusal } from './refusal.ts';
@@ -22,7 +23,7 @@ interface Clock {
   now(): number;
 }
 
-type Arrived = Pick<Message, 'source' | 'channel' | 'payload' | 'declared'>;
+type Arrived = Pick<Message, 'source' | 'channel' | 'payload' | 'declared' | 'identity'>;
 
 const LOCAL: Judgement = { kind: 'local' };
 
@@ -39,13 +40,15 @@ export function judge(message: Arrived, routes: RouteTable, clock: Clock): Judge
   return { kind: 'good', device: routed.route.device, drafts: decoded.drafts, route: null };
 }
 
-function judgeForeign({ channel, payload }: Arrived, routes: RouteTable, clock: Clock): Judgement {
+function judgeForeign({ channel, payload, identity = null }: Arrived, routes: RouteTable, clock: Clock): Judgement {
   const match = routes.find(channel);
   if (match === undefined) return LOCAL;
   const route = match.route.index;
   const converted = convert(match, asBuffer(payload), clock.now());
   if ('refused' in converted) return { kind: 'refused', reason: converted.refused, route };
-  return { kind: 'good', ...converted, route };
+  // No grant was needed to publish there, so it speaks for nobody else.
+  const isForeign = identity !== null && isOwnTopic(identity, channel) && converted.device !== identity;
+  return isForeign ? { kind: 'refused', reason: 'other_device', route } : { kind: 'good', ...converted, route };
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {

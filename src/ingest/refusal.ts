@@ -18,6 +18,8 @@ export const REFUSAL_HINTS = {
   not_key_value: 'pairs such as temperature=21.5 are needed, with blanks or , ; & between; text with blanks in quotes',
   not_scalar: 'a metric is a number, text, true, false or null: what is nested needs a route',
   not_utf8: 'text must be UTF-8; for other bytes there are the formats cbor and raw',
+  other_device:
+    'below devices/{id}/ a device speaks for itself alone: to speak for others it needs a grant for another topic',
   out_of_range: 'the number is too large for a 64-bit float, or no number',
   senml_not_understood: 'the pack is of a later version, or has a field that must be understood (its name ends with _)',
   several_devices: 'a message is of one device: send a pack for each base name, or take the device from the topic',

@@ -96,6 +96,13 @@ describe('a device', () => {
     expect(late.messages()).toEqual(['devices/meter/status online q0r']);
   });
 
+  it('is named with what it publishes; a client without a login is not', async () => {
+    const { intake, port, securePort } = await withMeter();
+    await publish(await RawClient.connected(securePort, asMeter()), 'devices/meter/pump/temperature');
+    await publish(await RawClient.connected(port, { clientId: 'trusted' }), 'devices/meter/telemetry');
+    expect(intake.senders).toEqual(['meter', null]);
+  });
+
   it('is denied with QoS 0 and 2 as well, and its next messages pass', async () => {
     const { source, intake, securePort } = await withMeter();
     const meter = await RawClient.connected(securePort, asMeter());

@@ -13,6 +13,8 @@ interface Entry {
 export class FakeIntake implements Intake {
   /** What was stored, duplicates left out, refused and local messages included. */
   readonly stored: { readonly kind: Acceptance['kind']; readonly topic: string; readonly payload: string }[] = [];
+  /** Who sent what was asked for, in the order of the calls. */
+  readonly senders: Message['identity'][] = [];
   /** In the order of the calls: `accept {payload}`, `settled`, `release {client id} {packet id}`. */
   readonly calls: string[] = [];
   /** Topics that no route knows. */
@@ -30,6 +32,7 @@ export class FakeIntake implements Intake {
 
   accept(message: Message): Promise<Acceptance> {
     this.calls.push(`accept ${Buffer.from(message.payload)}`);
+    this.senders.push(message.identity);
     return this.#commit(() => this.#store(message));
   }
 

@@ -31,7 +31,16 @@ export function routesOf(mqtt: string): readonly RouteOptions[] {
 
 /** What a message becomes by routes. */
 export function routed(routes: readonly RouteOptions[], topic: string, payload: string | Uint8Array): Outcome {
-  const message = { source: 'mqtt', channel: topic, payload: Buffer.from(payload) } as const;
+  return routedFrom(null, routes, [topic, payload]);
+}
+
+/** The same for a device that logged in. */
+export function routedFrom(
+  identity: string | null,
+  routes: readonly RouteOptions[],
+  [topic, payload]: readonly [topic: string, payload: string | Uint8Array],
+): Outcome {
+  const message = { source: 'mqtt', channel: topic, payload: Buffer.from(payload), identity } as const;
   const judgement = judge(message, new RouteTable(routes), { now: () => NOW });
   if (judgement.kind === 'local') return 'local';
   if (judgement.kind === 'refused') return { refused: judgement.reason };

@@ -1,5 +1,6 @@
 /** Who may publish and subscribe to what. An identity is a device id, or null for a trusted anonymous client. */
 
+import { isOwnTopic, ownTopics } from '../../core/device-topic.ts';
 import { coversFilter, isSystemTopic, matchesFilter } from './topics.ts';
 
 export type Identity = string | null;
@@ -22,10 +23,6 @@ const NONE: Filters = { publish: [], subscribe: [] };
 /** Devices whose grants are kept at hand. */
 const MAX_KNOWN = 10_000;
 
-export function deviceTopic(device: string): string {
-  return `devices/${device}/`;
-}
-
 export class Access {
   readonly #grants: readonly (Filters & { readonly pattern: RegExp })[];
   readonly #known = new Map<string, Filters>();
@@ -36,7 +33,7 @@ export class Access {
 
   /** `$SYS` and every `devices/{id}/status` are the broker's own. */
   mayPublish(identity: Identity, topic: string): boolean {
-    if (identity !== null && topic.startsWith(deviceTopic(identity))) return mayPublishOwn(identity, topic);
+    if (identity !== null && isOwnTopic(identity, topic)) return mayPublishOwn(identity, topic);
     if (isSystemTopic(topic) || STATUS.test(topic)) return false;
     return identity === null || this.#grantsOf(identity).publish.some((filter) => matchesFilter(filter, topic));
   }
@@ -44,7 +41,7 @@ export class Access {
   /** A filter is allowed when everything that it can match is. */
   maySubscribe(identity: Identity, filter: string): boolean {
     if (isSystemTopic(filter)) return false;
-    if (identity === null || filter.startsWith(deviceTopic(identity))) return true;
+    if (identity === null || isOwnTopic(identity, filter)) return true;
     return this.#grantsOf(identity).subscribe.some((granted) => coversFilter(granted, filter));
   }
 
@@ -65,7 +62,7 @@ export class Access {
 }
 
 function mayPublishOwn(device: string, topic: string): boolean {
-  const name = topic.slice(deviceTopic(device).length);
+  const name = topic.slice(ownTopics(device).length);
   return name !== '' && !FROM_BROKER.test(name);
 }
 

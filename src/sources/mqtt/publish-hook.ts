@@ -99,7 +99,7 @@ export class PublishHook {
   }
 
   #take(publisher: Publisher, packet: PublishPacket, done: Callback): void {
-    const { clientId } = publisher;
+    const { clientId, identity } = publisher;
     const packetId = packet.qos === 2 ? packet.messageId : undefined;
     const handshake = packetId === undefined ? null : { clientId, packetId };
     if (handshake !== null && this.#options.handshakes.isFull(clientId, handshake.packetId)) {
@@ -118,7 +118,7 @@ export class PublishHook {
     const { router, intake } = this.#options;
     const prepared = repeated ? null : router.prepare(packet, clientId);
     const keep = prepared?.keep;
-    const accepted = intake.accept({ source: 'mqtt', channel: packet.topic, payload, handshake, keep });
+    const accepted = intake.accept({ source: 'mqtt', channel: packet.topic, payload, identity, handshake, keep });
     this.#wait(accepted, payload.length + RECORD_BYTES * maxRecordCount(payload)).then((acceptance) => {
       // Also for a sender that is gone meanwhile: what is stored is handed out.
       if (prepared !== null) {

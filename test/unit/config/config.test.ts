@@ -101,6 +101,15 @@ describe('a configuration', () => {
     ]);
   });
 
+  it('warns of routes that take the device from the payload where devices log in', () => {
+    const mqtt = (anonymous: boolean) =>
+      `mqtt: { listeners: [ { host: "::1", anonymous: ${anonymous} } ], routes: [ { topic: "a/#", format: senml, device: "{base}" } ] }`;
+    expect(configOf(mqtt(true)).warnings).toEqual([]);
+    expect(configOf(mqtt(false)).warnings).toEqual([
+      expect.objectContaining({ path: 'mqtt.routes[0].device', message: expect.stringContaining('names any device') }),
+    ]);
+  });
+
   it('lets nobody in without a password on other addresses, unless it is written out', () => {
     const listeners =
       '[ { host: 0.0.0.0 }, { host: "::", port: 2, anonymous: true }, { host: "::1", port: 3 }, { host: localhost, port: 1, anonymous: false } ]';

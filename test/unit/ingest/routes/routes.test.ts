@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { only, routed, routesOf } from '../../../support/routed.ts';
+import { only, routed, routedFrom, routesOf } from '../../../support/routed.ts';
 
 /** As the contract has them. */
 const CONTRACT = `
@@ -48,11 +48,26 @@ describe('routes', () => {
   });
 
   it('do not change the default namespace, and are offered what it does not know', () => {
-    const all = one('{ topic: "#all", device: x, metric: "{all}" }');
+    const all = one('{ topic: "devices/#all", device: x, metric: "{all}" }');
     expect(only(routed(all, 'devices/d1/telemetry', '{"t":1}'))).toBe('d1 {"t":1}');
     expect(routed(all, 'devices/d1/telemetry', '21.5')).toEqual({ refused: 'not_an_object' });
-    expect(only(routed(all, 'devices/d1/messages/events', '1'))).toBe('x {"devices.d1.messages.events":1}');
-    expect(routed(all, '$other/x', '1')).toBe('local');
+    expect(only(routed(all, 'devices/d1/messages/events', '1'))).toBe('x {"d1.messages.events":1}');
+  });
+
+  it('that begin with a wildcard see nothing below devices/, nor what begins with $', () => {
+    const plant = one('{ topic: "+site/+line/+device/#metric", metric: "{metric}" }, { topic: "#", device: x }');
+    expect(only(routed(plant, 'hall/l1/press/t', '1'))).toBe('press {"t":1}');
+    for (const topic of ['devices/evil/victim/t', '$other/l1/victim/t'])
+      expect(routed(plant, topic, '1')).toBe('local');
+  });
+
+  it('let a device that logged in speak for itself alone below its own topics', () => {
+    const senml = one('{ topic: "devices/+id/senml", format: senml, device: "{base}" }, { topic: "gw/#", device: x }');
+    const pack = (base: string) => ['devices/evil/senml', `[{"bn":"${base}","n":"t","v":1}]`] as const;
+    expect(routedFrom('evil', senml, pack('victim/'))).toEqual({ refused: 'other_device' });
+    expect(only(routedFrom('evil', senml, pack('evil/')))).toBe('evil {"t":1}');
+    expect(only(routedFrom(null, senml, pack('victim/')))).toBe('victim {"t":1}');
+    expect(only(routedFrom('evil', senml, ['gw/evil', '{"t":1}']))).toBe('x {"t":1}');
   });
 
   it('are asked in their order, however they are written', () => {
