@@ -302,7 +302,11 @@ export interface StateStore {
   putSecret(id: string, secretHash: string): Promise<void>;
   /** False when there was no such device. */
   removeDevice(id: string): Promise<boolean>;
-  /** False when the client id belongs to another owner. The empty owner is the anonymous one. */
+  /**
+   * The client id belongs to the first owner who claims it, but one that is a device's id to that device: it takes it over
+   * from others, who cannot claim it once the device has a secret. False when it belongs to somebody else. The empty owner
+   * is the anonymous one.
+   */
   claimClientId(clientId: string, owner: string, at: number): Promise<boolean>;
   /** What derives from the log, with the seq it was derived up to; one transaction. Secrets stay as they are. */
   saveSeen(rows: readonly DeviceRow[], upTo: Seq): Promise<void>;

@@ -66,7 +66,10 @@ export interface DeviceRegistry {
 export interface AccessControl {
   /** Constant time in the secret. Rejects with a SluiceError `busy` when too many wait for a slow check. */
   authenticate(device: string, secret: string): Promise<boolean>;
-  /** A client id belongs to the first identity that uses it (null: anonymous). False when somebody else has it. */
+  /**
+   * A client id belongs to the first identity that uses it (null: anonymous), and one that is a device's id to that device.
+   * False when somebody else has it.
+   */
   claimClientId(clientId: string, identity: string | null): Promise<boolean>;
 }
 

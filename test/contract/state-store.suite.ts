@@ -119,6 +119,22 @@ export function stateStoreContract(name: string, make: () => Promise<StateStoreU
       expect(await store.claimClientId('c2', '', 4)).toBe(false);
     });
 
+    it('gives a client id that is the id of a device to that device, whoever had it before', async () => {
+      expect(await store.claimClientId('pump', 'valve', 1)).toBe(true);
+      expect(await store.claimClientId('pump', 'pump', 2)).toBe(true);
+      expect(await store.claimClientId('pump', 'valve', 3)).toBe(false);
+      expect(await (await subject.reopen()).claimClientId('pump', '', 4)).toBe(false);
+    });
+
+    it('keeps the client id of a device with a secret for it, and not that of one that was only seen', async () => {
+      await store.putSecret('pump', HASH_A);
+      await store.saveSeen([seen('valve')], 7);
+      expect(await store.claimClientId('pump', '', 1)).toBe(false);
+      expect(await store.claimClientId('pump', 'evil', 2)).toBe(false);
+      expect(await store.claimClientId('pump', 'pump', 3)).toBe(true);
+      expect(await store.claimClientId('valve', '', 4)).toBe(true);
+    });
+
     it('gives a client id to one of two who ask at the same time', async () => {
       const answers = await Promise.all(['pump', 'valve'].map((owner) => store.claimClientId('c1', owner, 1)));
       expect(answers).toEqual([true, false]);

@@ -42,8 +42,10 @@ export class FakeStateStore implements StateStore {
   }
 
   claimClientId(clientId: string, owner: string, _at: number): Promise<boolean> {
-    const holder = this.#memory.owners.get(clientId) ?? owner;
-    this.#memory.owners.set(clientId, holder);
+    const { owners, devices } = this.#memory;
+    const isKept = typeof devices.get(clientId)?.secretHash === 'string';
+    const holder = clientId === owner ? owner : (owners.get(clientId) ?? (isKept ? clientId : owner));
+    if (holder === owner) owners.set(clientId, owner);
     return this.#answer('claimClientId', holder === owner);
   }
 

@@ -90,7 +90,7 @@ export class Login {
       return refusal(
         'identifier',
         'the client id belongs to another identity',
-        'give every client a client id of its own',
+        'give every client a client id of its own; the id of a device is for that device',
       );
     }
     return refusal(

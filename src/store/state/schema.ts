@@ -12,7 +12,7 @@ export const STATE_MIGRATIONS: readonly string[] = [
     latest        TEXT
   ) STRICT, WITHOUT ROWID;
 
-  -- An MQTT client id belongs to the first identity that used it; owner '' is the anonymous one.
+  -- An MQTT client id belongs to the first identity that used it, a device's id to that device; owner '' is the anonymous one.
   CREATE TABLE client_ids (
     client_id TEXT PRIMARY KEY,
     owner     TEXT NOT NULL,

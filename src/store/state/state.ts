@@ -79,14 +79,18 @@ export class State {
     const known = this.#db
       .prepare<[string], { owner: string }>('SELECT owner FROM client_ids WHERE client_id = ?')
       .get(clientId);
-    if (known !== undefined) return known.owner === owner;
+    if (known !== undefined && known.owner === owner) return true;
+    // Its own id is a device's, whoever was there first.
+    if (clientId !== owner && (known !== undefined || this.#mayLogIn(clientId))) return false;
     this.#db.transaction(() => {
       // In the order of the claims, whatever the clock says.
       const last = this.#db
         .prepare<[string], number | null>('SELECT max(claimed_at) FROM client_ids WHERE owner = ?')
         .pluck()
         .get(owner);
-      this.#db.prepare('INSERT INTO client_ids VALUES (?, ?, ?)').run(clientId, owner, Math.max(at, (last ?? 0) + 1));
+      this.#db
+        .prepare('INSERT OR REPLACE INTO client_ids VALUES (?, ?, ?)')
+        .run(clientId, owner, Math.max(at, (last ?? 0) + 1));
       this.#db
         .prepare(
           `DELETE FROM client_ids WHERE client_id IN (
@@ -126,6 +130,11 @@ export class State {
 
   close(): void {
     this.#db.close();
+  }
+
+  #mayLogIn(device: string): boolean {
+    const sql = 'SELECT 1 FROM devices WHERE id = ? AND secret_hash IS NOT NULL';
+    return this.#db.prepare<[string], number>(sql).pluck().get(device) !== undefined;
   }
 
   #meta(name: string): string | undefined {
