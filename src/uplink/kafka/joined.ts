@@ -8,7 +8,7 @@ export interface ShareOutcome {
 
 /**
  * The outcome of a batch that was sent in shares. It is a prefix of the batch: what a share delivered behind the first
- * record that another one did not is sent again, under the same ids.
+ * record that another one did not is not settled yet.
  */
 export function joined(after: Seq, records: readonly StoredRecord[], shares: readonly ShareOutcome[]): Outcome {
   const failed = shares

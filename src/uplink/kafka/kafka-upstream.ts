@@ -62,7 +62,8 @@ export class KafkaUpstream implements Upstream {
     const { brokers } = this.#options;
     const shares = targets.share(records).map(async ({ target, records: share }) => {
       const parts = { client, target, brokers, onTopicRefused };
-      return { records: share, outcome: await new BatchSend(parts, share, options).run(after) };
+      const send = (from: Seq, rest: readonly StoredRecord[]) => new BatchSend(parts, rest, options).run(from);
+      return { records: share, outcome: await target.delivered.complete(after, share, send) };
     });
     const [only, ...others] = await Promise.all(shares);
     if (only !== undefined && others.length === 0) return only.outcome;

@@ -1,6 +1,7 @@
 import type { Stream } from '../../core/stream.ts';
 import type { CloudEvents } from '../cloud-event.ts';
 import type { KafkaUplinkOptions } from '../options.ts';
+import { DeliveredPart } from './delivered-part.ts';
 import { BATCH_OVERHEAD_BYTES, MessageBuilder } from './message-builder.ts';
 import { RequestLimit } from './request-limit.ts';
 import { renderTemplate } from './template.ts';
@@ -10,6 +11,7 @@ export interface Target {
   readonly topic: string;
   readonly builder: MessageBuilder;
   readonly requestLimit: RequestLimit;
+  readonly delivered: DeliveredPart;
   /** Refusals of the topic in a row. */
   refusedCount: number;
   /** Until then the observed time is not used; of a clock that never goes back. */
@@ -33,6 +35,7 @@ export function createTarget(
     topic: renderTemplate(topic, { gateway: gatewayId, stream }),
     builder: new MessageBuilder({ stream, events, gatewayId, key, envelope, channelHeader }),
     requestLimit: new RequestLimit(Math.max(1, options.batch.maxBytes - BATCH_OVERHEAD_BYTES)),
+    delivered: new DeliveredPart(),
     refusedCount: 0,
     sentTimeUntil: options.timestamp === 'sent' ? Number.POSITIVE_INFINITY : 0,
   };
