@@ -24,6 +24,7 @@ import type {
   QueuePosition,
   RetainedMessage,
   SessionChange,
+  SessionId,
   SessionRow,
 } from './session.ts';
 import type { Stream } from './stream.ts';
@@ -323,7 +324,8 @@ export interface StateStore {
  * `log.db`; no step needs both. What is queued for a session that is not known any more is gone after a restart.
  */
 export interface SessionStore {
-  loadSessions(): Promise<readonly SessionRow[]>;
+  /** In the order of their ids, behind `after`, `maxCount` at most; none when there are no more. */
+  loadSessions(after: SessionId, maxCount: number): Promise<readonly SessionRow[]>;
   /** All of them or none, in order. Resolves when that is on disk; waits for a full disk; rejects only when the store is gone. */
   saveSessions(changes: readonly SessionChange[]): Promise<void>;
   /** The next messages in the order of place and session, `maxCount` at most; none when there are no more. */

@@ -6,6 +6,7 @@ import type {
   QueuePosition,
   RetainedMessage,
   SessionChange,
+  SessionId,
   SessionRow,
 } from '../core/session.ts';
 import type { Stream } from '../core/stream.ts';
@@ -51,7 +52,7 @@ export type MainOperations = {
   seenUpTo: { args: null; result: Seq };
   setPaused: { args: { uplink: string; paused: boolean }; result: null };
   pausedUplinks: { args: null; result: string[] };
-  loadSessions: { args: null; result: SessionRow[] };
+  loadSessions: { args: { after: SessionId; maxCount: number }; result: SessionRow[] };
   saveSessions: { args: readonly SessionChange[]; result: null };
   loadQueues: { args: { after: QueuePosition; maxCount: number }; result: QueuedMessage[] };
   loadRetained: { args: { afterTopic: string; maxCount: number }; result: RetainedMessage[] };

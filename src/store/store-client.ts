@@ -20,6 +20,7 @@ import type {
   QueuePosition,
   RetainedMessage,
   SessionChange,
+  SessionId,
   SessionRow,
 } from '../core/session.ts';
 import type { Stream } from '../core/stream.ts';
@@ -124,8 +125,8 @@ export class StoreClient implements LogWriter, StateStore, SessionStore, KeptSto
     return this.#rpc.call('pausedUplinks', null);
   }
 
-  loadSessions(): Promise<readonly SessionRow[]> {
-    return this.#rpc.call('loadSessions', null);
+  loadSessions(after: SessionId, maxCount: number): Promise<readonly SessionRow[]> {
+    return this.#rpc.call('loadSessions', { after, maxCount });
   }
 
   async saveSessions(changes: readonly SessionChange[]): Promise<void> {

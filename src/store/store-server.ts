@@ -71,7 +71,7 @@ export class StoreServer {
       seenUpTo: (_, reply) => reply.ok(this.#opened().state.seenUpTo()),
       setPaused: ({ uplink, paused }, reply) => reply.ok(this.#opened().state.setPaused(uplink, paused)),
       pausedUplinks: (_, reply) => reply.ok(this.#opened().state.pausedUplinks()),
-      loadSessions: (_, reply) => reply.ok(this.#opened().state.sessions.load()),
+      loadSessions: ({ after, maxCount }, reply) => reply.ok(this.#opened().state.sessions.page(after, maxCount)),
       saveSessions: (changes, reply) => this.#saveSessions(changes, reply),
       loadQueues: ({ after, maxCount }, reply) => reply.ok(this.#opened().log.queues.page(after, maxCount)),
       loadRetained: ({ afterTopic, maxCount }, reply) =>

@@ -60,7 +60,7 @@ export function sessionStoreContract(name: string, make: () => Promise<SessionSt
       );
 
     it('is empty at first', async () => {
-      expect(await store.loadSessions()).toEqual([]);
+      expect(await store.loadSessions(0, 1_000)).toEqual([]);
       expect(await queues()).toEqual([]);
       expect(await retained()).toEqual([]);
       expect(await store.lastPlace()).toBe(0);
@@ -80,7 +80,7 @@ export function sessionStoreContract(name: string, make: () => Promise<SessionSt
         { kind: 'away', session: 2, since: 1_700_000_000_000 },
       ]);
       await reopen();
-      expect(await store.loadSessions()).toEqual([
+      expect(await store.loadSessions(0, 1_000)).toEqual([
         {
           id: 1,
           clientId: 'phone',
@@ -93,6 +93,8 @@ export function sessionStoreContract(name: string, make: () => Promise<SessionSt
         },
         { id: 2, clientId: 'panel', owner: 'kitchen', awaySince: 1_700_000_000_000, subscriptions: [] },
       ]);
+      expect((await store.loadSessions(0, 1)).map(({ id }) => id)).toEqual([1]);
+      expect((await store.loadSessions(1, 1_000)).map(({ id }) => id)).toEqual([2]);
       expect(await store.lastPlace()).toBe(2);
     });
 
@@ -104,7 +106,7 @@ export function sessionStoreContract(name: string, make: () => Promise<SessionSt
         { kind: 'begin', session: 3, clientId: 'phone', owner: '' },
       ]);
       await reopen();
-      expect((await store.loadSessions()).map(({ id, subscriptions }) => [id, subscriptions])).toEqual([
+      expect((await store.loadSessions(0, 1_000)).map(({ id, subscriptions }) => [id, subscriptions])).toEqual([
         [2, []],
         [3, []],
       ]);

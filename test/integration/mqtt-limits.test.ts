@@ -291,6 +291,35 @@ describe('topics with too many levels', () => {
   });
 });
 
+describe('sessions with very many subscriptions', () => {
+  it('are denied what goes beyond the share of their device, and keep the rest over a restart', async () => {
+    const harness = await startMqtt();
+    harness.access.secrets.set('meter', 'a secret');
+    const login = { clean: false, username: 'meter', password: 'a secret' };
+    const filter = (i: number) => `devices/meter/${i}/${'x/'.repeat(12)}${'y'.repeat(900)}`;
+    const one = await RawClient.connected(harness.securePort, { ...login, clientId: 'one' });
+    const codes: number[] = [];
+    for (let page = 0; page < 8; page += 1) {
+      const filters = Array.from({ length: 100 }, (_, i) => [filter(100 * page + i), 1] as const);
+      codes.push(...(await one.subscribe(...filters)));
+    }
+    const grantedCount = codes.indexOf(0x80);
+    expect(grantedCount).toBeGreaterThan(100);
+    expect(codes.slice(grantedCount).every((code) => code === 0x80)).toBe(true);
+    expect(await one.subscribe([filter(0), 1])).toEqual([1]);
+    const two = await RawClient.connected(harness.securePort, { ...login, clientId: 'two' });
+    expect(await two.subscribe([filter(0), 1])).toEqual([0x80]);
+    const trusted = await RawClient.connected(harness.port, { clean: false, clientId: 'trusted' });
+    expect(await trusted.subscribe([filter(0), 1])).toEqual([1]);
+    expect(warnings(harness)).toContain('MQTT subscribe denied: no room in the sessions');
+    await stopMqtt();
+    const next = await startMqtt({ sessions: harness.sessions.reopened() });
+    const rows = await harness.sessions.loadSessions(0, 10);
+    expect(rows.map(({ subscriptions }) => subscriptions.length)).toEqual([grantedCount, 0, 1]);
+    expect(warnings(next)).toEqual([]);
+  });
+});
+
 describe('a client with very many subscriptions', () => {
   it.each([true, false])('keeps a bounded number of them (clean session: %s)', async (clean) => {
     const { port } = await startMqtt();

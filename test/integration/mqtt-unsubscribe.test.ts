@@ -20,7 +20,7 @@ describe('UNSUBSCRIBE', () => {
     client.send(unsubscribeBytes(2, ['a']));
     await client.next('unsuback');
     await client.subscribe(['b', 1]);
-    const [session] = await sessions.loadSessions();
+    const [session] = await sessions.loadSessions(0, 1_000);
     expect(session?.subscriptions).toEqual([{ topic: 'b', qos: 1 }]);
     expect(await heard(client, 'a', 'b')).toEqual(['b x q0']);
   });

@@ -13,6 +13,9 @@ const LIMITS: SessionLimits = {
   maxQueuedAgeMs: 1_000,
   maxAwayMs: 10_000,
   maxBytes: 10_000,
+  maxOwnSessions: 3,
+  maxFilterBytes: 1_000_000,
+  maxOwnFilterBytes: 10_000,
 };
 
 export interface BrokerSessions {
@@ -20,7 +23,7 @@ export interface BrokerSessions {
   readonly journal: SessionJournal;
   readonly store: FakeSessionStore;
   readonly online: Set<string>;
-  /** `full a`, `aged a 2`, `evicted a`, `expired a` */
+  /** `full a`, `aged a 2`, `evicted a`, `too large a`, `expired a` */
   readonly told: string[];
   /** null: not synchronised. */
   now: number | null;
@@ -43,6 +46,7 @@ export function brokerSessions(limits: Partial<SessionLimits> = {}, store = new 
       onQueueFull: (clientId) => told.push(`full ${clientId}`),
       onAged: (clientId, count) => told.push(`aged ${clientId} ${count}`),
       onEvicted: (clientId) => told.push(`evicted ${clientId}`),
+      onTooLarge: (clientId) => told.push(`too large ${clientId}`),
       onExpired: (clientId) => told.push(`expired ${clientId}`),
     },
     journal,

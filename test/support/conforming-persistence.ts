@@ -204,7 +204,7 @@ class ConformingPersistence {
 
   async #rows() {
     await this.#restart();
-    return await this.#store.client.loadSessions();
+    return await this.#store.client.loadSessions(0, 1_000);
   }
 
   #stream(read: () => Promise<readonly unknown[]>): Readable {

@@ -39,8 +39,9 @@ export class FakeSessionStore implements SessionStore {
     return new FakeSessionStore(memory);
   }
 
-  async loadSessions(): Promise<readonly SessionRow[]> {
-    return [...this.#memory.sessions.values()];
+  async loadSessions(after: SessionId, maxCount: number): Promise<readonly SessionRow[]> {
+    const behind = [...this.#memory.sessions.values()].filter(({ id }) => id > after);
+    return behind.sort((a, b) => a.id - b.id).slice(0, maxCount);
   }
 
   async saveSessions(changes: readonly SessionChange[]): Promise<void> {

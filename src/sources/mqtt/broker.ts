@@ -7,7 +7,13 @@ import type { AccessControl, Presence } from '../../core/views.ts';
 import type { Logger } from '../../platform/logger.ts';
 import { Access } from './access.ts';
 import { Admission } from './admission.ts';
-import { AedesBroker, type BrokerClient, type BrokerHooks, type ConnectPacket } from './aedes-broker.ts';
+import {
+  AedesBroker,
+  type BrokerClient,
+  type BrokerHooks,
+  type ConnectPacket,
+  type Subscription,
+} from './aedes-broker.ts';
 import { Connection } from './connection.ts';
 import { DenialLog } from './denial-log.ts';
 import { Handshakes } from './handshakes.ts';
@@ -67,7 +73,8 @@ export class LocalBroker {
     const allowed = new Access(options.grants);
     const handshakes = new Handshakes(intake, local.openHandshakes);
     const clientOf = (clientId: string): BrokerClient | undefined => this.#aedes.clientOf(clientId);
-    const isConnected = (clientId: string): boolean => clientOf(clientId) !== undefined;
+    // Also one that is on its way in: its session must not go.
+    const isConnected = (clientId: string): boolean => this.#admitted.has(clientId);
     // It can only fail when the store is gone, and the process with it.
     const onSessionEnded = (clientId: string) => void handshakes.releaseAll(clientId).catch(() => undefined);
     const router = new Router({
@@ -198,11 +205,7 @@ export class LocalBroker {
       gone: (client) => this.#gone(client, connectionOf(client)),
       publishing: (client, packet, done) => this.publishes.publish(connectionOf(client), packet, done),
       will: (client, packet, done) => this.publishes.will(connectionOf(client), packet, done),
-      subscribing: (client, subscription) => {
-        // What comes before CONNACK is what the session has already: stored again, it could undo an UNSUBSCRIBE.
-        const isFresh = !client.clean && client.connackSent;
-        return this.#subscribes.judge(connectionOf(client), subscription, isFresh);
-      },
+      subscribing: (client, subscription) => this.#judge(client, connectionOf(client), subscription),
       unsubscribed: (client, filters) => {
         // Of a session that is kept, the persistence was told before: now it may have subscribed anew.
         if (client.clean) this.#subscribes.unsubscribed(connectionOf(client), filters);
@@ -241,6 +244,16 @@ export class LocalBroker {
     this.#admission.gone(client);
     this.#router.sessions.detach(client.id);
     if (!this.#stopping) this.#tracker.gone(connection);
+  }
+
+  #judge(client: BrokerClient, connection: Connection, subscription: Subscription): Subscription | null {
+    // What comes before CONNACK is what the session has already: stored again, it could undo an UNSUBSCRIBE.
+    const isFresh = !client.clean && client.connackSent;
+    if (isFresh && !this.#router.sessions.hasRoomFor(client.id, subscription.topic)) {
+      this.problems.subscriptionsFull(client.id);
+      return null;
+    }
+    return this.#subscribes.judge(connection, subscription, isFresh);
   }
 
   #mayDeliver({ socket, clientId }: Connection): boolean {

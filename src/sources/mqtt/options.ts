@@ -63,6 +63,10 @@ export const LIMITS = {
   queuedBytes: 32 * 1024 * 1024,
   /** Sessions that outlive their connection. */
   sessions: 2_000,
+  sessionsPerDevice: 100,
+  /** The topic filters of all of them in memory, and those of one device; anonymous clients may have the whole. */
+  filterBytes: 32 * 1024 * 1024,
+  filterBytesPerDevice: 4 * 1024 * 1024,
   /** Bytes a subscriber may leave unread before messages are withheld from it. */
   unreadBytes: 1024 * 1024,
 } as const;

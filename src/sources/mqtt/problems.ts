@@ -93,6 +93,19 @@ export class Problems {
     this.#summary.warn('evicted', { clientId: printable(clientId) }, 'MQTT session given up: there are too many');
   }
 
+  sessionTooLarge(clientId: string): void {
+    const fields = { clientId: printable(clientId) };
+    this.#summary.warn('too large', fields, 'MQTT session ended: no room for its subscriptions');
+  }
+
+  subscriptionsFull(clientId: string): void {
+    const fields = {
+      clientId: printable(clientId),
+      hint: 'subscribe with wildcards, or end sessions that are not used',
+    };
+    this.#summary.warn(`subscriptions ${clientId}`, fields, 'MQTT subscribe denied: no room in the sessions');
+  }
+
   retainedFull(topic: string): void {
     this.#summary.warn('retained', { topic: printable(topic, 200) }, 'message not retained: there are too many');
   }

@@ -46,6 +46,8 @@ export interface RouterOptions {
   readonly onSessionEnded: (clientId: string) => void;
 }
 
+/** Sessions with a thousand long filters each are a large page. */
+const SESSION_PAGE = 10;
 const QUEUE_PAGE = 500;
 const SWEEP_MS = 60_000;
 const NOBODY: ReadonlySet<string> = new Set();
@@ -95,7 +97,7 @@ export class Router {
   /** Sessions and their queues are there when it resolves; retained messages follow while clients are served. */
   async start(): Promise<void> {
     this.#lastPlace = await this.#store.lastPlace();
-    this.sessions.restore(await this.#store.loadSessions());
+    await this.#loadSessions();
     let after = { place: 0, session: 0 };
     for (;;) {
       const page = await this.#store.loadQueues(after, QUEUE_PAGE);
@@ -107,6 +109,18 @@ export class Router {
     // It can only fail when the store is gone, and the process with it.
     this.retained.restore(this.#store).catch(() => undefined);
     this.#sweeper = setInterval(() => this.sessions.sweep(), SWEEP_MS).unref();
+  }
+
+  async #loadSessions(): Promise<void> {
+    let lastId = 0;
+    for (;;) {
+      const page = await this.#store.loadSessions(lastId, SESSION_PAGE);
+      this.sessions.restore(page);
+      const last = page.at(-1);
+      if (last === undefined) break;
+      lastId = last.id;
+    }
+    this.sessions.restored();
   }
 
   /** Resolves when everything about sessions is on disk. */
@@ -198,6 +212,9 @@ function sessionLimits({ options, queueBudgetBytes }: RouterOptions) {
     maxQueuedAgeMs: options.maxQueuedAge,
     maxAwayMs: options.sessionExpiry,
     maxBytes: Math.min(LIMITS.queuedBytes, queueBudgetBytes),
+    maxOwnSessions: LIMITS.sessionsPerDevice,
+    maxFilterBytes: LIMITS.filterBytes,
+    maxOwnFilterBytes: LIMITS.filterBytesPerDevice,
   };
 }
 
@@ -208,6 +225,10 @@ function sessionEvents({ problems, isConnected, onSessionEnded }: RouterOptions)
     onAged: (clientId: string, count: number) => problems.queueAged(clientId, count),
     onEvicted: (clientId: string) => {
       problems.sessionEvicted(clientId);
+      onSessionEnded(clientId);
+    },
+    onTooLarge: (clientId: string) => {
+      problems.sessionTooLarge(clientId);
       onSessionEnded(clientId);
     },
     onExpired: (clientId: string) => {

@@ -1,20 +1,27 @@
 import { Buffer } from 'node:buffer';
 import { FilterTree } from '../../core/filter-tree.ts';
 import type { Place, QueuedMessage, SessionId, SessionRow, StoredSubscription } from '../../core/session.ts';
+import { FilterBudget } from './filter-budget.ts';
 import type { Outgoing, OutgoingQueue } from './outgoing-queue.ts';
 import { keptBytes, type Qos } from './packet.ts';
 import { copiesFor, type Link, type Queued, Session, type Subscriber } from './session.ts';
 import type { SessionJournal } from './session-journal.ts';
+import { SessionRegistry } from './session-registry.ts';
 
 export interface SessionLimits {
   readonly maxSessions: number;
+  /** Of one device. Anonymous clients are trusted with all. */
+  readonly maxOwnSessions: number;
   /** Of one session each. */
   readonly maxQueuedMessages: number;
   readonly maxQueuedBytes: number;
   readonly maxQueuedAgeMs: number;
   readonly maxAwayMs: number;
-  /** Of all sessions together. */
+  /** Of the queues of all sessions together. */
   readonly maxBytes: number;
+  /** Of the topic filters of all sessions together, and of those of one device; as `FilterBudget` counts. */
+  readonly maxFilterBytes: number;
+  readonly maxOwnFilterBytes: number;
 }
 
 export interface SessionEvents {
@@ -25,6 +32,8 @@ export interface SessionEvents {
   onAged(clientId: string, count: number): void;
   /** A session was given up for a newer one. */
   onEvicted(clientId: string): void;
+  /** At the start there was no room for its topic filters. */
+  onTooLarge(clientId: string): void;
   /** Its client was away for too long. */
   onExpired(clientId: string): void;
 }
@@ -60,14 +69,15 @@ export class Sessions {
   readonly #nextId: () => SessionId;
   readonly #maySubscribe: SessionsOptions['maySubscribe'];
   readonly #now: () => number | null;
-  /** Longest not connected first, as far as that matters. */
-  readonly #sessions = new Map<string, Session>();
+  readonly #sessions = new SessionRegistry();
+  readonly #filters: FilterBudget;
   /** Subscriptions with QoS 1 and 2 only: nothing is kept for QoS 0. */
   readonly #tree = new FilterTree<Subscriber>();
   #queuedBytes = 0;
 
   constructor({ limits, events, journal, nextId, maySubscribe, now }: SessionsOptions) {
     this.#limits = limits;
+    this.#filters = new FilterBudget({ maxBytes: limits.maxFilterBytes, maxOwnBytes: limits.maxOwnFilterBytes });
     this.#events = events;
     this.#journal = journal;
     this.#nextId = nextId;
@@ -75,22 +85,28 @@ export class Sessions {
     this.#now = now;
   }
 
-  /** What was there when the gateway stopped. */
+  /** What was there when the gateway stopped, some of it; `restored` is to be called behind the last. */
   restore(rows: readonly SessionRow[]): void {
-    for (const { id, clientId, owner, awaySince, subscriptions } of rows) {
-      const session = this.#begin({ id, clientId, owner, awaySince });
-      const denied = subscriptions.filter(({ topic }) => !this.#maySubscribe(owner, topic));
-      for (const subscription of subscriptions)
-        if (!denied.includes(subscription)) this.#subscribe(session, subscription);
+    for (const { subscriptions, ...row } of rows) {
+      const session = this.#begin(row);
+      const denied = subscriptions.filter(({ topic }) => !this.#maySubscribe(row.owner, topic));
+      const granted = subscriptions.filter((subscription) => !denied.includes(subscription));
+      const rest = granted.find((subscription) => !this.#restoreOne(session, subscription));
+      if (rest !== undefined) this.#giveUp(session, (id) => this.#events.onTooLarge(id));
       // It can only fail when the store is gone, and the process with it.
       const topics = denied.map(({ topic }) => topic);
-      if (topics.length > 0) this.#journal.save({ kind: 'unsubscribe', session: id, topics }).catch(() => undefined);
+      if (topics.length > 0)
+        this.#journal.save({ kind: 'unsubscribe', session: row.id, topics }).catch(() => undefined);
     }
+  }
+
+  restored(): void {
+    this.#sessions.sort();
   }
 
   /** In their order. Whether they were sent before, nobody knows any more. */
   restoreQueues(messages: readonly QueuedMessage[]): void {
-    const byId = new Map([...this.#sessions.values()].map((session) => [session.id, session]));
+    const byId = new Map(this.#sessions.list().map((session) => [session.id, session]));
     for (const { session: id, payload, ...message } of messages) {
       const session = byId.get(id);
       const content = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
@@ -110,8 +126,7 @@ export class Sessions {
       await this.#journal.save({ kind: 'begin', session: id, clientId, owner });
       return false;
     }
-    this.#sessions.delete(clientId);
-    this.#sessions.set(clientId, session);
+    this.#sessions.touch(session);
     if (session.awaySince !== null) void this.#saveAway(session, null);
     await this.#journal.saved();
     return true;
@@ -124,6 +139,12 @@ export class Sessions {
     this.#drop(session);
     await this.#journal.save({ kind: 'end', session: session.id });
     await this.#journal.queue({ kind: 'ended', session: session.id });
+  }
+
+  /** Whether a session may have a filter more, or has it already. */
+  hasRoomFor(clientId: string, filter: string): boolean {
+    const session = this.#sessions.get(clientId);
+    return session === undefined || session.subscriptions.has(filter) || this.#filters.hasRoom(session.owner, filter);
   }
 
   /** Resolves when that is on disk. */
@@ -175,7 +196,9 @@ export class Sessions {
     const session = this.#sessions.get(clientId);
     if (session?.isConnected !== true) return;
     session.detach();
+    this.#sessions.touch(session);
     void this.#saveAway(session, this.#now());
+    this.#keepShare(session.owner, null);
   }
 
   /** The client reads again. */
@@ -250,7 +273,7 @@ export class Sessions {
   sweep(): void {
     const now = this.#now();
     if (now === null) return;
-    for (const session of [...this.#sessions.values()]) {
+    for (const session of this.#sessions.list()) {
       if (session.isConnected) continue;
       if (session.awaySince === null) void this.#saveAway(session, now);
       else if (now - session.awaySince > this.#limits.maxAwayMs)
@@ -261,21 +284,35 @@ export class Sessions {
 
   #begin(row: Omit<SessionRow, 'subscriptions'>): Session {
     const session = new Session(row);
-    this.#sessions.set(row.clientId, session);
-    if (this.#sessions.size > this.#limits.maxSessions) this.#evictOne(row.clientId);
+    this.#sessions.add(session);
+    this.#keepShare(row.owner, session);
+    if (this.#sessions.size > this.#limits.maxSessions) this.#evictOne((other) => other !== session);
     return session;
+  }
+
+  #keepShare(owner: string, newest: Session | null): void {
+    if (owner === '' || this.#sessions.countOf(owner) <= this.#limits.maxOwnSessions) return;
+    this.#evictOne((session) => session.owner === owner && session !== newest);
   }
 
   #drop(session: Session): void {
     for (const topic of [...session.subscriptions.keys()]) this.#unsubscribe(session, topic);
     this.#queuedBytes -= session.queue.bytes;
-    this.#sessions.delete(session.clientId);
+    this.#sessions.remove(session);
+  }
+
+  /** False when there is no room for it. */
+  #restoreOne(session: Session, subscription: StoredSubscription): boolean {
+    const hasRoom = this.#filters.hasRoom(session.owner, subscription.topic);
+    if (hasRoom) this.#subscribe(session, subscription);
+    return hasRoom;
   }
 
   #subscribe(session: Session, { topic, qos }: StoredSubscription): void {
     this.#unsubscribe(session, topic);
     const subscriber = { session, qos };
     session.subscriptions.set(topic, subscriber);
+    this.#filters.take(session.owner, topic);
     if (qos > 0) this.#tree.add(topic, subscriber);
   }
 
@@ -283,6 +320,7 @@ export class Sessions {
     const subscriber = session.subscriptions.get(topic);
     if (subscriber === undefined) return;
     session.subscriptions.delete(topic);
+    this.#filters.give(session.owner, topic);
     this.#tree.remove(topic, subscriber);
   }
 
@@ -322,13 +360,9 @@ export class Sessions {
     return this.#journal.save({ kind: 'away', session: session.id, since }).catch(() => undefined);
   }
 
-  #evictOne(except: string): void {
-    for (const session of this.#sessions.values()) {
-      const { clientId } = session;
-      if (clientId === except || this.#events.isConnected(clientId)) continue;
-      this.#giveUp(session, (id) => this.#events.onEvicted(id));
-      return;
-    }
+  #evictOne(mayGo: (session: Session) => boolean): void {
+    const session = this.#sessions.longestAway((one) => mayGo(one) && !this.#events.isConnected(one.clientId));
+    if (session !== undefined) this.#giveUp(session, (id) => this.#events.onEvicted(id));
   }
 
   /** It can only fail when the store is gone, and the process with it. */

@@ -17,10 +17,6 @@ interface SessionColumns {
   readonly away_since: number | null;
 }
 
-interface SubscriptionColumns extends StoredSubscription {
-  readonly session: SessionId;
-}
-
 /** MQTT sessions, their subscriptions, and retained messages, in `state.db`. Every write is on disk when it returns. */
 export class SessionTables {
   readonly #db: Database.Database;
@@ -29,17 +25,20 @@ export class SessionTables {
     this.#db = db;
   }
 
-  load(): SessionRow[] {
-    const subscriptions = this.#db.prepare<[], SubscriptionColumns>('SELECT * FROM subscriptions').all();
-    const bySession = Map.groupBy(subscriptions, ({ session }) => session);
-    const rows = this.#db.prepare<[], SessionColumns>('SELECT * FROM sessions ORDER BY id').all();
-    return rows.map(({ id, client_id: clientId, owner, away_since: awaySince }) => ({
-      id,
-      clientId,
-      owner,
-      awaySince,
-      subscriptions: (bySession.get(id) ?? []).map(({ topic, qos }) => ({ topic, qos })),
-    }));
+  page(after: SessionId, maxCount: number): SessionRow[] {
+    const subscriptions = this.#db.prepare<[SessionId], StoredSubscription>(
+      'SELECT topic, qos FROM subscriptions WHERE session = ?',
+    );
+    return this.#db
+      .prepare<[SessionId, number], SessionColumns>('SELECT * FROM sessions WHERE id > ? ORDER BY id LIMIT ?')
+      .all(after, maxCount)
+      .map(({ id, client_id: clientId, owner, away_since: awaySince }) => ({
+        id,
+        clientId,
+        owner,
+        awaySince,
+        subscriptions: subscriptions.all(id),
+      }));
   }
 
   ids(): SessionId[] {

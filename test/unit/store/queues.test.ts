@@ -131,6 +131,6 @@ describe('a state.db of format 1', () => {
     db.close();
     const { client } = await open();
     expect(await client.loadDevices()).toMatchObject([{ id: 'device-1' }]);
-    expect(await client.loadSessions()).toMatchObject([{ clientId: 'phone' }]);
+    expect(await client.loadSessions(0, 1_000)).toMatchObject([{ clientId: 'phone' }]);
   });
 });

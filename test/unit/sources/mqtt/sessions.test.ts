@@ -3,7 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { type BrokerSessions, brokerSessions, FakeLink } from '../../../support/broker-sessions.ts';
 import { FakeSessionStore } from '../../../support/fake-session-store.ts';
 
-async function subscribed(clientIds: readonly string[], limits: Parameters<typeof brokerSessions>[0] = {}) {
+type Limits = Parameters<typeof brokerSessions>[0];
+
+async function subscribed(clientIds: readonly string[], limits: Limits = {}) {
   const subject = brokerSessions(limits);
   for (const clientId of clientIds) {
     await subject.sessions.resume(clientId, '');
@@ -13,9 +15,10 @@ async function subscribed(clientIds: readonly string[], limits: Parameters<typeo
 }
 
 /** The broker of the next start, on what the last one left. */
-async function restarted({ store }: BrokerSessions): Promise<BrokerSessions> {
-  const next = brokerSessions({}, store.reopened());
-  next.sessions.restore(await next.store.loadSessions());
+async function restarted({ store }: BrokerSessions, limits: Limits = {}): Promise<BrokerSessions> {
+  const next = brokerSessions(limits, store.reopened());
+  next.sessions.restore(await next.store.loadSessions(0, 1_000));
+  next.sessions.restored();
   next.sessions.restoreQueues(await next.store.loadQueues({ place: 0, session: 0 }, 1_000));
   return next;
 }
@@ -107,7 +110,7 @@ describe('sessions', () => {
     const after = await restarted(before);
     expect(after.sessions.subscriptions('a')).toEqual([{ topic: 'kitchen/x', qos: 1 }]);
     await after.journal.stop();
-    expect((await after.store.loadSessions())[0]?.subscriptions).toEqual([{ topic: 'kitchen/x', qos: 1 }]);
+    expect((await after.store.loadSessions(0, 1_000))[0]?.subscriptions).toEqual([{ topic: 'kitchen/x', qos: 1 }]);
   });
 
   it('belong to who began them: another one begins anew', async () => {
@@ -189,6 +192,75 @@ describe('sessions', () => {
     await sessions.resume('new', '');
     expect(told).toEqual(['evicted away']);
     expect(await sessions.resume('away', '')).toBe(false);
+  });
+
+  it('that one owner has most of make room, the one that is away for longest first, and not who left just now', async () => {
+    const { sessions, told } = await subscribed(['plc'], { maxSessions: 5 });
+    sessions.attach('plc', new FakeLink());
+    for (const clientId of ['week-1', 'week-2']) await sessions.resume(clientId, clientId);
+    sessions.detach('plc');
+    for (const clientId of ['evil-1', 'evil-2', 'evil-3']) await sessions.resume(clientId, 'evil');
+    expect(told).toEqual(['evicted evil-1']);
+    await sessions.end('evil-2');
+    await sessions.end('evil-3');
+    for (const clientId of ['new-1', 'new-2', 'new-3', 'new-4']) await sessions.resume(clientId, clientId);
+    expect(told.slice(1)).toEqual(['evicted week-1', 'evicted week-2']);
+  });
+
+  it('make room after a restart in the order in which their clients left', async () => {
+    const before = await subscribed(['there', 'later', 'first']);
+    for (const [now, clientId] of [
+      [1_000, 'first'],
+      [2_000, 'later'],
+    ] as const) {
+      before.now = now;
+      sessionAway(before, clientId);
+    }
+    await before.journal.stop();
+    const { sessions, told } = await restarted(before, { maxSessions: 3 });
+    for (const clientId of ['new-1', 'new-2', 'new-3']) await sessions.resume(clientId, '');
+    expect(told).toEqual(['evicted first', 'evicted later', 'evicted there']);
+  });
+
+  it('are bounded in number for each device, connected ones as soon as they leave', async () => {
+    const { sessions, online, told } = brokerSessions({ maxOwnSessions: 2 });
+    for (const clientId of ['a', 'b', 'c']) {
+      online.add(clientId);
+      await sessions.resume(clientId, 'device');
+      await sessions.resume(`trusted ${clientId}`, '');
+      sessions.attach(clientId, new FakeLink());
+    }
+    expect(told).toEqual([]);
+    online.delete('b');
+    sessions.detach('b');
+    expect(told).toEqual(['evicted b']);
+  });
+
+  it('have room for topic filters as far as all of them and those of the device allow', async () => {
+    const { sessions } = brokerSessions({ maxFilterBytes: 1_500, maxOwnFilterBytes: 900 });
+    for (const clientId of ['a', 'b']) await sessions.resume(clientId, 'device');
+    await sessions.resume('trusted', '');
+    await sessions.subscribe('a', [{ topic: 'device/1', qos: 1 }]);
+    expect(sessions.hasRoomFor('b', 'device/2')).toBe(false);
+    expect(sessions.hasRoomFor('a', 'device/1')).toBe(true);
+    expect(sessions.hasRoomFor('trusted', 'x')).toBe(true);
+    await sessions.subscribe('trusted', [{ topic: 'x', qos: 0 }]);
+    expect(sessions.hasRoomFor('trusted', 'y')).toBe(false);
+    await sessions.unsubscribe('a', ['device/1']);
+    expect(sessions.hasRoomFor('b', 'device/2')).toBe(true);
+  });
+
+  it('that have no room for their topic filters after a restart are ended, with what is on disk of them', async () => {
+    const before = brokerSessions();
+    for (const clientId of ['a', 'b', 'c'])
+      await before.sessions.resume(clientId, clientId === 'c' ? 'other' : 'device');
+    await before.sessions.subscribe('a', [{ topic: 'device/1', qos: 1 }]);
+    await before.sessions.subscribe('b', [{ topic: 'device/2', qos: 1 }]);
+    await before.sessions.subscribe('c', [{ topic: 'other/1', qos: 1 }]);
+    const after = await restarted(before, { maxOwnFilterBytes: 900 });
+    expect(after.told).toEqual(['too large b']);
+    await after.journal.stop();
+    expect((await after.store.loadSessions(0, 10)).map(({ clientId }) => clientId)).toEqual(['a', 'c']);
   });
 
   it('end when their client was away for too long, counted from the last time it was there', async () => {
