@@ -114,8 +114,8 @@ const KINDS = {
   uplink_not_configured: {
     status: 409,
     title: 'Uplink not configured',
-    meaning: 'The uplink that rejected the record is not in the configuration any more.',
-    remedy: 'Configure it again, or remove the reject.',
+    meaning: 'The uplink that rejected the record is not in the configuration any more, or does not carry its stream.',
+    remedy: 'Configure it again, with the stream among its streams, or remove the reject.',
   },
   device_exists: {
     status: 409,

@@ -2,6 +2,7 @@
 
 import type { LinkStatus, LogStats } from './ports.ts';
 import type { Seq, Source } from './record.ts';
+import type { Stream } from './stream.ts';
 
 export type MetricValue = number | string | boolean | null;
 
@@ -84,6 +85,8 @@ export interface Presence {
 export interface UplinkView {
   readonly name: string;
   readonly type: 'kafka' | 'file';
+  /** Those that it carries. The log may have lanes of others, from before. */
+  readonly streams: readonly Stream[];
   readonly link: LinkStatus;
 }
 

@@ -73,9 +73,10 @@ export class UplinkThread implements UplinkControl {
   }
 
   list(): readonly UplinkView[] {
-    return this.#options.uplinks.map(({ name, type }) => ({
+    return this.#options.uplinks.map(({ name, type, streams }) => ({
       name,
       type,
+      streams,
       link: this.#links.get(name) ?? { ...NOT_STARTED, since: this.#startedAt },
     }));
   }

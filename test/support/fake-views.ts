@@ -130,7 +130,7 @@ export class FakeDevices implements DeviceDirectory, DeviceRegistry {
 
 /** One uplink unless told otherwise. */
 export class FakeUplinks implements UplinkControl {
-  views: UplinkView[] = [{ name: 'plant', type: 'kafka', link: linkStatus() }];
+  views: UplinkView[] = [{ name: 'plant', type: 'kafka', streams: ['telemetry', 'gaps'], link: linkStatus() }];
 
   list(): readonly UplinkView[] {
     return this.views;

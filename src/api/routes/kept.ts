@@ -178,14 +178,15 @@ export function keptRoutes(app: Api, context: ApiContext): void {
   });
 }
 
-/** A record for an uplink that is not there would wait for ever. */
+/** A record for an uplink that is not there, or does not carry its stream, would wait for ever. */
 async function rejectToRetry(id: number, { browser, views }: ApiContext): Promise<KeptReject> {
   const [reject] = (await browser.rejects({ before: id + 1, limit: 1 })).items;
   if (reject?.id !== id) throw notFound('reject', 'rejects');
-  if (views.uplinks.list().some(({ name }) => name === reject.uplink)) return reject;
-  throw new SluiceError(`the uplink ${reject.uplink} is not configured`, {
+  const { uplink, stream } = reject;
+  if (views.uplinks.list().some(({ name, streams }) => name === uplink && streams.includes(stream))) return reject;
+  throw new SluiceError(`no uplink ${uplink} that carries ${stream} is configured`, {
     code: 'uplink_not_configured',
-    hint: 'Only the uplink that rejected a record can try it again. GET /v1/uplinks lists those of the configuration.',
+    hint: 'Only the uplink that rejected a record can try it again. Configure it with this stream among its streams.',
   });
 }
 

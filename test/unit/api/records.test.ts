@@ -195,6 +195,12 @@ describe('rejects', () => {
     expect((await ask('/v1/rejects/2/retry', 'POST')).body['type']).toBe('/problems/reject_not_found');
   });
 
+  it('are not tried again for an uplink that does not carry their stream any more', async () => {
+    api.views.uplinks.views = api.views.uplinks.views.map((view) => ({ ...view, streams: ['events'] }));
+    expect((await ask('/v1/rejects/2/retry', 'POST')).body['type']).toBe('/problems/uplink_not_configured');
+    expect(api.browser.rejectsHeld).toHaveLength(2);
+  });
+
   it('are not tried again for an uplink that is gone, nor while nothing can be stored', async () => {
     api.browser.rejectsHeld = api.browser.rejectsHeld.map((reject) => ({ ...reject, uplink: 'gone' }));
     expect((await ask('/v1/rejects/2/retry', 'POST')).body['type']).toBe('/problems/uplink_not_configured');

@@ -140,7 +140,9 @@ describe('GET /v1/uplinks', () => {
   });
 
   it('knows no time to drained while nothing moves', async () => {
-    api.views.uplinks.views = [{ name: 'plant', type: 'kafka', link: linkStatus({ state: 'down', rate: 0 }) }];
+    api.views.uplinks.views = [
+      { name: 'plant', type: 'kafka', streams: ['telemetry'], link: linkStatus({ state: 'down', rate: 0 }) },
+    ];
     expect((await ask('/v1/uplinks/plant')).body).toMatchObject({ seconds_to_drained: null });
   });
 

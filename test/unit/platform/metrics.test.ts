@@ -54,7 +54,9 @@ describe('the metrics', () => {
   });
 
   it('show a link that is down and a clock that is not set', async () => {
-    views.uplinks.views = [{ name: 'plant', type: 'kafka', link: linkStatus({ state: 'down' }) }];
+    views.uplinks.views = [
+      { name: 'plant', type: 'kafka', streams: ['telemetry'], link: linkStatus({ state: 'down' }) },
+    ];
     views.currentInfo = { ...views.currentInfo, clock: 'unsynced' };
     expect(await samples()).toEqual(
       expect.arrayContaining(['sluice_uplink_up{uplink="plant"} 0', 'sluice_clock_synced 0']),
