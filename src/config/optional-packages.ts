@@ -2,9 +2,9 @@ import type { ConfigDocument } from './document.ts';
 import type { Problem } from './problem.ts';
 import type { Options } from './schema.ts';
 
-const HINT = 'run npm ci --include=optional in the directory of sluice, or choose kafkajs';
+const HINT = 'run npm ci --ignore-scripts in the directory of sluice, or choose kafkajs';
 
-/** What asks for a package that npm left out without a word, as it may when one is optional. */
+/** What asks for a package that is loaded only where it is chosen, and is not there. */
 export function missingPackages({ uplinks }: Options, document: ConfigDocument): readonly Problem[] {
   return uplinks.flatMap((uplink, index) => {
     if (uplink.type !== 'kafka' || uplink.client !== 'platformatic' || isInstalled('@platformatic/kafka')) return [];
