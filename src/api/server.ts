@@ -124,7 +124,7 @@ export class ApiServer implements Stage {
   }
 
   readonly #onError = (error: Error): void => {
-    this.#deps.logger.warn({ reason: printable(error.message, 200) }, 'a connection to the API failed');
+    this.#repeats.warn('connection', { reason: printable(error.message, 200) }, 'a connection to the API failed');
   };
 
   #anonymousListener(): RequestListener {

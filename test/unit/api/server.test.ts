@@ -1,3 +1,5 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import type { EventEmitter } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import type { RequestOptions } from 'node:http';
 import { connect, createServer, type Socket } from 'node:net';
@@ -211,6 +213,24 @@ describe('the control socket', () => {
     expect(readdirSync(directory)).toEqual(['control.sock']);
     await server.stop();
     expect(readdirSync(directory)).toEqual([]);
+  });
+});
+
+describe('connections that cannot be taken in', () => {
+  it('are told once, and then summed up', async () => {
+    const listening: EventEmitter[] = [];
+    const onListen = (message: unknown): void => {
+      listening.push((message as { server: EventEmitter }).server);
+    };
+    subscribe('tracing:net.server.listen:asyncEnd', onListen);
+    const second = running.another({});
+    await second.start();
+    unsubscribe('tracing:net.server.listen:asyncEnd', onListen);
+    for (let count = 0; count < 5; count += 1) listening[0]?.emit('error', new Error('accept EMFILE'));
+    const told = () => api.logger.lines.filter(({ message }) => message.includes('a connection to the API failed'));
+    expect(told()).toMatchObject([{ fields: { reason: 'accept EMFILE' } }]);
+    await second.stop();
+    expect(told()).toMatchObject([{}, { fields: { repeatedCount: 4 } }]);
   });
 });
 
