@@ -65,8 +65,11 @@ export interface DeviceRegistry {
 
 /** Who may speak, asked by `sources`. */
 export interface AccessControl {
-  /** Constant time in the secret. Rejects with a SluiceError `busy` when too many wait for a slow check. */
-  authenticate(device: string, secret: string): Promise<boolean>;
+  /**
+   * Constant time in the secret. Rejects with a SluiceError `busy` when too many wait for a slow check, or wrong secrets of
+   * this device came a moment ago. `isGone`: nobody waits for the answer any more.
+   */
+  authenticate(device: string, secret: string, isGone?: () => boolean): Promise<boolean>;
   /**
    * A client id belongs to the first identity that uses it (null: anonymous), and one that is a device's id to that device.
    * False when somebody else has it.

@@ -135,8 +135,8 @@ export class DeviceTable implements Stage, DeviceDirectory, DeviceRegistry, Acce
     return this.#provisioning.adopt(id, secretHash);
   }
 
-  authenticate(device: string, secret: string): Promise<boolean> {
-    return this.#provisioning.authenticate(device, secret);
+  authenticate(device: string, secret: string, isGone?: () => boolean): Promise<boolean> {
+    return this.#provisioning.authenticate(device, secret, isGone);
   }
 
   claimClientId(clientId: string, identity: string | null): Promise<boolean> {

@@ -58,11 +58,11 @@ export class Provisioning implements DeviceRegistry, AccessControl {
     });
   }
 
-  async authenticate(device: string, secret: string): Promise<boolean> {
+  async authenticate(device: string, secret: string, isGone?: () => boolean): Promise<boolean> {
     const hashNow = (): string | null => this.#devices.get(device)?.secretHash ?? null;
-    const hash = hashNow();
+    const stored = hashNow();
     // The device may have been removed while its password was checked.
-    return (await this.#checks.matches(secret, hash)) && hashNow() === hash;
+    return (await this.#checks.matches({ device, secret, stored, isGone })) && hashNow() === stored;
   }
 
   claimClientId(clientId: string, identity: string | null): Promise<boolean> {

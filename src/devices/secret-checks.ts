@@ -1,23 +1,38 @@
 import { createHash, pbkdf2, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';
-import { SluiceError } from '../core/errors.ts';
 import { parseSecretHash, type SecretHash } from '../core/secret-hash.ts';
+import { FairTurns, type IsGone } from './fair-turns.ts';
+import { ProvenSecrets } from './proven-secrets.ts';
 import { secretMatches } from './secrets.ts';
+import { WrongSecrets } from './wrong-secrets.ts';
 
 const deriveKey = promisify(pbkdf2);
 
-/** Slow checks at once: they share the threads that files are read by. */
-const MAX_RUNNING = 2;
-/** Logins that wait for a slow check; the next is told to come again. */
-const MAX_WAITING = 64;
+type Pbkdf2Hash = Extract<SecretHash, { kind: 'pbkdf2' }>;
+
+export interface Attempt {
+  readonly device: string;
+  readonly secret: string;
+  /** As `parseSecretHash` reads it; null when the device has none. */
+  readonly stored: string | null;
+  /** Whether nobody waits for the answer any more. */
+  readonly isGone?: IsGone | undefined;
+}
 
 /** Checks secrets. Those with an imported password cost time by design, which no flood of logins may take from others. */
 export class SecretChecks {
-  #runningCount = 0;
-  readonly #waiting: (() => void)[] = [];
+  readonly #turns = new FairTurns();
+  readonly #proven = new ProvenSecrets();
+  readonly #wrong: WrongSecrets;
 
-  /** Rejects with a SluiceError `busy` when too many wait. */
-  async matches(secret: string, stored: string | null): Promise<boolean> {
+  /** `now`: milliseconds that only grow. */
+  constructor(now: () => number = () => performance.now()) {
+    this.#wrong = new WrongSecrets(now);
+  }
+
+  /** Rejects with a SluiceError `busy` when too many wait, or wrong ones for this device came a moment ago. */
+  async matches(attempt: Attempt): Promise<boolean> {
+    const { secret, stored } = attempt;
     const hash = stored === null ? undefined : parseSecretHash(stored);
     switch (hash?.kind) {
       case undefined:
@@ -27,35 +42,35 @@ export class SecretChecks {
       case 'sha512':
         return timingSafeEqual(createHash('sha512').update(secret, 'utf8').update(hash.salt).digest(), hash.hash);
       case 'pbkdf2':
-        return await this.#slowly(() => pbkdf2Matches(secret, hash));
+        return this.#isProven(attempt) || (await this.#slowly(attempt, hash));
     }
   }
 
-  async #slowly(check: () => Promise<boolean>): Promise<boolean> {
-    await this.#turn();
-    try {
-      return await check();
-    } finally {
-      const next = this.#waiting.shift();
-      // The next one takes this one's place.
-      if (next === undefined) this.#runningCount -= 1;
-      else next();
-    }
+  async #slowly(attempt: Attempt, hash: Pbkdf2Hash): Promise<boolean> {
+    const { device, isGone = () => false } = attempt;
+    this.#wrong.check(device);
+    return await this.#turns.run(device, isGone, () => this.#prove(attempt, hash));
   }
 
-  async #turn(): Promise<void> {
-    if (this.#runningCount < MAX_RUNNING) {
-      this.#runningCount += 1;
-      return;
+  async #prove(attempt: Attempt, hash: Pbkdf2Hash): Promise<boolean> {
+    const { device, secret, stored } = attempt;
+    // While it waited, others of the same device had their turn.
+    if (this.#isProven(attempt)) return true;
+    this.#wrong.check(device);
+    const matches = await pbkdf2Matches(secret, hash);
+    if (matches) {
+      this.#proven.add(String(stored), secret);
+      this.#wrong.forget(device);
+    } else {
+      this.#wrong.note(device);
     }
-    if (this.#waiting.length >= MAX_WAITING) {
-      throw new SluiceError('too many logins wait', { code: 'busy', retryable: true });
-    }
-    await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    return matches;
+  }
+
+  #isProven({ stored, secret }: Attempt): boolean {
+    return stored !== null && this.#proven.has(stored, secret);
   }
 }
-
-type Pbkdf2Hash = Extract<SecretHash, { kind: 'pbkdf2' }>;
 
 async function pbkdf2Matches(secret: string, { iterations, salt, hash }: Pbkdf2Hash): Promise<boolean> {
   return timingSafeEqual(await deriveKey(secret, salt, iterations, hash.length, 'sha512'), hash);

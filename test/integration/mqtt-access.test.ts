@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { logText, type MqttHarness, startMqtt, stopMqtt } from '../support/mqtt-harness.ts';
-import { ackBytes, publishBytes, RawClient, type RawConnect } from '../support/mqtt-raw-client.ts';
+import { ackBytes, connectBytes, publishBytes, RawClient, type RawConnect } from '../support/mqtt-raw-client.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const SECRET = 'kept-by-the-meter';
@@ -44,6 +44,25 @@ describe('a listener that asks for a secret', () => {
     const { securePort, logger } = await withMeter();
     for (let attempt = 0; attempt < 10; attempt += 1) await codeOf(securePort, asMeter({ password: 'wrong' }));
     expect(logger.lines.filter(({ level }) => level === 'warn').length).toBe(1);
+  });
+});
+
+describe('a client that leaves while its secret is checked', () => {
+  it('is known to be gone', async () => {
+    const { access, securePort } = await withMeter();
+    const { promise: asked, resolve: ask } = Promise.withResolvers<() => boolean>();
+    const { promise: checked, resolve: check } = Promise.withResolvers<void>();
+    access.beforeAnswer = (isGone) => {
+      ask(isGone);
+      return checked;
+    };
+    const client = await RawClient.open(securePort);
+    client.send(connectBytes(asMeter()));
+    const isGone = await asked;
+    expect(isGone()).toBe(false);
+    client.socket.destroy();
+    await waitFor(isGone, { what: 'the gateway to see that it left', timeoutMs: 5_000 });
+    check();
   });
 });
 

@@ -10,8 +10,11 @@ import { MemoryLogger } from './memory-logger.ts';
 export class FakeAccess implements AccessControl {
   readonly secrets = new Map<string, string>();
   readonly claims = new Map<string, string | null>();
+  /** Awaited before a secret is checked; a test replaces it. */
+  beforeAnswer: (isGone: () => boolean) => Promise<void> = () => Promise.resolve();
 
-  async authenticate(device: string, secret: string): Promise<boolean> {
+  async authenticate(device: string, secret: string, isGone: () => boolean = () => false): Promise<boolean> {
+    await this.beforeAnswer(isGone);
     return this.secrets.get(device) === secret;
   }
 

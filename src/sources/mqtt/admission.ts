@@ -21,6 +21,11 @@ const OVERLOADED: Refusal = {
   hint: 'make room on the disk or in the buffer; clients are let in again by themselves',
 };
 
+function entranceOf(connection: Connection): Parameters<Login['judge']>[1] {
+  const { anonymous, certified } = connection.link;
+  return { anonymous, certified, isGone: () => connection.closed };
+}
+
 /**
  * Lets clients in, one at a time per client id. A client that is replaced is gone completely before the new one is
  * let in [MQTT-3.1.4-2]: aedes would clean up behind the old one while the new one is served already, and what it
@@ -39,7 +44,7 @@ export class Admission {
   /** Resolves with whether aedes may go on with the CONNECT; if not, the client has its answer. */
   async admit(client: BrokerClient, connection: Connection, packet: ConnectPacket): Promise<boolean> {
     const { login, isOverloaded } = this.#options;
-    const verdict = isOverloaded() ? OVERLOADED : await login.judge(packet, connection.link);
+    const verdict = isOverloaded() ? OVERLOADED : await login.judge(packet, entranceOf(connection));
     if (verdict.kind === 'admitted') {
       connection.clientId = verdict.clientId;
       connection.identity = verdict.identity;

@@ -23,7 +23,7 @@ export type LoginVerdict =
   | { readonly kind: 'violation'; readonly reason: string };
 
 /** How a client got here. */
-type Entrance = Pick<Link, 'anonymous' | 'certified'>;
+type Entrance = Pick<Link, 'anonymous' | 'certified'> & { readonly isGone?: () => boolean };
 
 const CONTROL = /\p{Cc}/u;
 const MQTT31 = 3;
@@ -55,7 +55,7 @@ export class Login {
   /** A client that gives a name, or a certificate, is judged by it, wherever it comes from. */
   async #identify(
     { username, password }: ConnectPacket,
-    { anonymous, certified }: Entrance,
+    { anonymous, certified, isGone }: Entrance,
   ): Promise<Identity | Refusal> {
     if (certified !== null) return username === undefined || username === certified ? certified : MISNAMED;
     if (username === undefined && password === undefined) {
@@ -65,9 +65,9 @@ export class Login {
     const secret = password?.toString() ?? '';
     const known = username !== undefined && isDeviceId(username) && secret !== '';
     try {
-      if (known && (await this.#access.authenticate(username, secret))) return username;
+      if (known && (await this.#access.authenticate(username, secret, isGone))) return username;
     } catch {
-      return refusal('unavailable', 'too many logins at once', 'it comes again by itself: passwords are being checked');
+      return NOT_NOW;
     }
     return refusal(
       'credentials',
@@ -117,6 +117,11 @@ function judgeClientId({ clientId, clean, protocolVersion }: ConnectPacket): Ref
   return undefined;
 }
 
+const NOT_NOW = refusal(
+  'unavailable',
+  'its password is not checked now',
+  'it comes again by itself: too many logins wait, or wrong passwords came for this device',
+);
 const MISNAMED = refusal(
   'credentials',
   'the user name is not the common name of the client certificate',

@@ -1,5 +1,6 @@
 import { createHash, pbkdf2Sync, randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import type { SluiceError } from '../../../src/core/errors.ts';
 import { SecretChecks } from '../../../src/devices/secret-checks.ts';
 
 /** As mosquitto_passwd 2.0 wrote them. */
@@ -24,35 +25,86 @@ describe('a secret', () => {
     ['generated', createHash('sha256').update('generated').digest('hex')],
   ])('%j matches its hash, and no other does', async (secret, hash) => {
     const checks = new SecretChecks();
-    expect(await checks.matches(secret, hash)).toBe(true);
+    expect(await checks.matches({ device: 'd', secret, stored: hash })).toBe(true);
     for (const other of [`${secret}x`, secret.slice(1), '', hash])
-      expect(await checks.matches(other, hash)).toBe(false);
+      expect(await new SecretChecks().matches({ device: 'd', secret: other, stored: hash })).toBe(false);
   });
 
   it.each([null, '', 'plain', '$7$101$x$y'])('never matches the hash %j', async (hash) => {
     for (const secret of ['', 'plain', String(hash)])
-      expect(await new SecretChecks().matches(secret, hash)).toBe(false);
+      expect(await new SecretChecks().matches({ device: 'd', secret, stored: hash })).toBe(false);
   });
 });
 
-describe('a flood of logins with imported passwords', () => {
-  it('leaves the loop free, waits its turn, and is told to come again beyond that', async () => {
-    const checks = new SecretChecks();
-    const slow = pbkdf2('secret', 20_000);
-    const fast = createHash('sha256').update('generated').digest('hex');
+/** Checks by a clock that the test moves, and what each outcome is called. */
+function setUp() {
+  const clock = { now: 0 };
+  const checks = new SecretChecks(() => clock.now);
+  const login = (device: string, secret: string, stored: string, isGone?: () => boolean) =>
+    checks.matches({ device, secret, stored, isGone }).then(
+      (matches) => (matches ? 'right' : 'wrong'),
+      ({ code }: SluiceError) => code,
+    );
+  return { clock, login };
+}
+
+describe('a flood of wrong passwords for one device', () => {
+  const slow = pbkdf2('secret', 20_000);
+
+  it('holds up no other device, and ends in a pause', async () => {
+    const { clock, login } = setUp();
+    const order: string[] = [];
+    const flood = Array.from({ length: 100 }, (_, i) =>
+      login('a', `guess ${i}`, slow).then((said) => order.push(said)),
+    );
+    const other = login('b', 'secret', pbkdf2('secret', 20_000)).then((said) => order.push(`b ${said}`));
+    await Promise.all([...flood, other]);
+    expect(order.filter((said) => said === 'wrong')).toHaveLength(3);
+    expect(order.filter((said) => said === 'busy')).toHaveLength(97);
+    expect(order).toContain('b right');
+    expect(await login('a', 'secret', slow)).toBe('busy');
+    clock.now += 5_000;
+    expect(await login('a', 'guess', slow)).toBe('wrong');
+    expect(await login('a', 'secret', slow)).toBe('busy');
+    clock.now += 5_000;
+    expect(await login('a', 'secret', slow)).toBe('right');
+    expect(await login('a', 'guess', slow)).toBe('wrong');
+  });
+
+  it('does not keep the device out once its password was found right', async () => {
+    const { login } = setUp();
+    expect(await login('a', 'secret', slow)).toBe('right');
+    await Promise.all(Array.from({ length: 10 }, (_, i) => login('a', `guess ${i}`, slow)));
+    expect(await login('a', 'guess', slow)).toBe('busy');
+    expect(await login('a', 'secret', slow)).toBe('right');
+    expect(await login('a', 'secret', pbkdf2('another', 1))).toBe('busy');
+  });
+
+  it('gives the places of those who left to those who came', async () => {
+    const { login } = setUp();
+    const gone = Array.from({ length: 5 }, (_, i) => login('a', `guess ${i}`, slow, () => true));
+    expect(await login('a', 'secret', slow)).toBe('right');
+    expect(await Promise.all(gone)).toEqual(Array.from({ length: 5 }, () => 'busy'));
+  });
+});
+
+describe('many devices with imported passwords at once', () => {
+  it('all come in, and leave the loop free', async () => {
+    const { login } = setUp();
     let turnCount = 0;
     const timer = setInterval(() => {
       turnCount += 1;
     }, 1);
-    const flood = Array.from({ length: 100 }, () => checks.matches('secret', slow));
-    expect(await checks.matches('generated', fast)).toBe(true);
-    const results = await Promise.allSettled(flood);
+    const all = Array.from({ length: 100 }, (_, i) => login(`d${i}`, 'secret', pbkdf2('secret', 1_000)));
+    expect(new Set(await Promise.all(all))).toEqual(new Set(['right']));
     clearInterval(timer);
-    const refused = results.filter(({ status }) => status === 'rejected');
-    expect(refused).toHaveLength(34);
-    for (const result of refused) expect(result).toMatchObject({ reason: { code: 'busy', retryable: true } });
-    expect(results.filter((result) => result.status === 'fulfilled' && result.value)).toHaveLength(66);
     expect(turnCount).toBeGreaterThan(0);
-    expect(await checks.matches('secret', slow)).toBe(true);
+  });
+
+  it('are told to come again when more than 256 wait', async () => {
+    const { login } = setUp();
+    const stored = pbkdf2('secret', 101);
+    const said = await Promise.all(Array.from({ length: 300 }, (_, i) => login(`d${i}`, 'secret', stored)));
+    expect(said.filter((word) => word === 'busy')).toHaveLength(300 - 2 - 256);
   });
 });
