@@ -182,7 +182,7 @@ class ConformingPersistence {
 
   /** Resolves with its place, once it is stored. */
   async #publish(publication: { topic: string; payload: string | Buffer; qos: Qos; retain: boolean }): Promise<Place> {
-    const prepared = this.#router.prepare(publication, 'suite');
+    const prepared = this.#router.prepare(publication, { clientId: 'suite', identity: null });
     const { keep, message } = prepared;
     if (keep === undefined) throw new Error('nothing is kept of it');
     await this.#store.client.keep({ ...keep, topic: message.topic, payload: message.payload });

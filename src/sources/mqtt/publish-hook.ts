@@ -116,7 +116,7 @@ export class PublishHook {
     }
     const payload = typeof packet.payload === 'string' ? Buffer.from(packet.payload) : packet.payload;
     const { router, intake } = this.#options;
-    const prepared = repeated ? null : router.prepare(packet, clientId);
+    const prepared = repeated ? null : router.prepare(packet, publisher);
     const keep = prepared?.keep;
     const accepted = intake.accept({ source: 'mqtt', channel: packet.topic, payload, identity, handshake, keep });
     this.#wait(accepted, payload.length + RECORD_BYTES * maxRecordCount(payload)).then((acceptance) => {

@@ -1,11 +1,13 @@
 import { Buffer } from 'node:buffer';
 import type { SessionStore } from '../../core/ports.ts';
 import type { Keep, Place } from '../../core/session.ts';
+import type { Identity } from './access.ts';
 import { Hub } from './hub.ts';
 import { LIMITS, type MqttOptions } from './options.ts';
 import type { LocalPacket, Qos } from './packet.ts';
 import type { Problems } from './problems.ts';
 import { RetainedMessages } from './retained.ts';
+import { BROKER } from './retained-room.ts';
 import type { Queued } from './session.ts';
 import { SessionJournal } from './session-journal.ts';
 import { Sessions, type SessionsOptions } from './sessions.ts';
@@ -24,6 +26,13 @@ export interface Prepared {
   readonly keep: Keep | undefined;
   readonly message: Message;
   readonly queued: readonly Queued[];
+  /** What its topic is to have from then on; without payload: nothing. */
+  readonly retained: Message | undefined;
+}
+
+export interface Sender {
+  readonly clientId: string;
+  readonly identity: Identity;
 }
 
 type Message = Pick<LocalPacket, 'topic' | 'payload' | 'qos' | 'retain' | 'clientId'>;
@@ -50,6 +59,7 @@ export interface RouterOptions {
 const SESSION_PAGE = 10;
 const QUEUE_PAGE = 500;
 const SWEEP_MS = 60_000;
+const NOTHING = Buffer.alloc(0);
 const NOBODY: ReadonlySet<string> = new Set();
 
 /**
@@ -107,7 +117,7 @@ export class Router {
       after = last;
     }
     // It can only fail when the store is gone, and the process with it.
-    this.retained.restore(this.#store).catch(() => undefined);
+    this.retained.restore(this.#store, (topic) => this.#notRetained(topic)).catch(() => undefined);
     this.#sweeper = setInterval(() => this.sessions.sweep(), SWEEP_MS).unref();
   }
 
@@ -129,26 +139,29 @@ export class Router {
     await this.#journal.stop();
   }
 
-  /** In the order of receipt, before the publication is stored. */
-  prepare({ topic, payload = '', qos = 0, retain = false }: Publication, clientId: string | null): Prepared {
+  /** In the order of receipt, before the publication is stored. `sender`: null for the broker itself. */
+  prepare({ topic, payload = '', qos = 0, retain = false }: Publication, sender: Sender | null): Prepared {
     this.#journal.ride();
     const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload;
-    const message = { topic, payload: bytes, qos, retain, clientId };
-    const isKept = retain && this.#retain(message);
+    const message = { topic, payload: bytes, qos, retain, clientId: sender?.clientId ?? null };
+    const hasRoom = retain && this.#takeRoom(message, sender);
+    const isKept = hasRoom && sender !== null;
+    const retained = retain ? { ...message, payload: hasRoom ? bytes : NOTHING } : undefined;
     const place = this.#lastPlace + 1;
     const queued = this.sessions.queue({ place, topic, payload: bytes, qos });
-    if (!isKept && queued.length === 0) return { keep: undefined, message, queued };
+    if (!isKept && queued.length === 0) return { keep: undefined, message, queued, retained };
     this.#lastPlace = place;
     const copies = queued.map(({ session, entry }) => ({
       session: session.id,
       packetId: entry.packetId,
       qos: entry.qos,
     }));
-    return { keep: { place, retained: isKept, qos, at: this.#now() ?? 0, copies }, message, queued };
+    return { keep: { place, retained: isKept, qos, at: this.#now() ?? 0, copies }, message, queued, retained };
   }
 
   /** It is on disk: out it goes. In the order of `prepare`. */
-  deliver({ message, queued }: Prepared): void {
+  deliver({ message, queued, retained }: Prepared): void {
+    if (retained !== undefined) this.retained.put(retained);
     this.#queuedFor = queued.length === 0 ? NOBODY : this.sessions.stored(queued);
     this.hub.emit(this.#stamp(message));
     this.#queuedFor = NOBODY;
@@ -166,8 +179,10 @@ export class Router {
 
   /** What the broker says by itself; its retained messages live in memory, because each start tells them anew. */
   publish(publication: Publication): void {
-    const prepared = this.prepare(publication, null);
+    const { retained, ...rest } = this.prepare(publication, null);
+    const prepared = { ...rest, retained: undefined };
     const { keep, message } = prepared;
+    if (retained !== undefined) this.retained.put(retained);
     if (keep === undefined) this.deliver(prepared);
     // It can only fail when the store is gone, and the process with it.
     else this.#store.keep({ ...keep, ...message }).then(() => this.deliver(prepared), ignore);
@@ -178,18 +193,16 @@ export class Router {
     this.publish({ topic: `devices/${device}/status`, payload: status, qos: 1, retain: true });
   }
 
-  /** Whether it is to be stored as the retained message of its topic. */
-  #retain(message: Message): boolean {
-    const hadRoom = this.retained.put(message);
-    if (hadRoom) return message.clientId !== null;
-    this.#problems.retainedFull(message.topic);
-    this.#forgetRetained(message.topic);
-    return false;
+  #takeRoom({ topic, payload }: Message, sender: Sender | null): boolean {
+    const hasRoom = this.retained.take({ topic, payload, owner: sender === null ? BROKER : sender.identity });
+    if (!hasRoom) this.#notRetained(topic);
+    return hasRoom;
   }
 
   /** There was no room: what the topic had before must not come back with the next start. */
-  #forgetRetained(topic: string): void {
-    const nothing = { retained: true, qos: 0, at: 0, copies: [], payload: Buffer.alloc(0) } as const;
+  #notRetained(topic: string): void {
+    this.#problems.retainedFull(topic);
+    const nothing = { retained: true, qos: 0, at: 0, copies: [], payload: NOTHING } as const;
     this.#store.keep({ ...nothing, topic, place: this.#nextPlace() }).catch(ignore);
   }
 

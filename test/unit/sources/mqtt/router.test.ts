@@ -6,6 +6,8 @@ import { Router } from '../../../../src/sources/mqtt/router.ts';
 import { FakeSessionStore } from '../../../support/fake-session-store.ts';
 import { MemoryLogger } from '../../../support/memory-logger.ts';
 
+const CLIENT = { clientId: 'c', identity: null };
+
 let ended: string[];
 let store: FakeSessionStore;
 
@@ -44,19 +46,19 @@ describe('the router', () => {
 
   it('has nothing stored for a message that nobody waits for and that is not retained', () => {
     const router = routerOn(store);
-    expect(router.prepare({ topic: 'x', payload: 'y', qos: 2 }, 'c').keep).toBeUndefined();
-    expect(router.prepare({ topic: 'x', payload: 'y', retain: true }, 'c').keep).toMatchObject({ retained: true });
+    expect(router.prepare({ topic: 'x', payload: 'y', qos: 2 }, CLIENT).keep).toBeUndefined();
+    expect(router.prepare({ topic: 'x', payload: 'y', retain: true }, CLIENT).keep).toMatchObject({ retained: true });
   });
 
   it('goes on counting where the last start ended, so that places keep their order', async () => {
     const first = routerOn(store);
     await first.start();
-    const { keep } = first.prepare({ topic: 'x', payload: 'y', retain: true }, 'c');
+    const { keep } = first.prepare({ topic: 'x', payload: 'y', retain: true }, CLIENT);
     if (keep !== undefined) await store.keep({ ...keep, topic: 'x', payload: Buffer.from('y') });
     const second = routerOn(store.reopened());
     await second.start();
     expect(await retainedOf(second)).toEqual(['x y']);
-    expect(second.prepare({ topic: 'x', retain: true }, 'c').keep?.place).toBeGreaterThan(keep?.place ?? 0);
+    expect(second.prepare({ topic: 'x', retain: true }, CLIENT).keep?.place).toBeGreaterThan(keep?.place ?? 0);
     await Promise.all([first.stop(), second.stop()]);
   });
 
@@ -66,9 +68,35 @@ describe('the router', () => {
     }
     const router = routerOn(store);
     await router.start();
-    router.prepare({ topic: 'a', payload: 'new', retain: true }, 'c');
-    router.prepare({ topic: 'b', retain: true }, 'c');
+    router.deliver(router.prepare({ topic: 'a', payload: 'new', retain: true }, CLIENT));
+    router.deliver(router.prepare({ topic: 'b', retain: true }, CLIENT));
     expect(new Set(await retainedOf(router))).toEqual(new Set(['a new', 'c old']));
+    await router.stop();
+  });
+
+  it('removes from disk what newer retained messages took the room of while it was not read', async () => {
+    await store.keep({ place: 1, retained: true, qos: 0, at: 1, copies: [], topic: 'a', payload: Buffer.from('old') });
+    const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
+    const load = store.loadRetained.bind(store);
+    store.loadRetained = (after, maxCount) => begun.then(() => load(after, maxCount));
+    const router = routerOn(store);
+    await router.start();
+    const payload = Buffer.alloc(LIMITS.retainedBytes - 1);
+    router.deliver(router.prepare({ topic: 'b', payload, retain: true }, CLIENT));
+    begin();
+    expect((await retainedOf(router)).map((text) => text[0])).toEqual(['b']);
+    expect(await store.loadRetained('', 10)).toEqual([]);
+    await router.stop();
+  });
+
+  it('shows a retained message to subscribers when it is stored', async () => {
+    const router = routerOn(store);
+    const prepared = router.prepare({ topic: 'a', payload: '1', retain: true }, CLIENT);
+    expect(await retainedOf(router)).toEqual([]);
+    router.deliver(prepared);
+    expect(await retainedOf(router)).toEqual(['a 1']);
+    router.announce('meter', 'online');
+    expect(await retainedOf(router)).toEqual(['a 1', 'devices/meter/status online']);
     await router.stop();
   });
 
@@ -76,7 +104,7 @@ describe('the router', () => {
     await store.keep({ place: 1, retained: true, qos: 0, at: 1, copies: [], topic: 'a', payload: Buffer.from('old') });
     const router = routerOn(store);
     await router.start();
-    router.prepare({ topic: 'a', payload: Buffer.alloc(LIMITS.retainedBytes), retain: true }, 'c');
+    router.prepare({ topic: 'a', payload: Buffer.alloc(LIMITS.retainedBytes), retain: true }, CLIENT);
     expect(await store.loadRetained('', 10)).toEqual([]);
     await router.stop();
   });
@@ -87,8 +115,8 @@ describe('the router', () => {
     await router.sessions.subscribe('kept', [{ topic: 'x', qos: 1 }]);
     const seen: boolean[] = [];
     router.hub.on('x', () => seen.push(router.isQueuedFor('kept'), router.isQueuedFor('clean')));
-    router.deliver(router.prepare({ topic: 'x', payload: '1', qos: 1 }, 'c'));
-    router.deliver(router.prepare({ topic: 'x', payload: '2', qos: 0 }, 'c'));
+    router.deliver(router.prepare({ topic: 'x', payload: '1', qos: 1 }, CLIENT));
+    router.deliver(router.prepare({ topic: 'x', payload: '2', qos: 0 }, CLIENT));
     expect(seen).toEqual([true, false, false, false]);
     await router.stop();
   });
