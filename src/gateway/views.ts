@@ -25,7 +25,7 @@ export interface ViewsParts {
     clientCount(): number;
     deniedCount(): number;
     localCount(): number;
-    disconnect(device: string): void;
+    forget(device: string): Promise<void>;
   };
   readonly ingest: { settled(): Promise<void> };
   readonly refused: RefusedCounts;
@@ -51,8 +51,8 @@ export class Views implements GatewayViews {
       adopt: (id, secretHash) => devices.adopt(id, secretHash),
       remove: async (id) => {
         const removed = await devices.remove(id);
-        mqtt.disconnect(id);
-        // What its session had sent made it known again.
+        await mqtt.forget(id);
+        // What its connections had sent made it known again.
         await ingest.settled();
         return (await devices.remove(id)) || removed;
       },

@@ -209,10 +209,33 @@ describe('a device', () => {
   it('is disconnected when it is removed', async () => {
     const { source, securePort } = await withMeter();
     const meter = await RawClient.connected(securePort, asMeter());
-    source.disconnect('pump');
+    await source.forget('pump');
     await meter.quiet();
-    source.disconnect('meter');
+    await source.forget('meter');
     await meter.gone();
+  });
+
+  it('leaves nothing of its sessions to another one of the same id when it is removed', async () => {
+    const { source, securePort, port, sessions } = await withMeter();
+    const away = await RawClient.connected(securePort, asMeter({ clientId: 'meter-2', clean: false }));
+    await away.subscribe(['devices/meter/#', 1]);
+    away.disconnect();
+    await away.gone();
+    const meter = await RawClient.connected(securePort, asMeter({ clean: false }));
+    await meter.subscribe(['devices/meter/#', 1]);
+    const trusted = await RawClient.connected(port, { clientId: 'trusted', clean: false });
+    await publish(trusted, 'devices/meter/cmd');
+    await source.forget('meter');
+    expect((await sessions.loadSessions(0, 10)).map(({ clientId }) => clientId)).toEqual(['trusted']);
+    expect(await sessions.loadQueues({ place: 0, session: 0 }, 10)).toEqual([]);
+    await meter.gone();
+    for (const clientId of ['meter-1', 'meter-2']) {
+      const next = await RawClient.open(securePort);
+      next.send(connectBytes(asMeter({ clientId, clean: false })));
+      expect([...(await next.next('connack')).body]).toEqual([0, 0]);
+      await next.quiet();
+      expect(next.messages()).toEqual([]);
+    }
   });
 });
 

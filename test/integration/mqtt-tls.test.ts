@@ -248,7 +248,7 @@ describe('a client certificate', () => {
   it('ends with its device when that is removed', async () => {
     const harness = await start();
     const { client } = await login(harness, device);
-    harness.source.disconnect('meter');
+    await harness.source.forget('meter');
     await client.gone();
   });
 

@@ -151,11 +151,11 @@ describe.each(TRANSPORTS)('MQTT over %s', (transport) => {
     expect(client.ids('puback')).toEqual([7]);
   });
 
-  it('ends a session when its device is removed', async () => {
+  it('ends a connection when its device is removed', async () => {
     const harness = await start();
     harness.access.secrets.set('meter', 'a secret');
     const client = await connected(harness, { clientId: 'c', username: 'meter', password: 'a secret' });
-    harness.source.disconnect('meter');
+    await harness.source.forget('meter');
     await client.gone();
   });
 });

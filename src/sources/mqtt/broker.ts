@@ -163,11 +163,13 @@ export class LocalBroker {
     this.#aedes.handle(socket);
   }
 
-  /** Closes what speaks for a device, as when it is removed. */
-  disconnect(device: string): void {
+  /** Closes what speaks for a device. Resolves when nothing of its sessions is left on disk either. */
+  async forget(device: string): Promise<void> {
     for (const connection of this.#connections) {
       if (connection.identity === device) connection.end();
     }
+    const clientIds = await this.#router.sessions.endAllOf(device);
+    await Promise.all(clientIds.map((clientId) => this.#handshakes.releaseAll(clientId)));
   }
 
   /** Acknowledges what is in flight, then closes all connections. Takes three seconds at most. */

@@ -70,8 +70,8 @@ export class MqttSource implements Stage {
     return this.#broker.publishes.localCount;
   }
 
-  /** Ends the sessions that are logged in as a device, as when it was removed. */
-  disconnect(device: string): void {
-    this.#broker.disconnect(device);
+  /** Ends the connections and the sessions of a device that was removed. Resolves when they cannot come back. */
+  forget(device: string): Promise<void> {
+    return this.#broker.forget(device);
   }
 }

@@ -141,6 +141,13 @@ export class Sessions {
     await this.#journal.queue({ kind: 'ended', session: session.id });
   }
 
+  /** Ends all of a device, as `end` does. Resolves with their client ids. */
+  async endAllOf(owner: string): Promise<readonly string[]> {
+    const clientIds = this.#sessions.listOf(owner).map(({ clientId }) => clientId);
+    await Promise.all(clientIds.map((clientId) => this.end(clientId)));
+    return clientIds;
+  }
+
   /** Whether a session may have a filter more, or has it already. */
   hasRoomFor(clientId: string, filter: string): boolean {
     const session = this.#sessions.get(clientId);

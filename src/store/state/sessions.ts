@@ -51,6 +51,12 @@ export class SessionTables {
     })();
   }
 
+  /** What is queued for them goes with the next start at the latest. */
+  endAllOf(owner: string): void {
+    const ids = this.#db.prepare<[string], SessionId>('SELECT id FROM sessions WHERE owner = ?').pluck().all(owner);
+    this.save(ids.map((session) => ({ kind: 'end', session })));
+  }
+
   /** The last one of a topic counts; an empty payload removes. */
   retain(messages: readonly (RetainedMessage & { readonly place: Place })[]): void {
     const put = this.#db.prepare(
@@ -85,6 +91,8 @@ export class SessionTables {
   #save(change: SessionChange): void {
     switch (change.kind) {
       case 'begin':
+        // Left behind when a device was removed.
+        this.#db.prepare('DELETE FROM subscriptions WHERE session = ?').run(change.session);
         this.#db
           .prepare('INSERT INTO sessions (id, client_id, owner) VALUES (?, ?, ?)')
           .run(change.session, change.clientId, change.owner);

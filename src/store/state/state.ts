@@ -71,6 +71,7 @@ export class State {
   removeDevice(id: string): boolean {
     return this.#db.transaction(() => {
       this.#db.prepare('DELETE FROM client_ids WHERE owner = ?').run(id);
+      this.sessions.endAllOf(id);
       return this.#db.prepare('DELETE FROM devices WHERE id = ?').run(id).changes > 0;
     })();
   }

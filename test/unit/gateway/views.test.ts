@@ -13,11 +13,11 @@ describe('the views', () => {
     await devices.add('pump');
     const late = { device: 'pump', receivedAt: 1, observedAt: null, seq: 1, metrics: { on: true } };
     const told: string[] = [];
-    const mqtt = { disconnect: (id: string) => void told.push(`disconnect ${id}`) } as ViewsParts['mqtt'];
+    const mqtt = { forget: async (id: string) => void told.push(`forget ${id}`) } as ViewsParts['mqtt'];
     const ingest = { settled: async () => devices.recordsAccepted([late]) };
     const parts: Pick<ViewsParts, 'devices' | 'mqtt' | 'ingest'> = { devices, mqtt, ingest };
     const { registry } = new Views(parts as ViewsParts);
     expect(await registry.remove('pump')).toBe(true);
-    expect([devices.get('pump'), told]).toEqual([undefined, ['disconnect pump']]);
+    expect([devices.get('pump'), told]).toEqual([undefined, ['forget pump']]);
   });
 });
