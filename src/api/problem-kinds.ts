@@ -182,7 +182,7 @@ const KINDS = {
     status: 429,
     title: 'Locked out',
     meaning: 'Ten wrong tokens came from this client within a minute.',
-    remedy: 'Mend the token, then wait for as long as Retry-After says.',
+    remedy: 'Mend the token: the right one is let in at once.',
   },
   too_many_requests: {
     status: 429,

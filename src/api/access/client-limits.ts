@@ -35,9 +35,9 @@ export class ClientLimits {
     this.#now = now;
   }
 
-  /** Counts a request. @throws SluiceError `too_many_requests` */
-  request(address: string): void {
-    const client = this.#clientAt(address);
+  /** Counts a request; those with a known token apart from the rest of the address. @throws SluiceError `too_many_requests` */
+  request(address: string, tokenName = ''): void {
+    const client = this.#clientAt(address, tokenName);
     const now = this.#now();
     const due = Math.max(client.paidUntil, now - BURST_MS) + this.#intervalMs;
     if (due > now) {
@@ -50,13 +50,13 @@ export class ClientLimits {
     client.paidUntil = due;
   }
 
-  /** To be asked before a token is looked at. @throws SluiceError `locked_out` */
+  /** To be asked before a token is called wrong. @throws SluiceError `locked_out` */
   admit(address: string): void {
     const leftMs = this.#clientAt(address).lockedUntil - this.#now();
     if (leftMs <= 0) return;
     throw new SluiceError('this client sent too many wrong tokens', {
       code: 'locked_out',
-      hint: 'Mend the token, then wait for as long as Retry-After says.',
+      hint: 'Mend the token: the right one is let in at once.',
       retryAfterMs: leftMs,
     });
   }
@@ -76,8 +76,8 @@ export class ClientLimits {
     return true;
   }
 
-  #clientAt(address: string): Client {
-    const key = clientKey(address);
+  #clientAt(address: string, tokenName = ''): Client {
+    const key = `${clientKey(address)} ${tokenName}`;
     const known = this.#clients.get(key);
     const fresh = { paidUntil: Number.NEGATIVE_INFINITY, wrongCount: 0, windowEnds: 0, lockedUntil: 0 };
     const client = known ?? fresh;

@@ -29,22 +29,27 @@ export class TokenGate {
   }
 
   /**
-   * The scopes of the token that came with a request; none without a token.
+   * The scopes of the token that came with a request; none without a token. A token that is known counts by itself:
+   * behind a proxy all clients have one address, and nobody there may lock out, or use up the rate of, who has one.
    * @throws SluiceError `too_many_requests`, `locked_out`, `wrong_token`
    */
   scopesOf({ headers, socket }: IncomingMessage): ReadonlySet<Scope> {
     const client = socket.remoteAddress ?? '';
-    this.#limits.request(client);
+    const token = this.#tokenOf(headers.authorization);
+    this.#limits.request(client, token?.name);
+    if (token !== undefined) return token.scopes;
     if (headers.authorization === undefined) return NO_SCOPES;
     this.#limits.admit(client);
-    const presented = BEARER.exec(headers.authorization)?.[1];
-    const token = presented === undefined ? undefined : findToken(presented, this.#tokens());
-    if (token !== undefined) return token.scopes;
     if (this.#limits.wrongToken(client)) this.#onLockOut(printable(client));
     throw new SluiceError('the token is none that this gateway knows', {
       code: 'wrong_token',
       hint: 'Send Authorization: Bearer with a token of which api.tokensFile holds the SHA-256.',
     });
+  }
+
+  #tokenOf(authorization = ''): ApiToken | undefined {
+    const presented = BEARER.exec(authorization)?.[1];
+    return presented === undefined ? undefined : findToken(presented, this.#tokens());
   }
 }
 

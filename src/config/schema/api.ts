@@ -67,7 +67,7 @@ export const api = section({
   corsOrigins,
   maxRequestRate: count(
     200,
-    'Requests per second of one client address, where a token is needed; more are answered 429. 0: no limit.',
+    'Requests per second of one client address, or of one token there, where a token is needed; more are answered 429. 0: no limit.',
     { min: 0, max: 1_000_000, unit: 'requests/s' },
   ),
   maxBodySize: size('256KiB', 'Largest body of a request.', { min: '1KiB', max: '64MiB' }),
