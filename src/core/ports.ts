@@ -20,7 +20,7 @@ import type {
   KeptMessage,
   Place,
   QueueChange,
-  QueuedMessage,
+  QueuePage,
   QueuePosition,
   RetainedMessage,
   SessionChange,
@@ -328,8 +328,8 @@ export interface SessionStore {
   loadSessions(after: SessionId, maxCount: number): Promise<readonly SessionRow[]>;
   /** All of them or none, in order. Resolves when that is on disk; waits for a full disk; rejects only when the store is gone. */
   saveSessions(changes: readonly SessionChange[]): Promise<void>;
-  /** The next messages in the order of place and session, `maxCount` at most; none when there are no more. */
-  loadQueues(after: QueuePosition, maxCount: number): Promise<readonly QueuedMessage[]>;
+  /** The next messages in the order of place and session, `maxCount` at most. */
+  loadQueues(after: QueuePosition, maxCount: number): Promise<QueuePage>;
   /** In order with what goes through the intake. What is not there is no error. */
   changeQueues(changes: readonly QueueChange[]): Promise<void>;
   /** As an intake keeps it, for what the broker itself publishes. */

@@ -73,6 +73,12 @@ export interface QueuePosition {
   readonly session: SessionId;
 }
 
+export interface QueuePage {
+  readonly messages: readonly QueuedMessage[];
+  /** How far the page reaches, messages that are damaged and left out included; null when there are no more. */
+  readonly upTo: QueuePosition | null;
+}
+
 export type QueueChange =
   | ({ readonly kind: 'released' | 'removed' } & QueuePosition)
   /** All of a session. */

@@ -2,7 +2,7 @@ import type { Batch, DeviceRow, LaneId, LogStats, ReadLimit, Settlement } from '
 import type { Handshake, Seq } from '../core/record.ts';
 import type {
   Place,
-  QueuedMessage,
+  QueuePage,
   QueuePosition,
   RetainedMessage,
   SessionChange,
@@ -54,7 +54,7 @@ export type MainOperations = {
   pausedUplinks: { args: null; result: string[] };
   loadSessions: { args: { after: SessionId; maxCount: number }; result: SessionRow[] };
   saveSessions: { args: readonly SessionChange[]; result: null };
-  loadQueues: { args: { after: QueuePosition; maxCount: number }; result: QueuedMessage[] };
+  loadQueues: { args: { after: QueuePosition; maxCount: number }; result: QueuePage };
   loadRetained: { args: { afterTopic: string; maxCount: number }; result: RetainedMessage[] };
   lastPlace: { args: null; result: Place };
   retryReject: { args: number; result: Seq | undefined };

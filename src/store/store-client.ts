@@ -16,7 +16,7 @@ import type {
   KeptMessage,
   Place,
   QueueChange,
-  QueuedMessage,
+  QueuePage,
   QueuePosition,
   RetainedMessage,
   SessionChange,
@@ -133,7 +133,7 @@ export class StoreClient implements LogWriter, StateStore, SessionStore, KeptSto
     await this.#rpc.call('saveSessions', changes);
   }
 
-  loadQueues(after: QueuePosition, maxCount: number): Promise<readonly QueuedMessage[]> {
+  loadQueues(after: QueuePosition, maxCount: number): Promise<QueuePage> {
     return this.#rpc.call('loadQueues', { after, maxCount });
   }
 

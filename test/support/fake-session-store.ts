@@ -5,6 +5,7 @@ import type {
   Place,
   QueueChange,
   QueuedMessage,
+  QueuePage,
   QueuePosition,
   RetainedMessage,
   SessionChange,
@@ -52,11 +53,12 @@ export class FakeSessionStore implements SessionStore {
     }
   }
 
-  async loadQueues({ place, session }: QueuePosition, maxCount: number): Promise<readonly QueuedMessage[]> {
-    return this.#memory.queued
+  async loadQueues({ place, session }: QueuePosition, maxCount: number): Promise<QueuePage> {
+    const messages = this.#memory.queued
       .filter((message) => message.place > place || (message.place === place && message.session > session))
       .sort((a, b) => a.place - b.place || a.session - b.session)
       .slice(0, maxCount);
+    return { messages, upTo: messages.at(-1) ?? null };
   }
 
   async changeQueues(changes: readonly QueueChange[]): Promise<void> {

@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import type { SessionStore } from '../../core/ports.ts';
-import type { Keep, Place } from '../../core/session.ts';
+import type { Keep, Place, QueuePage, QueuePosition } from '../../core/session.ts';
 import type { Identity } from './access.ts';
 import { Hub } from './hub.ts';
 import { LIMITS, type MqttOptions } from './options.ts';
@@ -108,13 +108,10 @@ export class Router {
   async start(): Promise<void> {
     this.#lastPlace = await this.#store.lastPlace();
     await this.#loadSessions();
-    let after = { place: 0, session: 0 };
-    for (;;) {
-      const page = await this.#store.loadQueues(after, QUEUE_PAGE);
-      const last = page.at(-1);
-      if (last === undefined) break;
-      this.sessions.restoreQueues(page);
-      after = last;
+    for (let after: QueuePosition | null = { place: 0, session: 0 }; after !== null; ) {
+      const page: QueuePage = await this.#store.loadQueues(after, QUEUE_PAGE);
+      this.sessions.restoreQueues(page.messages);
+      after = page.upTo;
     }
     // It can only fail when the store is gone, and the process with it.
     this.retained.restore(this.#store, (topic) => this.#notRetained(topic)).catch(() => undefined);

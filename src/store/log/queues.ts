@@ -8,6 +8,7 @@ import type {
   Qos,
   QueueChange,
   QueuedMessage,
+  QueuePage,
   QueuePosition,
   RecordPlace,
   RetainedMessage,
@@ -89,15 +90,16 @@ export class Queues {
   }
 
   /** The next messages behind a position. One whose record is damaged is left out. */
-  page(after: QueuePosition, maxCount: number): QueuedMessage[] {
+  page(after: QueuePosition, maxCount: number): QueuePage {
     const rows = this.#statements.page.all(after.place, after.session, maxCount) as QueuedColumns[];
-    const found: QueuedMessage[] = [];
+    const messages: QueuedMessage[] = [];
     for (const row of rows) {
       const { place, session, packet_id: packetId, copy_qos: qos, at, released } = row;
       const content = this.#contentOf(row);
-      if (content !== null) found.push({ place, session, packetId, qos, at, released: released === 1, ...content });
+      if (content !== null) messages.push({ place, session, packetId, qos, at, released: released === 1, ...content });
     }
-    return found;
+    const last = rows.at(-1);
+    return { messages, upTo: last === undefined ? null : { place: last.place, session: last.session } };
   }
 
   /** Retained messages that `state.db` may not have yet, oldest first, and how far they reach; 0 when there are none. */

@@ -43,7 +43,7 @@ function publish(client: OpenStore['client'], place: number, changes: Partial<Ke
 }
 
 async function queued(client: OpenStore['client']): Promise<readonly string[]> {
-  const messages = await client.loadQueues({ place: 0, session: 0 }, 10_000);
+  const { messages } = await client.loadQueues({ place: 0, session: 0 }, 10_000);
   return messages.map(({ topic, payload }) => `${topic} ${Buffer.from(payload)}`);
 }
 
@@ -109,6 +109,18 @@ describe('what the broker keeps', () => {
     expect(log - logBefore).toBeGreaterThanOrEqual(100);
     expect(log - logBefore).toBeLessThanOrEqual(100 + carried);
     expect(state - stateBefore).toBeLessThanOrEqual(carried);
+  });
+
+  it('is read on behind a page whose records are all damaged', async () => {
+    const { client, opened } = await open();
+    for (const place of [1, 2, 3]) await publish(client, place);
+    const db = new Database(opened.logFile);
+    db.exec('UPDATE telemetry SET body = zeroblob(40) WHERE seq < 3');
+    db.close();
+    const first = await client.loadQueues({ place: 0, session: 0 }, 2);
+    expect(first).toEqual({ messages: [], upTo: { place: 2, session: 1 } });
+    const rest = await client.loadQueues(first.upTo ?? { place: 0, session: 0 }, 2);
+    expect(rest.messages.map(({ place }) => place)).toEqual([3]);
   });
 
   it('keeps nothing of a repeated QoS 2 message', async () => {

@@ -62,6 +62,22 @@ describe('the router', () => {
     await Promise.all([first.stop(), second.stop()]);
   });
 
+  it('reads queues on behind a page whose messages are all damaged', async () => {
+    const first = routerOn(store);
+    await first.sessions.resume('kept', '');
+    await first.sessions.subscribe('kept', [{ topic: 'x', qos: 1 }]);
+    const { keep } = first.prepare({ topic: 'x', payload: 'y', qos: 1 }, CLIENT);
+    if (keep !== undefined) await store.keep({ ...keep, topic: 'x', payload: Buffer.from('y') });
+    await first.stop();
+    const load = store.loadQueues.bind(store);
+    store.loadQueues = async (after, maxCount) =>
+      after.place === 0 ? { messages: [], upTo: { place: 1, session: 0 } } : await load(after, maxCount);
+    const second = routerOn(store);
+    await second.start();
+    expect(second.sessions.queueOf('kept')?.count).toBe(1);
+    await second.stop();
+  });
+
   it('keeps what is retained while the retained messages of the last start are still read', async () => {
     for (const topic of ['a', 'b', 'c']) {
       await store.keep({ place: 1, retained: true, qos: 0, at: 1, copies: [], topic, payload: Buffer.from('old') });

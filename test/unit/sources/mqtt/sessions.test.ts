@@ -19,7 +19,7 @@ async function restarted({ store }: BrokerSessions, limits: Limits = {}): Promis
   const next = brokerSessions(limits, store.reopened());
   next.sessions.restore(await next.store.loadSessions(0, 1_000));
   next.sessions.restored();
-  next.sessions.restoreQueues(await next.store.loadQueues({ place: 0, session: 0 }, 1_000));
+  next.sessions.restoreQueues((await next.store.loadQueues({ place: 0, session: 0 }, 1_000)).messages);
   return next;
 }
 
@@ -96,7 +96,7 @@ describe('sessions', () => {
     await before.sessions.end('a');
     const after = await restarted(before);
     expect(await after.sessions.resume('a', '')).toBe(false);
-    expect(await after.store.loadQueues({ place: 0, session: 0 }, 10)).toEqual([]);
+    expect((await after.store.loadQueues({ place: 0, session: 0 }, 10)).messages).toEqual([]);
   });
 
   it('do not keep a subscription over a restart that is not granted any more', async () => {
