@@ -84,11 +84,11 @@ export class ApiServer implements Stage {
   /** Within a second, whatever clients do. */
   async stop(): Promise<void> {
     this.#tokens?.stop();
-    this.#repeats.stop();
     for (const certificate of this.#certificates.splice(0)) certificate.stop();
     if (this.#controlSocketMade) rmSync(this.#options.controlSocket, { force: true });
     this.#controlSocketMade = false;
     await Promise.all(this.#servers.splice(0).map(closeServer));
+    this.#repeats.stop();
   }
 
   /** Where it listens on TCP, in the order of the options. */
@@ -115,6 +115,8 @@ export class ApiServer implements Stage {
     certificate.watch((material) => server.setSecureContext(material));
     this.#certificates.push(certificate);
     server.on('tlsClientError', (error) => {
+      // A stop cuts handshakes under way; that is no fault of the client.
+      if (!server.listening) return;
       this.#repeats.warn(
         'tls',
         { reason: printable(error.message, 200) },

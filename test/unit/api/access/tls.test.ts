@@ -100,6 +100,7 @@ describe('the API over TLS', () => {
     await once(socket, 'connect');
     await running.server.stop();
     socket.destroy();
+    expect(running.api.logger.lines.filter(({ level }) => level === 'warn')).toEqual([]);
   }, 5_000);
 
   it('does not start without its files, and says which one is missing', async () => {
