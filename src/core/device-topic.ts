@@ -1,4 +1,10 @@
+/** The default namespace, `devices/{id}/…`: the one place that says what it knows. */
+
 const NAMESPACE = 'devices/';
+/** What devices may publish below `devices/{id}/`. */
+const FROM_DEVICE = /^(?:telemetry(?:\/[^/]*)?|events\/[^/]*|state\/reported|responses\/[^/]+)$/;
+/** Where the broker speaks to a device. */
+const FROM_BROKER = /^(?:status|commands(?:\/.*)?|state\/(?:desired|delta))$/s;
 
 export function isBelowDevices(topic: string): boolean {
   return topic.startsWith(NAMESPACE);
@@ -6,18 +12,23 @@ export function isBelowDevices(topic: string): boolean {
 
 /** Whether the topic is below `devices/{device}/`, where that device needs no grant. */
 export function isOwnTopic(device: string, topic: string): boolean {
-  return topic.startsWith(ownTopics(device));
+  return topic.startsWith(`${NAMESPACE}${device}/`);
 }
 
-/** What the topics of a device begin with. */
-export function ownTopics(device: string): string {
-  return `${NAMESPACE}${device}/`;
+/** What stands behind `devices/{id}/`; undefined for any other topic. */
+export function nameInNamespace(topic: string): string | undefined {
+  const end = isBelowDevices(topic) ? topic.indexOf('/', NAMESPACE.length) : -1;
+  return end === -1 ? undefined : topic.slice(end + 1);
 }
 
-/** `devices/{id}/…`, and of it only what devices may publish. */
-const DEVICE_TOPIC = /^devices\/[^/]*\/(?:telemetry(?:\/[^/]*)?|events\/[^/]*|state\/reported|responses\/[^/]+)$/;
-
-/** Whether the topic belongs to the default namespace, so that no route is asked. */
+/** Whether the topic is one that devices publish in the default namespace, so that no route is asked. */
 export function isDeviceTopic(topic: string): boolean {
-  return DEVICE_TOPIC.test(topic);
+  const name = nameInNamespace(topic);
+  return name !== undefined && FROM_DEVICE.test(name);
+}
+
+/** Whether the topic is one on which the broker speaks to a device. */
+export function isBrokerTopic(topic: string): boolean {
+  const name = nameInNamespace(topic);
+  return name !== undefined && FROM_BROKER.test(name);
 }

@@ -1,4 +1,5 @@
 import { isDeviceId } from '../core/device-id.ts';
+import { isDeviceTopic } from '../core/device-topic.ts';
 import { isName } from './name.ts';
 
 /** What a topic of the contract asks for. */
@@ -15,32 +16,28 @@ export type Routed =
   | { readonly refused: 'bad_device_id' | 'bad_metric_name' | 'bad_event_type' }
   | { readonly local: true };
 
-const NAMESPACE = 'devices';
 const LOCAL: Routed = { local: true };
 
 /** Judges a topic of the default namespace. */
 export function routeTopic(topic: string): Routed {
-  const [namespace, device = '', kind, name, ...rest] = topic.split('/');
-  if (namespace !== NAMESPACE || rest.length > 0) return LOCAL;
-  const route = routeOf(device, kind, name);
-  if (route === undefined) return LOCAL;
+  if (!isDeviceTopic(topic)) return LOCAL;
+  const [, device = '', kind, name] = topic.split('/');
   if (!isDeviceId(device)) return { refused: 'bad_device_id' };
+  const route = routeOf(device, kind, name);
   if (route.kind === 'metric' && !isName(route.metric)) return { refused: 'bad_metric_name' };
   if (route.kind === 'event' && !isName(route.eventType)) return { refused: 'bad_event_type' };
   return { route };
 }
 
-function routeOf(device: string, kind: string | undefined, name: string | undefined): Route | undefined {
+function routeOf(device: string, kind: string | undefined, name: string | undefined): Route {
   switch (kind) {
     case 'telemetry':
       return name === undefined ? { kind: 'telemetry', device } : { kind: 'metric', device, metric: name };
     case 'events':
-      return name === undefined ? undefined : { kind: 'event', device, eventType: name };
+      return { kind: 'event', device, eventType: name ?? '' };
     case 'state':
-      return name === 'reported' ? { kind: 'state', device } : undefined;
-    case 'responses':
-      return name === undefined || name === '' ? undefined : { kind: 'response', device };
+      return { kind: 'state', device };
     default:
-      return undefined;
+      return { kind: 'response', device };
   }
 }

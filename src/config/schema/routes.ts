@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isBrokerTopic, isDeviceTopic } from '../../core/device-topic.ts';
 import { FORMATS } from '../../core/format.ts';
 import { ROUTED_STREAMS } from '../../core/route.ts';
 import { parseTopicPattern } from '../../core/topic-pattern.ts';
@@ -37,14 +38,9 @@ const topic = z
     'x-type': 'topic filter',
   });
 
-/** Topics that the default namespace knows, whatever the device. */
+/** Whether all topics of the filter are ones that the default namespace knows, whatever the device. */
 function isNative(filter: string): boolean {
-  const [namespace, , kind = '', ...rest] = filter.split('/');
-  if (namespace !== 'devices') return false;
-  if (kind === 'telemetry') return rest.length <= 1;
-  if (kind === 'events' || kind === 'responses') return rest.length === 1;
-  if (kind === 'state') return ['reported', 'desired', 'delta'].includes(rest.join('/'));
-  return kind === 'status' ? rest.length === 0 : kind === 'commands';
+  return isDeviceTopic(filter) || isBrokerTopic(filter);
 }
 
 function template(description: string) {

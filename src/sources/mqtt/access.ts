@@ -1,6 +1,6 @@
 /** Who may publish and subscribe to what. An identity is a device id, or null for a trusted anonymous client. */
 
-import { isOwnTopic, ownTopics } from '../../core/device-topic.ts';
+import { isBrokerTopic, isOwnTopic, nameInNamespace } from '../../core/device-topic.ts';
 import { coversFilter, isSystemTopic, matchesFilter } from './topics.ts';
 
 export type Identity = string | null;
@@ -16,9 +16,6 @@ export interface Grant {
 
 type Filters = Pick<Grant, 'publish' | 'subscribe'>;
 
-/** Topics on which the broker speaks to a device; a device may listen there, not speak. */
-const FROM_BROKER = /^(status|commands(\/.*)?|state\/desired|state\/delta)$/s;
-const STATUS = /^devices\/[^/]*\/status$/;
 const NONE: Filters = { publish: [], subscribe: [] };
 /** Devices whose grants are kept at hand. */
 const MAX_KNOWN = 10_000;
@@ -33,8 +30,8 @@ export class Access {
 
   /** `$SYS` and every `devices/{id}/status` are the broker's own. */
   mayPublish(identity: Identity, topic: string): boolean {
-    if (identity !== null && isOwnTopic(identity, topic)) return mayPublishOwn(identity, topic);
-    if (isSystemTopic(topic) || STATUS.test(topic)) return false;
+    if (identity !== null && isOwnTopic(identity, topic)) return mayPublishOwn(topic);
+    if (isSystemTopic(topic) || nameInNamespace(topic) === 'status') return false;
     return identity === null || this.#grantsOf(identity).publish.some((filter) => matchesFilter(filter, topic));
   }
 
@@ -61,9 +58,9 @@ export class Access {
   }
 }
 
-function mayPublishOwn(device: string, topic: string): boolean {
-  const name = topic.slice(ownTopics(device).length);
-  return name !== '' && !FROM_BROKER.test(name);
+/** On topics where the broker speaks to it a device may listen, not speak. */
+function mayPublishOwn(topic: string): boolean {
+  return nameInNamespace(topic) !== '' && !isBrokerTopic(topic);
 }
 
 /** Ids hold no character that means something in a pattern but `.` and `-`. */
