@@ -227,7 +227,7 @@ describe('a device', () => {
     await publish(trusted, 'devices/meter/cmd');
     await source.forget('meter');
     expect((await sessions.loadSessions(0, 10)).map(({ clientId }) => clientId)).toEqual(['trusted']);
-    expect(await sessions.loadQueues({ place: 0, session: 0 }, 10)).toEqual([]);
+    expect(await sessions.loadQueues({ place: 0, session: 0 }, 10)).toEqual({ messages: [], upTo: null });
     await meter.gone();
     for (const clientId of ['meter-1', 'meter-2']) {
       const next = await RawClient.open(securePort);
