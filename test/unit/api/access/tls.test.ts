@@ -4,6 +4,7 @@ import { Agent, request } from 'node:https';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { TLSSocket } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { RunningApi } from '../../../support/api-server.ts';
@@ -98,8 +99,11 @@ describe('the API over TLS', () => {
     await start(first);
     const socket = connect(running.port(), '127.0.0.1').on('error', () => undefined);
     await once(socket, 'connect');
+    const cut = once(socket, 'close');
     await running.server.stop();
-    socket.destroy();
+    await cut;
+    // The gateway's end of the connection hears of it in the same turn.
+    await nextTurn();
     expect(running.api.logger.lines.filter(({ level }) => level === 'warn')).toEqual([]);
   }, 5_000);
 
