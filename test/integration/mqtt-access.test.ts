@@ -66,6 +66,33 @@ describe('a client that leaves while its secret is checked', () => {
   });
 });
 
+describe('a device that retains more than its share', () => {
+  it('takes no room from another one, and is told of in the log', async () => {
+    const { port, securePort, logger } = await withMeter();
+    const greedy = await RawClient.connected(securePort, asMeter());
+    const payload = 'x'.repeat(250_000);
+    for (let n = 1; n <= 10; n += 1) {
+      const topic = `devices/meter/events/${n}`;
+      greedy.send(publishBytes({ topic, payload, qos: 1, packetId: n, retain: true }));
+      await greedy.next('puback');
+    }
+    const pump = await RawClient.connected(securePort, {
+      ...asMeter({ clientId: 'pump-1', username: 'pump' }),
+      password: 'kept-by-the-pump',
+    });
+    await publish(pump, 'devices/pump/events/1', true);
+    const reader = await RawClient.connected(port, { clientId: 'reader' });
+    await reader.subscribe(['devices/+/events/+', 0]);
+    await waitFor(() => reader.messages().length >= 9, { what: 'what is retained', timeoutMs: 5_000 });
+    await reader.quiet();
+    expect(reader.messages().map((text) => text.split(' ')[0])).toEqual([
+      ...[1, 2, 3, 4, 5, 6, 7, 8].map((n) => `devices/meter/events/${n}`),
+      'devices/pump/events/1',
+    ]);
+    expect(logText(logger)).toContain('message not retained');
+  });
+});
+
 describe('a loopback listener', () => {
   it('checks a name that is given, too', async () => {
     const { port } = await withMeter();
