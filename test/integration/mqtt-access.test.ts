@@ -287,6 +287,30 @@ describe('a trusted client', () => {
 });
 
 describe('connections that use the same client id at the same moment', () => {
+  it.each([false, true])('may come again after one that left while its session was stored: clean %s', async (clean) => {
+    const { port, sessions } = await withMeter();
+    const asPanel = { clientId: 'panel', clean };
+    if (clean) {
+      const first = await RawClient.connected(port, { ...asPanel, clean: false });
+      first.disconnect();
+      await waitFor(() => sessions.saved.includes('away'), { what: 'a session to end', timeoutMs: 5_000 });
+    }
+    const disk = Promise.withResolvers<void>();
+    let isAsked = false;
+    sessions.beforeSave = () => {
+      isAsked = true;
+      return disk.promise;
+    };
+    const impatient = await RawClient.open(port);
+    impatient.send(connectBytes(asPanel));
+    await waitFor(() => isAsked, { what: 'the write', timeoutMs: 5_000 });
+    impatient.break();
+    await impatient.gone();
+    await RawClient.connected(port, { clientId: 'other' });
+    disk.resolve();
+    expect(await codeOf(port, asPanel)).toBe(0);
+  });
+
   it('leave one of them, and the next one is served', async () => {
     const { source, port } = await startMqtt();
     const clients = await Promise.all(Array.from({ length: 30 }, () => RawClient.open(port)));

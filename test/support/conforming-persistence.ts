@@ -9,6 +9,8 @@ import { FakeIntake } from './fake-intake.ts';
 import { MemoryLogger } from './memory-logger.ts';
 import { type OpenStore, openStore, storeDirectory } from './open-store.ts';
 
+const ANYBODY = { identity: null };
+
 interface Client {
   readonly id: string;
 }
@@ -245,7 +247,7 @@ class ConformingPersistence {
       sessions: this.#router.sessions,
       retained: this.#router.retained,
       handshakes: this.#handshakes,
-      ownerOf: () => '',
+      admitted: () => ANYBODY,
       takeGranted: () => this.#granted,
       onUnsubscribe: () => undefined,
     });

@@ -123,7 +123,7 @@ export class LocalBroker {
         sessions: router.sessions,
         retained: router.retained,
         handshakes,
-        ownerOf: (clientId) => this.#admitted.get(clientId)?.identity ?? '',
+        admitted: (clientId) => this.#admitted.get(clientId),
         takeGranted: ({ conn }) => this.#subscribes.takeFresh(this.#of(conn)),
         onUnsubscribe: ({ conn }, filters) => this.#subscribes.unsubscribed(this.#of(conn), filters),
       }),
@@ -157,7 +157,7 @@ export class LocalBroker {
     socket.once('close', () => {
       this.#connections.delete(connection);
       connection.pacer.flush();
-      if (this.#admitted.get(connection.clientId) === connection) this.#admitted.delete(connection.clientId);
+      this.#expel(connection);
     });
     connection.attach();
     this.#aedes.handle(socket);
@@ -166,7 +166,9 @@ export class LocalBroker {
   /** Closes what speaks for a device. Resolves when nothing of its sessions is left on disk either. */
   async forget(device: string): Promise<void> {
     for (const connection of this.#connections) {
-      if (connection.identity === device) connection.end();
+      if (connection.identity !== device) continue;
+      connection.end();
+      this.#expel(connection);
     }
     const clientIds = await this.#router.sessions.endAllOf(device);
     await Promise.all(clientIds.map((clientId) => this.#handshakes.releaseAll(clientId)));
@@ -224,6 +226,10 @@ export class LocalBroker {
     const isAdmitted = await this.#admission.admit(client, connection, packet);
     if (isAdmitted) this.#admitted.set(connection.clientId, connection);
     return isAdmitted;
+  }
+
+  #expel(connection: Connection): void {
+    if (this.#admitted.get(connection.clientId) === connection) this.#admitted.delete(connection.clientId);
   }
 
   #accepted(client: BrokerClient, connection: Connection): void {

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { Readable } from 'node:stream';
 import type { StoredSubscription } from '../../core/session.ts';
+import type { Identity } from './access.ts';
 import type { Handshakes } from './handshakes.ts';
 import type { Outgoing } from './outgoing-queue.ts';
 import type { RetainedMessages } from './retained.ts';
@@ -27,12 +28,16 @@ interface PacketOfClient {
   readonly messageId?: number;
 }
 
+interface Admitted {
+  readonly identity: Identity;
+}
+
 export interface PersistenceOptions {
   readonly sessions: Sessions;
   readonly retained: RetainedMessages;
   readonly handshakes: Handshakes;
-  /** Whose session a client that is being let in begins. */
-  readonly ownerOf: (clientId: string) => string;
+  /** The connection that was let in last under a client id, while it is there. */
+  readonly admitted: (clientId: string) => Admitted | undefined;
   /** The subscriptions that were granted to a client since this was asked last. */
   readonly takeGranted: (client: ConnectedClient) => readonly StoredSubscription[];
   /** A client gives subscriptions up. In the order of receipt, as they are granted. */
@@ -63,8 +68,8 @@ export class Persistence {
    * [MQTT-3.2.2-2], and an open QoS 2 exchange is state: a client told otherwise may use its packet id again.
    */
   async subscriptionsByClient({ id }: SessionClient): Promise<readonly StoredSubscription[]> {
-    const { sessions, handshakes, ownerOf } = this.#options;
-    const isPresent = await sessions.resume(id, ownerOf(id));
+    const { sessions, handshakes } = this.#options;
+    const isPresent = await this.#whileThere(id, ({ identity }) => sessions.resume(id, identity ?? ''));
     return isPresent || handshakes.has(id) ? [{ ...MARK }, ...sessions.subscriptions(id)] : [];
   }
 
@@ -79,7 +84,7 @@ export class Persistence {
   }
 
   async cleanSubscriptions({ id }: SessionClient): Promise<void> {
-    await this.#options.sessions.end(id);
+    await this.#whileThere(id, () => this.#options.sessions.end(id));
   }
 
   outgoingStream(_client: SessionClient): Readable {
@@ -124,5 +129,15 @@ export class Persistence {
 
   streamWill(): Readable {
     return Readable.from([]);
+  }
+
+  /** aedes would let a client in that left meanwhile, and its client id would be taken for ever. */
+  async #whileThere<T>(clientId: string, work: (connection: Admitted) => Promise<T>): Promise<T> {
+    const connection = this.#options.admitted(clientId);
+    if (connection === undefined) throw new Error('the client left before its session was looked for');
+    const result = await work(connection);
+    if (this.#options.admitted(clientId) !== connection)
+      throw new Error('the client left while its session was stored');
+    return result;
   }
 }

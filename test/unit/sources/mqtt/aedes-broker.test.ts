@@ -10,6 +10,8 @@ import { brokerSessions } from '../../../support/broker-sessions.ts';
 import { FakeIntake } from '../../../support/fake-intake.ts';
 import { connectBytes } from '../../../support/mqtt-raw-client.ts';
 
+const ANYBODY = { identity: null };
+
 const running: AedesBroker[] = [];
 
 async function startBroker(changes: Partial<BrokerHooks>): Promise<AedesBroker> {
@@ -38,7 +40,7 @@ async function startBroker(changes: Partial<BrokerHooks>): Promise<AedesBroker> 
     sessions,
     retained: new RetainedMessages({ maxTopics: 10, maxBytes: 1_000, maxOwnTopics: 100 }),
     handshakes: new Handshakes(new FakeIntake(), []),
-    ownerOf: () => '',
+    admitted: () => ANYBODY,
     takeGranted: () => [],
     onUnsubscribe: () => undefined,
   });

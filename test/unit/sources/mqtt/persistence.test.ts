@@ -7,6 +7,8 @@ import { RetainedMessages } from '../../../../src/sources/mqtt/retained.ts';
 import { brokerSessions } from '../../../support/broker-sessions.ts';
 import { FakeIntake } from '../../../support/fake-intake.ts';
 
+const ANYBODY = { identity: null };
+
 const CLIENT = { id: 'c', conn: {} as Socket };
 
 function setUp() {
@@ -17,7 +19,7 @@ function setUp() {
     sessions: subject.sessions,
     retained: new RetainedMessages({ maxTopics: 10, maxBytes: 1_000, maxOwnTopics: 100 }),
     handshakes,
-    ownerOf: () => '',
+    admitted: () => ANYBODY,
     takeGranted: () => granted.splice(0),
     onUnsubscribe: () => undefined,
   });
