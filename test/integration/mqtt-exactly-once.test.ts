@@ -153,6 +153,21 @@ describe('packet ids that are used again', () => {
     expect(intake.payloads()).toEqual(['1', '2']);
   });
 
+  it('carry new messages when the client id belongs to somebody else', async () => {
+    const { access, intake, port, securePort } = await startMqtt();
+    const first = await RawClient.connected(port, { clientId: 'c', clean: false });
+    first.send(message('1', 7));
+    await first.next('pubrec');
+    first.break();
+    access.claims.clear();
+    access.secrets.set('meter', 'secret');
+    const login = { username: 'meter', password: 'secret' };
+    const second = await RawClient.connected(securePort, { clientId: 'c', clean: false, ...login });
+    expect(second.sessionPresent).toBe(false);
+    await deliver(second, '2', 7);
+    expect(intake.payloads()).toEqual(['1', '2']);
+  });
+
   it('carry new messages when a clean session takes over one that is still connected', async () => {
     const { intake, port } = await startMqtt();
     const first = await RawClient.connected(port, { clientId: 'c', clean: false });

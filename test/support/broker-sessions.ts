@@ -45,6 +45,7 @@ export function brokerSessions(limits: Partial<SessionLimits> = {}, store = new 
       isConnected: (clientId) => online.has(clientId),
       onQueueFull: (clientId) => told.push(`full ${clientId}`),
       onAged: (clientId, count) => told.push(`aged ${clientId} ${count}`),
+      onReplaced: (clientId) => told.push(`replaced ${clientId}`),
       onEvicted: (clientId) => told.push(`evicted ${clientId}`),
       onTooLarge: (clientId) => told.push(`too large ${clientId}`),
       onExpired: (clientId) => told.push(`expired ${clientId}`),

@@ -237,6 +237,7 @@ function sessionEvents({ problems, isConnected, onSessionEnded }: RouterOptions)
       problems.sessionEvicted(clientId);
       onSessionEnded(clientId);
     },
+    onReplaced: onSessionEnded,
     onTooLarge: (clientId: string) => {
       problems.sessionTooLarge(clientId);
       onSessionEnded(clientId);

@@ -32,6 +32,8 @@ export interface SessionEvents {
   onAged(clientId: string, count: number): void;
   /** A session was given up for a newer one. */
   onEvicted(clientId: string): void;
+  /** Somebody else has its client id now. */
+  onReplaced(clientId: string): void;
   /** At the start there was no room for its topic filters. */
   onTooLarge(clientId: string): void;
   /** Its client was away for too long. */
@@ -118,7 +120,10 @@ export class Sessions {
   async resume(clientId: string, owner: string): Promise<boolean> {
     const known = this.#sessions.get(clientId);
     // A device that was removed may have left a session behind; what it subscribed to is not everybody's business.
-    if (known !== undefined && known.owner !== owner) await this.end(clientId);
+    if (known !== undefined && known.owner !== owner) {
+      this.#events.onReplaced(clientId);
+      await this.end(clientId);
+    }
     const session = this.#sessions.get(clientId);
     if (session === undefined) {
       const id = this.#nextId();
