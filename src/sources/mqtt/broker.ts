@@ -157,6 +157,7 @@ export class LocalBroker {
     socket.once('close', () => {
       this.#connections.delete(connection);
       connection.pacer.flush();
+      this.#subscribes.gone(connection);
       this.#expel(connection);
     });
     connection.attach();
@@ -258,7 +259,7 @@ export class LocalBroker {
     // What comes before CONNACK is what the session has already: stored again, it could undo an UNSUBSCRIBE.
     const isFresh = !client.clean && client.connackSent;
     if (isFresh && !this.#router.sessions.hasRoomFor(client.id, subscription.topic)) {
-      this.problems.subscriptionsFull(client.id);
+      this.problems.subscriptionsFull(connection);
       return null;
     }
     return this.#subscribes.judge(connection, subscription, isFresh);

@@ -8,7 +8,13 @@ export interface Denied {
   readonly clientId: string;
   readonly identity: Identity;
   readonly topic: string;
-  readonly reason: 'not_allowed' | 'too_many_levels' | 'too_long' | 'too_many_subscriptions' | 'invalid_filter';
+  readonly reason:
+    | 'not_allowed'
+    | 'too_many_levels'
+    | 'too_long'
+    | 'too_many_subscriptions'
+    | 'no_room'
+    | 'invalid_filter';
 }
 
 const MAX_CLIENTS = 1_000;

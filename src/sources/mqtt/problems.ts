@@ -98,12 +98,11 @@ export class Problems {
     this.#summary.warn('too large', fields, 'MQTT session ended: no room for its subscriptions');
   }
 
-  subscriptionsFull(clientId: string): void {
-    const fields = {
-      clientId: printable(clientId),
-      hint: 'subscribe with wildcards, or end sessions that are not used',
-    };
-    this.#summary.warn(`subscriptions ${clientId}`, fields, 'MQTT subscribe denied: no room in the sessions');
+  subscriptionsFull({ clientId, identity }: Connection): void {
+    const hint = 'subscribe with wildcards, or end sessions that are not used';
+    const fields = { clientId: printable(clientId), device: identity, hint };
+    const message = 'MQTT subscribe denied: no room in the sessions';
+    this.#summary.warn(`subscriptions ${identity ?? clientId}`, fields, message);
   }
 
   retainedFull(topic: string): void {

@@ -2,6 +2,7 @@ import type { Subscription } from 'aedes';
 import type { StoredSubscription } from '../../core/session.ts';
 import type { Access, Identity } from './access.ts';
 import type { DenialLog, Denied } from './denial-log.ts';
+import { FilterBudget } from './filter-budget.ts';
 import { LIMITS } from './options.ts';
 import { isSessionMark } from './persistence.ts';
 import { isValidFilter, levelCount } from './topics.ts';
@@ -24,6 +25,8 @@ export class SubscribeHook {
   readonly #denials: DenialLog;
   readonly #maxTopicLevels: number;
   readonly #granted = new WeakMap<Subscriber, Granted>();
+  /** Of connections; sessions that are kept have their own. */
+  readonly #budget = new FilterBudget({ maxBytes: LIMITS.filterBytes, maxOwnBytes: LIMITS.filterBytesPerDevice });
 
   constructor(access: Access, denials: DenialLog, maxTopicLevels: number) {
     this.#access = access;
@@ -41,6 +44,7 @@ export class SubscribeHook {
       if (!isSessionMark(topic)) this.#denials.denied({ action: 'subscribe', clientId, identity, topic, reason });
       return null;
     }
+    if (!granted.filters.has(topic)) this.#budget.take(subscriber.identity ?? '', topic);
     granted.filters.add(topic);
     if (isFresh) granted.fresh.push({ topic, qos });
     return subscription;
@@ -48,8 +52,15 @@ export class SubscribeHook {
 
   unsubscribed(subscriber: Subscriber, filters: readonly string[]): void {
     const granted = this.#grantedTo(subscriber);
-    for (const filter of filters) granted.filters.delete(filter);
+    for (const filter of filters) {
+      if (granted.filters.delete(filter)) this.#budget.give(subscriber.identity ?? '', filter);
+    }
     granted.fresh = granted.fresh.filter(({ topic }) => !filters.includes(topic));
+  }
+
+  gone(subscriber: Subscriber): void {
+    const granted = this.#grantedTo(subscriber);
+    this.unsubscribed(subscriber, [...granted.filters]);
   }
 
   /** What was granted for a session that is kept since this was asked last. */
@@ -74,6 +85,8 @@ export class SubscribeHook {
     if (!isValidFilter(filter)) return 'invalid_filter';
     if (levelCount(filter) > this.#maxTopicLevels) return 'too_many_levels';
     if (!this.#access.maySubscribe(identity, filter)) return 'not_allowed';
-    return filters.has(filter) || filters.size < LIMITS.subscriptionsPerClient ? null : 'too_many_subscriptions';
+    if (filters.has(filter)) return null;
+    if (filters.size >= LIMITS.subscriptionsPerClient) return 'too_many_subscriptions';
+    return this.#budget.hasRoom(identity ?? '', filter) ? null : 'no_room';
   }
 }

@@ -42,6 +42,25 @@ describe('a subscription', () => {
     expect(grants(PANEL, 'more')).toBe(true);
   });
 
+  it('is denied when all clients of the device have too many together, until one of them is gone', () => {
+    const { hook, grants, reasons } = setUp();
+    const clientOf = (n: number) => ({ clientId: `m${n}`, identity: 'meter' });
+    const [first, second, third] = [clientOf(1), clientOf(2), clientOf(3)];
+    const firstDenied = (client: typeof METER) =>
+      Array.from({ length: 1_000 }, (_, n) => grants(client, `devices/meter/${n}/${'x'.repeat(950)}`)).indexOf(false);
+    expect(firstDenied(first)).toBe(-1);
+    expect(firstDenied(second)).toBeGreaterThan(0);
+    expect(grants(third, 'devices/meter/telemetry/all')).toBe(false);
+    expect(new Set(reasons())).toContain('no_room');
+    expect(grants(PANEL, 'a')).toBe(true);
+    hook.gone(second);
+    hook.gone(second);
+    expect(firstDenied(third)).toBeGreaterThan(0);
+    hook.gone(first);
+    hook.gone(third);
+    expect(firstDenied(third)).toBe(-1);
+  });
+
   it('is told once to the session that keeps it', () => {
     const { hook, grants } = setUp();
     grants(PANEL, 'a', true);
