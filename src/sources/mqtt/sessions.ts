@@ -1,12 +1,11 @@
 import { Buffer } from 'node:buffer';
-import { FilterTree } from '../../core/filter-tree.ts';
 import type { Place, QueuedMessage, SessionId, SessionRow, StoredSubscription } from '../../core/session.ts';
-import { FilterBudget } from './filter-budget.ts';
 import type { Outgoing, OutgoingQueue } from './outgoing-queue.ts';
 import { keptBytes, type Qos } from './packet.ts';
 import { copiesFor, type Link, type Queued, Session, type Subscriber } from './session.ts';
 import type { SessionJournal } from './session-journal.ts';
 import { SessionRegistry } from './session-registry.ts';
+import { SessionSubscriptions } from './session-subscriptions.ts';
 
 export interface SessionLimits {
   readonly maxSessions: number;
@@ -72,14 +71,15 @@ export class Sessions {
   readonly #maySubscribe: SessionsOptions['maySubscribe'];
   readonly #now: () => number | null;
   readonly #sessions = new SessionRegistry();
-  readonly #filters: FilterBudget;
-  /** Subscriptions with QoS 1 and 2 only: nothing is kept for QoS 0. */
-  readonly #tree = new FilterTree<Subscriber>();
+  readonly #subscriptions: SessionSubscriptions;
   #queuedBytes = 0;
 
   constructor({ limits, events, journal, nextId, maySubscribe, now }: SessionsOptions) {
     this.#limits = limits;
-    this.#filters = new FilterBudget({ maxBytes: limits.maxFilterBytes, maxOwnBytes: limits.maxOwnFilterBytes });
+    this.#subscriptions = new SessionSubscriptions({
+      maxBytes: limits.maxFilterBytes,
+      maxOwnBytes: limits.maxOwnFilterBytes,
+    });
     this.#events = events;
     this.#journal = journal;
     this.#nextId = nextId;
@@ -93,8 +93,8 @@ export class Sessions {
       const session = this.#begin(row);
       const denied = subscriptions.filter(({ topic }) => !this.#maySubscribe(row.owner, topic));
       const granted = subscriptions.filter((subscription) => !denied.includes(subscription));
-      const rest = granted.find((subscription) => !this.#restoreOne(session, subscription));
-      if (rest !== undefined) this.#giveUp(session, (id) => this.#events.onTooLarge(id));
+      const hadRoom = this.#subscriptions.addAll(session, granted);
+      if (!hadRoom) this.#giveUp(session, (id) => this.#events.onTooLarge(id));
       // It can only fail when the store is gone, and the process with it.
       const topics = denied.map(({ topic }) => topic);
       if (topics.length > 0)
@@ -156,7 +156,7 @@ export class Sessions {
   /** Whether a session may have a filter more, or has it already. */
   hasRoomFor(clientId: string, filter: string): boolean {
     const session = this.#sessions.get(clientId);
-    return session === undefined || session.subscriptions.has(filter) || this.#filters.hasRoom(session.owner, filter);
+    return session === undefined || this.#subscriptions.hasRoom(session, filter);
   }
 
   /** Resolves when that is on disk. */
@@ -166,7 +166,7 @@ export class Sessions {
     // The last word on a topic counts, also when it is what is there already.
     const wanted = new Map(subscriptions.map((subscription) => [subscription.topic, subscription]));
     const fresh = [...wanted.values()].filter(({ topic, qos }) => session.subscriptions.get(topic)?.qos !== qos);
-    for (const subscription of fresh) this.#subscribe(session, subscription);
+    for (const subscription of fresh) this.#subscriptions.add(session, subscription);
     if (fresh.length > 0) await this.#journal.save({ kind: 'subscribe', session: session.id, subscriptions: fresh });
     else await this.#journal.saved();
   }
@@ -175,7 +175,7 @@ export class Sessions {
   async unsubscribe(clientId: string, topics: readonly string[]): Promise<void> {
     const session = this.#sessions.get(clientId);
     if (session === undefined) return;
-    for (const topic of topics) this.#unsubscribe(session, topic);
+    for (const topic of topics) this.#subscriptions.remove(session, topic);
     await this.#journal.save({ kind: 'unsubscribe', session: session.id, topics });
   }
 
@@ -220,7 +220,7 @@ export class Sessions {
 
   /** Gives a QoS 1 or 2 message its place in the queue of every session that subscribed to it. */
   queue({ place, topic, payload, qos }: QueueableMessage): readonly Queued[] {
-    const subscribers = qos === 0 ? [] : this.#tree.match(topic);
+    const subscribers = qos === 0 ? [] : this.#subscriptions.match(topic);
     if (subscribers.length === 0) return NONE;
     const content = Buffer.from(payload);
     const queued: Queued[] = [];
@@ -308,32 +308,9 @@ export class Sessions {
   }
 
   #drop(session: Session): void {
-    for (const topic of [...session.subscriptions.keys()]) this.#unsubscribe(session, topic);
+    this.#subscriptions.removeAll(session);
     this.#queuedBytes -= session.queue.bytes;
     this.#sessions.remove(session);
-  }
-
-  /** False when there is no room for it. */
-  #restoreOne(session: Session, subscription: StoredSubscription): boolean {
-    const hasRoom = this.#filters.hasRoom(session.owner, subscription.topic);
-    if (hasRoom) this.#subscribe(session, subscription);
-    return hasRoom;
-  }
-
-  #subscribe(session: Session, { topic, qos }: StoredSubscription): void {
-    this.#unsubscribe(session, topic);
-    const subscriber = { session, qos };
-    session.subscriptions.set(topic, subscriber);
-    this.#filters.take(session.owner, topic);
-    if (qos > 0) this.#tree.add(topic, subscriber);
-  }
-
-  #unsubscribe(session: Session, topic: string): void {
-    const subscriber = session.subscriptions.get(topic);
-    if (subscriber === undefined) return;
-    session.subscriptions.delete(topic);
-    this.#filters.give(session.owner, topic);
-    this.#tree.remove(topic, subscriber);
   }
 
   #enqueue(session: Session, entry: Outgoing): void {
