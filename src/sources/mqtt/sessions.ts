@@ -4,20 +4,15 @@ import type { Outgoing, OutgoingQueue } from './outgoing-queue.ts';
 import { keptBytes, type Qos } from './packet.ts';
 import { copiesFor, type Link, type Queued, Session, type Subscriber } from './session.ts';
 import type { SessionJournal } from './session-journal.ts';
+import { type QueueLimits, SessionQueues } from './session-queues.ts';
 import { SessionRegistry } from './session-registry.ts';
 import { SessionSubscriptions } from './session-subscriptions.ts';
 
-export interface SessionLimits {
+export interface SessionLimits extends QueueLimits {
   readonly maxSessions: number;
   /** Of one device. Anonymous clients are trusted with all. */
   readonly maxOwnSessions: number;
-  /** Of one session each. */
-  readonly maxQueuedMessages: number;
-  readonly maxQueuedBytes: number;
-  readonly maxQueuedAgeMs: number;
   readonly maxAwayMs: number;
-  /** Of the queues of all sessions together. */
-  readonly maxBytes: number;
   /** Of the topic filters of all sessions together, and of those of one device; as `FilterBudget` counts. */
   readonly maxFilterBytes: number;
   readonly maxOwnFilterBytes: number;
@@ -72,7 +67,7 @@ export class Sessions {
   readonly #now: () => number | null;
   readonly #sessions = new SessionRegistry();
   readonly #subscriptions: SessionSubscriptions;
-  #queuedBytes = 0;
+  readonly #queues: SessionQueues;
 
   constructor({ limits, events, journal, nextId, maySubscribe, now }: SessionsOptions) {
     this.#limits = limits;
@@ -80,6 +75,7 @@ export class Sessions {
       maxBytes: limits.maxFilterBytes,
       maxOwnBytes: limits.maxOwnFilterBytes,
     });
+    this.#queues = new SessionQueues(limits, journal);
     this.#events = events;
     this.#journal = journal;
     this.#nextId = nextId;
@@ -112,7 +108,8 @@ export class Sessions {
     for (const { session: id, payload, ...message } of messages) {
       const session = byId.get(id);
       const content = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
-      if (session !== undefined) this.#enqueue(session, { ...message, payload: content, stored: true, repeated: true });
+      if (session !== undefined)
+        this.#queues.add(session, { ...message, payload: content, stored: true, repeated: true });
     }
   }
 
@@ -225,7 +222,9 @@ export class Sessions {
     const content = Buffer.from(payload);
     const queued: Queued[] = [];
     for (const [session, granted] of copiesFor(subscribers, qos)) {
-      const packetId = this.#hasRoom(session, keptBytes({ topic, payload })) ? session.queue.nextPacketId() : undefined;
+      const packetId = this.#queues.hasRoom(session, keptBytes({ topic, payload }))
+        ? session.queue.nextPacketId()
+        : undefined;
       if (packetId === undefined) {
         this.#events.onQueueFull(session.clientId);
         continue;
@@ -241,7 +240,7 @@ export class Sessions {
         repeated: false,
         released: false,
       };
-      this.#enqueue(session, entry);
+      this.#queues.add(session, entry);
       queued.push({ session, entry });
     }
     return queued;
@@ -262,7 +261,7 @@ export class Sessions {
   /** These were not stored, because the message had been before. */
   withdraw(queued: readonly Queued[]): void {
     for (const { session, entry } of queued) {
-      if (session.queue.get(entry.packetId) === entry) this.#remove(session, entry.packetId);
+      if (session.queue.get(entry.packetId) === entry) this.#queues.remove(session, entry.packetId);
       session.send();
     }
   }
@@ -278,7 +277,7 @@ export class Sessions {
 
   acknowledged(clientId: string, packetId: number): Outgoing | undefined {
     const session = this.#sessions.get(clientId);
-    return session === undefined ? undefined : this.#remove(session, packetId);
+    return session === undefined ? undefined : this.#queues.remove(session, packetId);
   }
 
   /** Gives up what is too old. To be called now and then. */
@@ -290,7 +289,8 @@ export class Sessions {
       if (session.awaySince === null) void this.#saveAway(session, now);
       else if (now - session.awaySince > this.#limits.maxAwayMs)
         this.#giveUp(session, (id) => this.#events.onExpired(id));
-      this.#dropAged(session, now);
+      const agedCount = this.#queues.removeAged(session, now);
+      if (agedCount > 0) this.#events.onAged(session.clientId, agedCount);
     }
   }
 
@@ -309,39 +309,8 @@ export class Sessions {
 
   #drop(session: Session): void {
     this.#subscriptions.removeAll(session);
-    this.#queuedBytes -= session.queue.bytes;
+    this.#queues.removeAll(session);
     this.#sessions.remove(session);
-  }
-
-  #enqueue(session: Session, entry: Outgoing): void {
-    session.queue.add(entry);
-    this.#queuedBytes += keptBytes(entry);
-  }
-
-  #remove(session: Session, packetId: number): Outgoing | undefined {
-    const entry = session.queue.remove(packetId);
-    if (entry === undefined) return undefined;
-    this.#queuedBytes -= keptBytes(entry);
-    this.#journal.queueLater({ kind: 'removed', session: session.id, place: entry.place });
-    return entry;
-  }
-
-  #hasRoom({ queue }: Session, bytes: number): boolean {
-    const { maxQueuedMessages, maxQueuedBytes, maxBytes } = this.#limits;
-    if (queue.count >= maxQueuedMessages || queue.bytes + bytes > maxQueuedBytes) return false;
-    return this.#queuedBytes + bytes <= maxBytes;
-  }
-
-  /** What was received already is brought to its end. */
-  #dropAged(session: Session, now: number): void {
-    let count = 0;
-    for (const entry of session.queue.list()) {
-      if (entry.at === 0) entry.at = now;
-      if (entry.released || !entry.stored || now - entry.at <= this.#limits.maxQueuedAgeMs) continue;
-      this.#remove(session, entry.packetId);
-      count += 1;
-    }
-    if (count > 0) this.#events.onAged(session.clientId, count);
   }
 
   #saveAway(session: Session, since: number | null): Promise<void> {

@@ -280,6 +280,18 @@ describe('sessions', () => {
     expect(await sessions.resume('there', '')).toBe(true);
   });
 
+  it('give back once what an ended one held', async () => {
+    const subject = await subscribed(['a', 'b'], { maxBytes: 12 });
+    subject.sessions.attach('b', new FakeLink());
+    await subject.publish('x', '12345');
+    sessionAway(subject, 'a');
+    subject.now = 20_000;
+    subject.sessions.sweep();
+    expect(subject.told).toEqual(['expired a']);
+    for (const text of ['67890', 'x']) await subject.publish('x', text);
+    expect(subject.told).toEqual(['expired a', 'full b']);
+  });
+
   it('do not end, and their messages do not age, while the clock is not synchronised', async () => {
     const subject = await subscribed(['a']);
     subject.now = null;
