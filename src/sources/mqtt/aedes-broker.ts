@@ -1,17 +1,10 @@
 /** aedes 1.2 behind one door: its options, its events, and the places where it must be held back. */
 
 import type { Duplex } from 'node:stream';
-import {
-  Aedes,
-  type AedesOptions,
-  type Client,
-  type ConnectPacket,
-  type PublishPacket,
-  type Subscription,
-} from 'aedes';
+import type { Aedes as AedesInstance, AedesOptions, Client, ConnectPacket, PublishPacket, Subscription } from 'aedes';
 import { grantedQos, type Subscriptions } from './granted-qos.ts';
 import type { Hub } from './hub.ts';
-import { writePacket } from './lean-mqtt-packet.ts';
+import { Aedes, writePacket } from './lean-mqtt-packet.ts';
 import { LIMITS } from './options.ts';
 import type { Persistence } from './persistence.ts';
 
@@ -61,7 +54,7 @@ export interface BrokerOptions {
 type Publish = (packet: PublishPacket, client: BrokerClient | null | Callback, done?: Callback) => void;
 
 /** What aedes has and its types leave out. */
-interface Internals extends Omit<Aedes, 'publish'> {
+interface Internals extends Omit<AedesInstance, 'publish'> {
   readonly clients: Readonly<Record<string, BrokerClient | undefined>>;
   publish: Publish;
 }

@@ -1,16 +1,48 @@
+import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
+import { resolve } from 'node:path';
+import { rolldown } from 'rolldown';
 import { expect, it } from 'vitest';
-import '../../../../src/sources/mqtt/aedes-broker.ts';
+import config from '../../../../rolldown.config.ts';
 
-const requireAsAedes = createRequire(createRequire(import.meta.url).resolve('aedes'));
+const ROOT = resolve(import.meta.dirname, '../../../..');
 
-it('takes the log of the packet parser away, which nobody reads and which costs a quarter of the rate', () => {
+/** Loads the broker in a process of its own; prints how often the packet library asked for a log of its own. */
+const COUNT = `
+  import { createRequire } from 'node:module';
+  const requireAsAedes = createRequire(createRequire(${JSON.stringify(`${ROOT}/package.json`)}).resolve('aedes'));
   const requireAsParser = createRequire(requireAsAedes.resolve('mqtt-packet'));
-  const debug = requireAsParser('debug') as (namespace: string) => object;
-  expect(debug('mqtt-packet:parser')).not.toHaveProperty('enabled');
+  const debug = requireAsParser('debug');
+  let count = 0;
+  requireAsParser.cache[requireAsParser.resolve('debug')].exports = Object.assign((name) => {
+    if (name.startsWith('mqtt-packet')) count += 1;
+    return debug(name);
+  }, debug);
+  await import(${JSON.stringify(`${ROOT}/src/sources/mqtt/aedes-broker.ts`)});
+  requireAsAedes('mqtt-packet');
+  console.log(count);
+`;
+
+it.each([
+  ['takes the log of the packet library away, before that asks for it', {}, '0'],
+  ['leaves it with DEBUG set', { DEBUG: 'nothing' }, '2'],
+])('%s', (_, env, count) => {
+  const run = spawnSync(process.execPath, ['--input-type=module', '-e', COUNT], { encoding: 'utf8', env });
+  expect([run.stdout.trim(), run.stderr]).toEqual([count, '']);
 });
 
-it('keeps no buffer for each of the 65,536 packet ids', () => {
+it('keeps no buffer for each of the 65,536 packet ids', async () => {
+  await import('../../../../src/sources/mqtt/aedes-broker.ts');
+  const requireAsAedes = createRequire(createRequire(import.meta.url).resolve('aedes'));
   const { writeToStream } = requireAsAedes('mqtt-packet') as { writeToStream: { cacheNumbers: boolean } };
   expect(writeToStream.cacheNumbers).toBe(false);
+});
+
+it('is loaded by the build in the same order: what is mended while it loads is imported nowhere', async () => {
+  const bundle = await rolldown({ ...config, cwd: ROOT });
+  const { output } = await bundle.generate({ format: 'esm' });
+  await bundle.close();
+  const code = output.map((chunk) => ('code' in chunk ? chunk.code : '')).join('\n');
+  expect(code).toContain('"aedes"');
+  expect(code).not.toMatch(/^import .*"(aedes|mqtt-packet|kafkajs)"/m);
 });
