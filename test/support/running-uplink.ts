@@ -71,7 +71,8 @@ export async function runUplink(
     },
     reaches: async (state) => {
       const isReached = (): boolean => status?.state === state || states.includes(state, seenCount);
-      await waitFor(isReached, { what: `the state ${state}`, timeoutMs: TIMEOUT_MS });
+      const what = (): string => `the state ${state} (${status?.state}: ${status?.reason})`;
+      await waitFor(isReached, { what, timeoutMs: TIMEOUT_MS });
       seenCount = status?.state === state ? states.length : states.indexOf(state, seenCount) + 1;
     },
     stop: () => set.stop({ deadlineMs: 5_000 }),

@@ -19,6 +19,8 @@ import { waitFor } from './wait-for.ts';
 
 export const USER = 'pi';
 export const PASSWORD = 'right-password';
+/** Of the broker. They take connections in turn, and each changes its certificate by itself. */
+const NETWORK_THREADS = 2;
 const LOGIN = 'org.apache.kafka.common.security';
 
 /** `tls`: encrypted; `mutual`: asks for a client certificate too; `sasl`: encrypted, with all mechanisms. */
@@ -88,7 +90,12 @@ export async function startSecureKafka(): Promise<SecureKafka> {
       const store = pemStore(issuer, certificate);
       await changeBroker(kafka, { [`listener.name.${listener}.ssl.keystore.location`]: store });
       const { fingerprint256 } = new X509Certificate(readFileSync(store));
-      const isShown = async (): Promise<boolean> => (await shownBy(ports[listener])) === fingerprint256;
+      const isShown = async (): Promise<boolean> => {
+        for (let thread = 0; thread < NETWORK_THREADS; thread += 1) {
+          if ((await shownBy(ports[listener])) !== fingerprint256) return false;
+        }
+        return true;
+      };
       await waitFor(isShown, { what: `the new certificate of ${listener}`, timeoutMs: 20_000 });
     },
     allow: async (...grants) => {
