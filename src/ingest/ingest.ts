@@ -1,11 +1,10 @@
-import { Buffer } from 'node:buffer';
 import type { Acceptance, Appended, Intake, LogWriter, Message } from '../core/ports.ts';
 import type { NewRecord, TimeQuality } from '../core/record.ts';
 import type { RouteOptions } from '../core/route.ts';
 import type { KeptMessage } from '../core/session.ts';
 import type { Observation } from '../core/views.ts';
 import type { Draft } from './decode.ts';
-import { judge } from './judge.ts';
+import { asBuffer, judge } from './judge.ts';
 import { RouteTable } from './routes/route-table.ts';
 
 export interface IngestOptions {
@@ -125,8 +124,4 @@ function keptOf({ channel, payload, keep }: Message, records: readonly NewRecord
   const [only] = records;
   const isRecord = records.length === 1 && only?.channel === channel && asBuffer(only.value).equals(payload);
   return { ...keep, topic: channel, payload: isRecord ? null : payload };
-}
-
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -51,6 +51,7 @@ function judgeForeign({ channel, payload, identity = null }: Arrived, routes: Ro
   return isForeign ? { kind: 'refused', reason: 'other_device', route } : { kind: 'good', ...converted, route };
 }
 
-function asBuffer(bytes: Uint8Array): Buffer {
+/** A view, not a copy. */
+export function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

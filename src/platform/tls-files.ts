@@ -1,7 +1,7 @@
 import { createHash, createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
-import { codeOf, messageOf, SluiceError } from '../core/errors.ts';
+import { messageOf, SluiceError } from '../core/errors.ts';
+import { readBounded } from './bounded-file.ts';
 
 /** PEM files that make a server known to its clients. Absolute paths. */
 export interface TlsFiles {
@@ -34,7 +34,7 @@ export type TlsReading =
   | { readonly material: TlsMaterial; readonly problems: readonly [] }
   | { readonly material: undefined; readonly problems: readonly TlsProblem[] };
 
-const MAX_FILE_BYTES = 1024 * 1024;
+const MAX_FILE_SIZE = { bytes: 1024 * 1024, text: '1MiB' };
 const SOON_MS = 14 * 24 * 60 * 60 * 1000;
 const CERTIFICATE = /-----BEGIN (?:TRUSTED )?CERTIFICATE-----[\s\S]*?-----END (?:TRUSTED )?CERTIFICATE-----/g;
 
@@ -93,7 +93,7 @@ export interface PrivateKey {
 
 /** @throws Error that says what is wrong with the file */
 export function readCertificates(file: string): Certificates {
-  const bytes = readPem(file);
+  const { bytes } = readBounded(file, MAX_FILE_SIZE);
   const [first, ...further] = bytes.toString('latin1').match(CERTIFICATE) ?? [];
   if (first === undefined) throw new Error(`${file} holds no certificate in PEM (-----BEGIN CERTIFICATE-----)`);
   try {
@@ -105,7 +105,7 @@ export function readCertificates(file: string): Certificates {
 
 /** @throws Error that says what is wrong with the file */
 export function readPrivateKey(file: string): PrivateKey {
-  const bytes = readPem(file);
+  const { bytes } = readBounded(file, MAX_FILE_SIZE);
   try {
     return { bytes, key: createPrivateKey(bytes) };
   } catch {
@@ -113,30 +113,6 @@ export function readPrivateKey(file: string): PrivateKey {
       throw new Error(`${file} is locked by a passphrase: take it off with openssl pkey -in FILE -out NEWFILE`);
     }
     throw new Error(`${file} holds no private key in PEM (-----BEGIN PRIVATE KEY-----)`);
-  }
-}
-
-function readPem(file: string): Buffer {
-  try {
-    const stats = statSync(file);
-    if (!stats.isFile()) throw new Error('is not a file');
-    if (stats.size > MAX_FILE_BYTES) throw new Error('is larger than 1MiB');
-    return readFileSync(file);
-  } catch (error) {
-    throw new Error(`${file} ${unreadable(error)}`, { cause: error });
-  }
-}
-
-function unreadable(error: unknown): string {
-  switch (codeOf(error)) {
-    case undefined:
-      return messageOf(error);
-    case 'ENOENT':
-      return 'does not exist';
-    case 'EACCES':
-      return 'may not be read by this user';
-    default:
-      return `cannot be read: ${messageOf(error)}`;
   }
 }
 
