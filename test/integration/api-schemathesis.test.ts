@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GatewayProcess } from '../support/gateway-process.ts';
+import { pythonWith } from '../support/python-install.ts';
 import { startCommand } from '../support/run-command.ts';
-import { schemathesisPython } from '../support/schemathesis-install.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 /** Hostile and friendly requests for every route, made from the description; the same ones in every run. */
@@ -60,7 +60,7 @@ describe('the API', () => {
     const args = ['-c', RUN, 'run', description, ...OPTIONS];
     // It leaves notes where it runs.
     const options = { timeoutMs: TIMEOUT_MS, debianPackage: 'python3-venv', cwd: gateway.directory };
-    const { code, stdout, stderr } = await startCommand(schemathesisPython(), args, options).ended;
+    const { code, stdout, stderr } = await startCommand(pythonWith('schemathesis'), args, options).ended;
     expect(stdout).toMatch(/\d+ generated, \d+ passed/);
     expect(code, `${stdout.slice(-6_000)}${stderr}`).toBe(0);
     expect(gateway.logTail(1_000)).not.toContain('"level":"error"');

@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { pythonWith } from '../support/python-install.ts';
 import { type RunningUplink, runUplink } from '../support/running-uplink.ts';
 import { PASSWORD, type SecureKafka, startSecureKafka, USER } from '../support/secure-kafka.ts';
 import { kafkaOptions, topicsUnder } from '../support/uplink-options.ts';
@@ -65,6 +66,7 @@ describe('what docs/kafka.md says', { timeout: 90_000 }, () => {
   it.each([
     ['java', 'ReadOnce.java', (file: string) => secure.kafka.javaCommand(file)],
     ['js', 'read-once.mjs', (file: string) => [process.execPath, '--no-warnings', file]],
+    ['python', 'read_once.py', (file: string) => [pythonWith('confluent-kafka'), file]],
   ])('of reading in %s gives each record once, in order, however often it was sent', async (language, name, start) => {
     const again = await runUplink(kafkaOptions({ ...options(), name: `again-${language}` }), uplink?.log);
     await again.drained();
@@ -72,7 +74,7 @@ describe('what docs/kafka.md says', { timeout: 90_000 }, () => {
     expect(await secure.kafka.countRecords('sluice.telemetry')).toBeGreaterThanOrEqual(2 * COUNT);
     const file = join(directory, name);
     writeFileSync(file, codeOf(language));
-    const lines = await read([...start(file), secure.kafka.bootstrap, 'sluice.telemetry']);
+    const lines = await read(`read-once-${language}`, [...start(file), secure.kafka.bootstrap, 'sluice.telemetry']);
     expect(new Set(lines).size).toBe(COUNT);
     expect(lines).toHaveLength(COUNT);
     for (const ofDevice of Map.groupBy(lines, (line) => Number(/"n":(\d+)/.exec(line)?.[1]) % 5).values()) {
@@ -81,7 +83,7 @@ describe('what docs/kafka.md says', { timeout: 90_000 }, () => {
   });
 
   /** The lines of a reader that never ends, once it is past the end of the topic. */
-  async function read([program = '', ...args]: readonly string[]): Promise<readonly string[]> {
+  async function read(group: string, [program = '', ...args]: readonly string[]): Promise<readonly string[]> {
     const child = spawn(program, args, { cwd: directory, stdio: ['ignore', 'pipe', 'pipe'] });
     let output = '';
     let complaint = '';
@@ -90,7 +92,6 @@ describe('what docs/kafka.md says', { timeout: 90_000 }, () => {
     const lines = (): string[] => output.split('\n').filter((line) => line.includes('{"n":'));
     try {
       await waitFor(() => lines().length >= COUNT, { what: () => `${COUNT} lines: ${complaint}`, timeoutMs: 60_000 });
-      const group = args.some((arg) => arg.endsWith('.java')) ? 'read-once-java' : 'read-once-js';
       await waitFor(() => isCommitted(group), { what: 'the reader to be done', timeoutMs: 30_000 });
       return lines();
     } finally {

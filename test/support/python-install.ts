@@ -3,31 +3,34 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } 
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
-const REQUIREMENTS = join(import.meta.dirname, 'schemathesis', 'requirements.txt');
 const PYTHON = '/usr/bin/python3';
 
+/** What `python/{name}.txt` lists, with all that it needs. */
+export type PythonPackage = 'schemathesis' | 'confluent-kafka';
+
 /**
- * The Python of a virtual environment that holds Schemathesis, made once in `$SLUICE_TEST_CACHE` or
+ * The Python of a virtual environment that holds the package, made once in `$SLUICE_TEST_CACHE` or
  * `~/.cache/sluice-test`. Two runs at once do not disturb each other: the folder appears whole or not at all.
  */
-export function schemathesisPython(): string {
+export function pythonWith(name: PythonPackage): string {
+  const requirements = join(import.meta.dirname, 'python', `${name}.txt`);
   const cache = process.env['SLUICE_TEST_CACHE'] || join(homedir(), '.cache', 'sluice-test');
-  const folder = join(cache, `schemathesis-${version()}`);
-  if (!existsSync(folder)) install(cache, folder);
+  const folder = join(cache, `${name}-${versionOf(name, requirements)}`);
+  if (!existsSync(folder)) install(requirements, cache, folder);
   return join(folder, 'bin', 'python3');
 }
 
-function version(): string {
-  return /^schemathesis==(\S+)$/m.exec(readFileSync(REQUIREMENTS, 'utf8'))?.[1] ?? 'none';
+function versionOf(name: PythonPackage, requirements: string): string {
+  return new RegExp(`^${name}==(\\S+)$`, 'm').exec(readFileSync(requirements, 'utf8'))?.[1] ?? 'none';
 }
 
-function install(cache: string, folder: string): void {
+function install(requirements: string, cache: string, folder: string): void {
   mkdirSync(cache, { recursive: true });
-  const fresh = mkdtempSync(join(cache, '.schemathesis-'));
-  process.stderr.write(`fetching Schemathesis ${version()} into ${folder} (once, about half a minute)\n`);
+  const fresh = mkdtempSync(join(cache, '.python-'));
+  process.stderr.write(`fetching ${folder} (once, at most about half a minute)\n`);
   try {
     run(PYTHON, ['-m', 'venv', fresh]);
-    run(join(fresh, 'bin', 'python3'), ['-m', 'pip', 'install', '-q', '--no-deps', '-r', REQUIREMENTS]);
+    run(join(fresh, 'bin', 'python3'), ['-m', 'pip', 'install', '-q', '--no-deps', '-r', requirements]);
     renameSync(fresh, folder);
   } catch (error) {
     rmSync(fresh, { recursive: true, force: true });
