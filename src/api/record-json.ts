@@ -31,10 +31,9 @@ export const Record = z
     content_type: z.enum(['application/json', 'text/plain', 'application/octet-stream']),
     size: z.int().openapi({ description: 'Bytes of the value.' }),
     value: z.unknown().openapi({ description: 'When it is JSON: as it was sent.' }),
-    retry_of: z
-      .object({ uplink: z.string(), seq: z.int() })
-      .optional()
-      .openapi({ description: 'The rejected record that this one is, tried again, for that uplink alone.' }),
+    retry_of: z.object({ uplink: z.string(), seq: z.int() }).optional().openapi({
+      description: 'The rejected record that this one is, tried again, for that uplink alone. In Kafka: `ce_retryof`.',
+    }),
     text: z.string().optional().openapi({ description: 'When it is text.' }),
     base64: z.string().optional().openapi({ description: 'When it is neither.' }),
   })

@@ -126,6 +126,8 @@ const retryReject = createRoute({
   method: 'post',
   path: '/v1/rejects/{id}/retry',
   summary: 'Try a reject again, as a new record for the uplink that rejected it',
+  description:
+    'Upstream the new record has an id of its own and names the old one: in Kafka the header `ce_retryof`, in CloudEvents JSON the attribute `retryof`.',
   request: { params: Id },
   responses: {
     202: {
