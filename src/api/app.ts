@@ -4,9 +4,10 @@ import { HTTPException } from 'hono/http-exception';
 import { routePath } from 'hono/route';
 import { SluiceError } from '../core/errors.ts';
 import type { GatewayViews } from '../core/views.ts';
-import { allowOrigins, askForTokens, checkScopes, patternOf } from './access/middleware.ts';
+import { allowOrigins, askForTokens, checkScopes } from './access/middleware.ts';
 import type { TokenGate } from './access/token-gate.ts';
 import type { Api, ApiContext, ApiDeps, ApiEnv } from './context.ts';
+import { measure } from './measure.ts';
 import { describeApi } from './openapi.ts';
 import { refuseRequest } from './page.ts';
 import { isInternal, problemResponse } from './problems.ts';
@@ -22,9 +23,9 @@ import { metricsRoutes } from './routes/metrics.ts';
 import { problemRoutes } from './routes/problems.ts';
 import { recordRoutes } from './routes/records.ts';
 import { uplinkRoutes } from './routes/uplinks.ts';
+import { methodsAt } from './routing.ts';
 
-const NO_ROUTE = 'none';
-const BODILESS_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
+const METHODS_WITH_BODY = ['POST', 'PUT', 'PATCH', 'DELETE'];
 
 export interface ApiAccess {
   /** Asks for tokens. Without it whoever can connect may do everything. */
@@ -42,7 +43,6 @@ export function createApi(views: GatewayViews, deps: ApiDeps, access: ApiAccess 
   limitBodies(app, context);
   publicRoutes(app, context);
   checkScopes(app);
-  refuseOtherMethods(app);
   return app;
 }
 
@@ -53,7 +53,6 @@ export function createControlApi(views: GatewayViews, deps: ApiDeps): Api {
   limitBodies(app, context);
   publicRoutes(app, context);
   controlRoutes(app, context);
-  refuseOtherMethods(app);
   return app;
 }
 
@@ -82,49 +81,26 @@ function newApp({ metrics, logger }: ApiContext): Api {
       if (!result.success) refuseRequest(result.error);
     },
   });
-  app.use(async (c, next) => {
-    const startedAt = performance.now();
-    await next();
-    const labels = { route: labelOf(routePath(c, -1)), method: c.req.method, status: c.res.status };
-    metrics.observeHttpRequest(labels, (performance.now() - startedAt) / 1000);
-  });
-  app.notFound(() => problemResponse(notFound()));
+  app.notFound((c) => refuse(methodsAt(app, c.req.path)));
   app.onError((error, c) => {
     const known = error instanceof HTTPException ? badRequest(error) : error;
     if (isInternal(known)) logger.error({ error, method: c.req.method, route: routePath(c, -1) }, 'request failed');
     return problemResponse(known);
   });
+  measure(app, metrics);
   return app;
 }
 
 function limitBodies(app: Api, { maxBodyBytes }: ApiContext): void {
   const limit = bodyLimit({ maxSize: maxBodyBytes, onError: () => problemResponse(tooLarge(maxBodyBytes)) });
-  app.use((c, next) => (BODILESS_METHODS.has(c.req.method) ? next() : limit(c, next)));
-}
-
-/** Labels are few, whatever paths are asked for: the paths here are those of routes. */
-const LABELS = new Map<string, string>();
-
-function labelOf(path: string): string {
-  const known = LABELS.get(path);
-  if (known !== undefined) return known;
-  const label = path.includes('*') ? NO_ROUTE : patternOf(path);
-  LABELS.set(path, label);
-  return label;
+  app.on(METHODS_WITH_BODY, '*', limit);
 }
 
 /** RFC 9110, 15.5.6: a path that exists answers to other methods with 405 and `Allow`. */
-function refuseOtherMethods(app: Api): void {
-  const methods = new Map<string, Set<string>>();
-  for (const { path, method } of app.routes) {
-    if (method === 'ALL') continue;
-    methods.set(path, (methods.get(path) ?? new Set()).add(method));
-  }
-  for (const [path, known] of methods) {
-    if (known.has('GET')) known.add('HEAD');
-    const allow = [...known].join(', ');
-    app.all(path, () => problemResponse(methodNotAllowed(allow), { allow }));
-  }
+function refuse(methods: readonly string[]): Response {
+  if (methods.length === 0) return problemResponse(notFound());
+  const allow = methods.join(', ');
+  return problemResponse(methodNotAllowed(allow), { allow });
 }
 
 function notFound(): SluiceError {

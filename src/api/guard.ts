@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import { SluiceError } from '../core/errors.ts';
 
 export interface GuardOptions {
@@ -11,8 +12,6 @@ export interface GuardOptions {
 const LOOPBACK_NAMES = ['localhost', '127.0.0.1', '[::1]'];
 const DEFAULT_PORTS = { http: 80, https: 443 } as const;
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
-/** Addresses of this machine at a time; they change now and then. */
-const MAX_ADDRESSES = 64;
 
 /**
  * Keeps foreign web pages out. Whoever asks by another name was led here by DNS rebinding; a page of another origin
@@ -21,8 +20,7 @@ const MAX_ADDRESSES = 64;
 export class RequesterGuard {
   readonly #hosts: ReadonlySet<string>;
   readonly #origins: ReadonlySet<string>;
-  /** By own address: connections come in on few. */
-  readonly #ownHosts = new Map<string, readonly string[]>();
+  readonly #ownHosts = new WeakMap<Socket, readonly string[]>();
 
   constructor({ hosts, origins }: GuardOptions) {
     this.#hosts = new Set(hosts.map((host) => host.toLowerCase()));
@@ -31,9 +29,9 @@ export class RequesterGuard {
 
   /** @throws SluiceError `host_not_allowed`, `origin_not_allowed` */
   check({ method, headers, socket }: IncomingMessage): void {
-    const scheme = 'encrypted' in socket ? 'https' : 'http';
-    const own = this.#ownHostsAt(socket.localAddress ?? '', socket.localPort ?? 0, scheme);
+    const own = this.#ownHostsOf(socket);
     const host = headers.host?.toLowerCase() ?? '';
+    const scheme = schemeOf(socket);
     if (!own.includes(host) && !this.#hosts.has(host.replace(/:\d+$/, ''))) {
       throw new SluiceError('the API does not answer to this host name', {
         code: 'host_not_allowed',
@@ -50,15 +48,18 @@ export class RequesterGuard {
     });
   }
 
-  #ownHostsAt(address: string, port: number, scheme: keyof typeof DEFAULT_PORTS): readonly string[] {
-    const key = `${scheme} ${port} ${address}`;
-    const known = this.#ownHosts.get(key);
+  #ownHostsOf(socket: Socket): readonly string[] {
+    const known = this.#ownHosts.get(socket);
     if (known !== undefined) return known;
-    if (this.#ownHosts.size >= MAX_ADDRESSES) this.#ownHosts.clear();
-    const hosts = ownHosts(address, port, port === DEFAULT_PORTS[scheme]);
-    this.#ownHosts.set(key, hosts);
+    const { localAddress = '', localPort = 0 } = socket;
+    const hosts = ownHosts(localAddress, localPort, localPort === DEFAULT_PORTS[schemeOf(socket)]);
+    this.#ownHosts.set(socket, hosts);
     return hosts;
   }
+}
+
+function schemeOf(socket: Socket): keyof typeof DEFAULT_PORTS {
+  return 'encrypted' in socket ? 'https' : 'http';
 }
 
 function ownHosts(address: string, port: number, isDefaultPort: boolean): readonly string[] {

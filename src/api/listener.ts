@@ -1,21 +1,17 @@
 import { chmodSync, lstatSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
-import {
-  createServer,
-  type Server as HttpServer,
-  type IncomingMessage,
-  type ServerOptions,
-  type ServerResponse,
-} from 'node:http';
+import { createServer, type Server as HttpServer, type IncomingMessage, type ServerOptions } from 'node:http';
 import { createServer as createTlsServer, type Server as HttpsServer } from 'node:https';
 import type { AddressInfo, ListenOptions, Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import { codeOf, messageOf, SluiceError } from '../core/errors.ts';
 import type { TlsMaterial } from '../platform/tls-files.ts';
+import { Answer } from './answer.ts';
 
 export type Server = HttpServer | HttpsServer;
-export type RequestListener = (incoming: IncomingMessage, outgoing: ServerResponse) => void;
+export type RequestListener = (incoming: IncomingMessage, outgoing: Answer) => unknown;
 
-const LIMITS: ServerOptions = {
+const LIMITS: ServerOptions<typeof IncomingMessage, typeof Answer> = {
+  ServerResponse: Answer,
   maxHeaderSize: 16 * 1024,
   headersTimeout: 10_000,
   requestTimeout: 30_000,

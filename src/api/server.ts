@@ -41,12 +41,6 @@ export interface ApiServerOptions {
   readonly controlSocket: string;
 }
 
-/** Kept by no cache, taken for nothing else than it says. */
-const EVERY_ANSWER = [
-  ['cache-control', 'no-store'],
-  ['x-content-type-options', 'nosniff'],
-] as const;
-
 /** Serves the API on TCP, and with more rights on the control socket. */
 export class ApiServer implements Stage {
   readonly #options: ApiServerOptions;
@@ -160,18 +154,13 @@ export class ApiServer implements Stage {
       if (isInternal(known)) this.#deps.logger.error({ error }, 'request failed');
       return problemResponse(known);
     };
-    const listener = getRequestListener(
+    return getRequestListener(
       (request, bindings) => {
         check(bindings.incoming as IncomingMessage);
         return app.fetch(request, bindings);
       },
       { errorHandler: answer },
     );
-    return (incoming, outgoing) => {
-      // Here and not as a middleware: headers that are added to an answer cost as much again as all of it.
-      for (const [name, value] of EVERY_ANSWER) outgoing.setHeader(name, value);
-      void listener(incoming, outgoing);
-    };
   }
 }
 

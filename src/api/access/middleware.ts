@@ -1,6 +1,7 @@
 import { cors } from 'hono/cors';
 import type { Scope } from '../../core/api-tokens.ts';
 import type { Api } from '../context.ts';
+import { patternOf } from '../routing.ts';
 import { ROUTE_SCOPES } from './scopes.ts';
 import { requireScope, type TokenGate } from './token-gate.ts';
 
@@ -38,11 +39,6 @@ export function checkScopes(app: Api): void {
 
 /** `GET /v1/devices/{id}`, each once. */
 export function routesOf(app: Api): readonly string[] {
-  const routes = app.routes.filter(({ method }) => method !== 'ALL');
+  const routes = app.routes.filter(({ method, path }) => method !== 'ALL' && !path.includes('*'));
   return [...new Set(routes.map(({ method, path }) => `${method} ${patternOf(path)}`))];
-}
-
-/** `/v1/devices/:id` becomes `/v1/devices/{id}`. */
-export function patternOf(path: string): string {
-  return path.replace(/:(\w+)/g, '{$1}');
 }
