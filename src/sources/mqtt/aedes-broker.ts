@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import type { Aedes as AedesInstance, AedesOptions, Client, ConnectPacket, PublishPacket, Subscription } from 'aedes';
 import { grantedQos, type Subscriptions } from './granted-qos.ts';
 import type { Hub } from './hub.ts';
-import { Aedes, writePacket } from './lean-mqtt-packet.ts';
+import { Aedes, type Packet, writePacket } from './lean-mqtt-packet.ts';
 import { LIMITS } from './options.ts';
 import type { Persistence } from './persistence.ts';
 
@@ -85,7 +85,7 @@ export class AedesBroker {
   }
 
   /** Past aedes: for what its session has queued for a client. */
-  write(client: BrokerClient, packet: object): void {
+  write(client: BrokerClient, packet: Packet): void {
     writePacket(packet, client.conn);
   }
 

@@ -17,6 +17,7 @@ import {
 import { Connection } from './connection.ts';
 import { DenialLog } from './denial-log.ts';
 import { Handshakes } from './handshakes.ts';
+import type { Packet } from './lean-mqtt-packet.ts';
 import type { Link } from './link.ts';
 import { Login } from './login.ts';
 import { LIMITS, type MqttOptions } from './options.ts';
@@ -237,7 +238,7 @@ export class LocalBroker {
     connection.serve();
     if (client.clean || client.closed) return;
     const { sessions } = this.#router;
-    const send = (packet: object) => this.#aedes.write(client, packet);
+    const send = (packet: Packet) => this.#aedes.write(client, packet);
     connection.socket.on('drain', () => sessions.wake(client.id));
     sessions.attach(client.id, { hasRoom: () => connection.hasRoom(), send });
   }

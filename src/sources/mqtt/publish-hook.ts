@@ -111,7 +111,7 @@ export class PublishHook {
     if (denial !== null) {
       this.#deny(publisher, packet, denial);
       const settled = this.#options.intake.settled();
-      this.#wait(settled, packet.payload.length + RECORD_BYTES).then(() => this.#proceed(done), done);
+      this.#wait(settled, packet.payload.length + RECORD_BYTES, () => this.#proceed(done), done);
       return;
     }
     const payload = typeof packet.payload === 'string' ? Buffer.from(packet.payload) : packet.payload;
@@ -119,7 +119,7 @@ export class PublishHook {
     const prepared = repeated ? null : router.prepare(packet, publisher);
     const keep = prepared?.keep;
     const accepted = intake.accept({ source: 'mqtt', channel: packet.topic, payload, identity, handshake, keep });
-    this.#wait(accepted, payload.length + RECORD_BYTES * maxRecordCount(payload)).then((acceptance) => {
+    const proceed = (acceptance: Acceptance): void => {
       // Also for a sender that is gone meanwhile: what is stored is handed out.
       if (prepared !== null) {
         if (acceptance.kind === 'duplicate') router.withdraw(prepared);
@@ -127,16 +127,23 @@ export class PublishHook {
       }
       this.#note(publisher, acceptance);
       this.#proceed(done);
-    }, done);
+    };
+    this.#wait(accepted, payload.length + RECORD_BYTES * maxRecordCount(payload), proceed, done);
   }
 
-  async #wait<T>(stored: Promise<T>, bytes: number): Promise<T> {
+  /** A `then` and no function that waits: for each message, that would be two promises more. */
+  #wait<T>(stored: Promise<T>, bytes: number, proceed: (result: T) => void, fail: Callback): void {
     this.#waitingBytes += bytes;
-    try {
-      return await stored;
-    } finally {
-      this.#waitingBytes -= bytes;
-    }
+    stored.then(
+      (result) => {
+        this.#waitingBytes -= bytes;
+        proceed(result);
+      },
+      (error: Error) => {
+        this.#waitingBytes -= bytes;
+        fail(error);
+      },
+    );
   }
 
   #note(publisher: Publisher, acceptance: Acceptance): void {

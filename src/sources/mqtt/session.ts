@@ -1,4 +1,5 @@
 import type { SessionId } from '../../core/session.ts';
+import type { Packet } from './lean-mqtt-packet.ts';
 import { type Outgoing, OutgoingQueue } from './outgoing-queue.ts';
 import { lowerQos, type Qos } from './packet.ts';
 
@@ -6,7 +7,7 @@ import { lowerQos, type Qos } from './packet.ts';
 export interface Link {
   /** Whether it reads what it is sent. If not, the session is told when it does. */
   hasRoom(): boolean;
-  send(packet: object): void;
+  send(packet: Packet): void;
 }
 
 export interface Subscriber {
@@ -74,7 +75,7 @@ export class Session {
 }
 
 /** A message that may have been sent before goes out as a repetition [MQTT-3.3.1-1]. */
-function packetOf({ released, topic, payload, qos, packetId: messageId, repeated: dup }: Outgoing): object {
+function packetOf({ released, topic, payload, qos, packetId: messageId, repeated: dup }: Outgoing): Packet {
   if (released) return { cmd: 'pubrel', messageId };
   return { cmd: 'publish', topic, payload, qos, retain: false, dup, messageId };
 }
