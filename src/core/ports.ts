@@ -26,6 +26,7 @@ import type {
   SessionChange,
   SessionId,
   SessionRow,
+  StoredWill,
 } from './session.ts';
 import type { Stream } from './stream.ts';
 
@@ -320,8 +321,8 @@ export interface StateStore {
 // ── sources/mqtt → store ────────────────────────────────────────────────────────────────────────────────────────
 
 /**
- * What the MQTT broker keeps over a restart. Sessions and retained messages are read from `state.db`, queues from
- * `log.db`; no step needs both. What is queued for a session that is not known any more is gone after a restart.
+ * What the MQTT broker keeps over a restart. Sessions, wills and retained messages are read from `state.db`, queues
+ * from `log.db`; no step needs both. What is queued for a session that is not known any more is gone after a restart.
  */
 export interface SessionStore {
   /** In the order of their ids, behind `after`, `maxCount` at most; none when there are no more. */
@@ -334,8 +335,10 @@ export interface SessionStore {
   changeQueues(changes: readonly QueueChange[]): Promise<void>;
   /** As an intake keeps it, for what the broker itself publishes. */
   keep(message: KeptMessage): Promise<void>;
+  /** In the order of their ids, behind `after`, `maxCount` at most; none when there are no more. */
+  loadWills(after: Place, maxCount: number): Promise<readonly StoredWill[]>;
   /** In the order of the topics, `maxCount` at most; none when there are no more. */
   loadRetained(afterTopic: string, maxCount: number): Promise<readonly RetainedMessage[]>;
-  /** No place or session id above it is in use. */
+  /** No place, and no id of a session or a will, above it is in use. */
   lastPlace(): Promise<Place>;
 }

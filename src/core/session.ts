@@ -12,6 +12,8 @@ export type Qos = 0 | 1 | 2;
 export interface StoredSubscription {
   readonly topic: string;
   readonly qos: Qos;
+  /** Of MQTT 5; a client of 3.1.1 gives none. */
+  readonly subscriptionIdentifier?: number | undefined;
 }
 
 /** A session as `state.db` keeps it. */
@@ -30,7 +32,23 @@ export type SessionChange =
   | { readonly kind: 'subscribe'; readonly session: SessionId; readonly subscriptions: readonly StoredSubscription[] }
   | { readonly kind: 'unsubscribe'; readonly session: SessionId; readonly topics: readonly string[] }
   | { readonly kind: 'away'; readonly session: SessionId; readonly since: number | null }
-  | { readonly kind: 'end'; readonly session: SessionId };
+  | { readonly kind: 'end'; readonly session: SessionId }
+  | { readonly kind: 'will'; readonly will: StoredWill }
+  /** It was published, or its client said goodbye. */
+  | { readonly kind: 'will_gone'; readonly id: Place };
+
+/** The will of a client that is connected [MQTT-3.1.2-8], as `state.db` keeps it: a gateway that is killed leaves it behind. */
+export interface StoredWill {
+  /** In the order in which they came. */
+  readonly id: Place;
+  readonly clientId: string;
+  /** Whose it is: the device that was logged in; empty for an anonymous client. */
+  readonly owner: string;
+  readonly topic: string;
+  readonly qos: Qos;
+  readonly retain: boolean;
+  readonly payload: Uint8Array;
+}
 
 /** One message for one session. The packet id is its own from the beginning, so that sending it writes nothing. */
 export interface QueuedCopy {

@@ -8,6 +8,7 @@ import type {
   SessionChange,
   SessionId,
   SessionRow,
+  StoredWill,
 } from '../core/session.ts';
 import type { Stream } from '../core/stream.ts';
 import type { LimitOptions } from './limits.ts';
@@ -55,6 +56,7 @@ export type MainOperations = {
   loadSessions: { args: { after: SessionId; maxCount: number }; result: SessionRow[] };
   saveSessions: { args: readonly SessionChange[]; result: null };
   loadQueues: { args: { after: QueuePosition; maxCount: number }; result: QueuePage };
+  loadWills: { args: { after: Place; maxCount: number }; result: StoredWill[] };
   loadRetained: { args: { afterTopic: string; maxCount: number }; result: RetainedMessage[] };
   lastPlace: { args: null; result: Place };
   retryReject: { args: number; result: Seq | undefined };

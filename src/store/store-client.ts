@@ -22,6 +22,7 @@ import type {
   SessionChange,
   SessionId,
   SessionRow,
+  StoredWill,
 } from '../core/session.ts';
 import type { Stream } from '../core/stream.ts';
 import { type Port, RpcClient } from '../platform/rpc.ts';
@@ -143,6 +144,10 @@ export class StoreClient implements LogWriter, StateStore, SessionStore, KeptSto
 
   async keep(message: KeptMessage): Promise<void> {
     await this.append({ kind: 'records', records: [], handshake: null, keep: message });
+  }
+
+  loadWills(after: Place, maxCount: number): Promise<readonly StoredWill[]> {
+    return this.#rpc.call('loadWills', { after, maxCount });
   }
 
   loadRetained(afterTopic: string, maxCount: number): Promise<readonly RetainedMessage[]> {

@@ -74,6 +74,7 @@ export class StoreServer {
       loadSessions: ({ after, maxCount }, reply) => reply.ok(this.#opened().state.sessions.page(after, maxCount)),
       saveSessions: (changes, reply) => this.#saveSessions(changes, reply),
       loadQueues: ({ after, maxCount }, reply) => reply.ok(this.#opened().log.queues.page(after, maxCount)),
+      loadWills: ({ after, maxCount }, reply) => reply.ok(this.#opened().state.sessions.wills.page(after, maxCount)),
       loadRetained: ({ afterTopic, maxCount }, reply) =>
         reply.ok(this.#opened().state.sessions.retainedPage(afterTopic, maxCount)),
       lastPlace: (_, reply) => reply.ok(this.#opened().lastPlace()),

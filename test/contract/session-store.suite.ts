@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { SessionStore } from '../../src/core/ports.ts';
-import type { KeptMessage, QueuedMessage, SessionChange } from '../../src/core/session.ts';
+import type { KeptMessage, QueuedMessage, SessionChange, StoredWill } from '../../src/core/session.ts';
 
 export interface SessionStoreUnderTest {
   readonly store: SessionStore;
@@ -11,6 +11,7 @@ export interface SessionStoreUnderTest {
 }
 
 const FIRST = { place: 0, session: 0 };
+const NOTHING = new Uint8Array();
 const BEGIN: readonly SessionChange[] = [
   { kind: 'begin', session: 1, clientId: 'phone', owner: '' },
   { kind: 'begin', session: 2, clientId: 'panel', owner: 'kitchen' },
@@ -61,6 +62,7 @@ export function sessionStoreContract(name: string, make: () => Promise<SessionSt
 
     it('is empty at first', async () => {
       expect(await store.loadSessions(0, 1_000)).toEqual([]);
+      expect(await store.loadWills(0, 1_000)).toEqual([]);
       expect(await queues()).toEqual([]);
       expect(await retained()).toEqual([]);
       expect(await store.lastPlace()).toBe(0);
@@ -110,6 +112,50 @@ export function sessionStoreContract(name: string, make: () => Promise<SessionSt
         [2, []],
         [3, []],
       ]);
+    });
+
+    it('keeps the identifier of a subscription, and forgets it with the next one that has none', async () => {
+      const subscribe = (subscriptionIdentifier?: number): SessionChange => {
+        const subscription = { topic: 'a', qos: 1, subscriptionIdentifier } as const;
+        return { kind: 'subscribe', session: 1, subscriptions: [subscription] };
+      };
+      await store.saveSessions([...BEGIN, subscribe(42)]);
+      await reopen();
+      expect((await store.loadSessions(0, 1))[0]?.subscriptions[0]?.subscriptionIdentifier).toBe(42);
+      await store.saveSessions([subscribe()]);
+      await reopen();
+      expect((await store.loadSessions(0, 1))[0]?.subscriptions[0]?.subscriptionIdentifier).toBeUndefined();
+    });
+
+    it('keeps wills over a restart, in their order and page by page, until they are gone', async () => {
+      const payload = new Uint8Array([0, 255]);
+      const will = (id: number, changes: Partial<StoredWill> = {}): StoredWill => {
+        const first = { id, clientId: 'phone', owner: '', topic: 'a/b', qos: 0, retain: false, payload } as const;
+        return { ...first, ...changes };
+      };
+      const second = {
+        clientId: 'panel',
+        owner: 'kitchen',
+        topic: 'ä',
+        qos: 2,
+        retain: true,
+        payload: NOTHING,
+      } as const;
+      const wills = [will(5), will(7, second), will(9)];
+      await store.saveSessions(wills.map((one) => ({ kind: 'will', will: one })));
+      await reopen();
+      const bytes = async (after: number, maxCount: number) =>
+        (await store.loadWills(after, maxCount)).map((one) => ({ ...one, payload: new Uint8Array(one.payload) }));
+      expect(await bytes(0, 1_000)).toEqual(wills);
+      expect(await bytes(5, 1)).toEqual([wills[1]]);
+      expect(await store.lastPlace()).toBe(9);
+      await store.saveSessions([
+        { kind: 'will_gone', id: 5 },
+        { kind: 'will_gone', id: 7 },
+        { kind: 'will_gone', id: 99 },
+      ]);
+      await reopen();
+      expect(await bytes(0, 1_000)).toEqual([wills[2]]);
     });
 
     it('keeps queues in order over a restart, with packet ids and what was received', async () => {

@@ -1,6 +1,6 @@
 import { type Duplex, Readable } from 'node:stream';
 import { FilterTree } from '../../src/core/filter-tree.ts';
-import type { Place, Qos, StoredSubscription } from '../../src/core/session.ts';
+import type { Place, Qos, StoredSubscription, StoredWill } from '../../src/core/session.ts';
 import { Handshakes } from '../../src/sources/mqtt/handshakes.ts';
 import { Persistence } from '../../src/sources/mqtt/persistence.ts';
 import { Problems } from '../../src/sources/mqtt/problems.ts';
@@ -29,6 +29,13 @@ interface Broker {
   readonly id: string;
 }
 
+interface Will {
+  readonly topic: string;
+  readonly payload: Buffer;
+  readonly qos: Qos;
+  readonly retain: boolean;
+}
+
 /** What the suite says of a queued message and nothing of ours needs: packet ids are given when it is queued. */
 interface Alias {
   readonly brokerId: string;
@@ -50,6 +57,8 @@ class ConformingPersistence {
   readonly #directory = storeDirectory();
   readonly #aliases = new Map<Place, Alias>();
   readonly #incoming = new Map<string, object>();
+  /** Which of several brokers has a client, by its id: here it is always the one that runs. */
+  readonly #brokerIds = new Map<string, string>();
   #granted: readonly StoredSubscription[] = [];
   #store!: OpenStore;
   #router!: Router;
@@ -182,6 +191,37 @@ class ConformingPersistence {
     await this.#inner.cleanIncoming(client);
   }
 
+  async putWill({ id }: Client, will: Will): Promise<void> {
+    await this.#inner.putWill({ id, conn: {} as Duplex }, will);
+    this.#brokerIds.set(id, this.broker.id);
+  }
+
+  async getWill({ id }: Client): Promise<Will | undefined> {
+    const will = (await this.#wills()).find(({ clientId }) => clientId === id);
+    return will && bequest(will);
+  }
+
+  async delWill({ id }: Client): Promise<Will | undefined> {
+    const will = (await this.#wills()).find(({ clientId }) => clientId === id);
+    if (will === undefined) return undefined;
+    await this.#router.wills.remove(will.id);
+    return bequest(will);
+  }
+
+  streamWill(brokers: Readonly<Record<string, number>> = {}): Readable {
+    return this.#stream(async () =>
+      (await this.#wills())
+        .map((will) => ({ ...bequest(will), clientId: will.clientId, brokerId: this.#brokerIds.get(will.clientId) }))
+        .filter(({ brokerId = '' }) => brokers[brokerId] === undefined),
+    );
+  }
+
+  /** Those that a gateway which was killed left behind. */
+  async #wills(): Promise<readonly StoredWill[]> {
+    await this.#restart();
+    return this.#router.wills.takeLeft();
+  }
+
   /** Resolves with its place, once it is stored. */
   async #publish(publication: { topic: string; payload: string | Buffer; qos: Qos; retain: boolean }): Promise<Place> {
     const prepared = this.#router.prepare(publication, { clientId: 'suite', identity: null });
@@ -220,6 +260,7 @@ class ConformingPersistence {
   }
 
   async #restart(): Promise<void> {
+    await this.#router.wills.flush();
     await this.#router.stop();
     await this.#store.close();
     await this.#start();
@@ -249,10 +290,15 @@ class ConformingPersistence {
       handshakes: this.#handshakes,
       admitted: () => ANYBODY,
       takeGranted: () => this.#granted,
+      onWill: ({ id }, will) => this.#router.wills.put({ clientId: id, identity: null }, will),
       onUnsubscribe: () => undefined,
     });
     await this.#router.start();
   }
+}
+
+function bequest({ topic, payload, qos, retain }: StoredWill): Will {
+  return { topic, payload: Buffer.from(payload), qos, retain };
 }
 
 export async function conformingPersistence(): Promise<object> {

@@ -11,11 +11,13 @@ import type {
   SessionChange,
   SessionId,
   SessionRow,
+  StoredWill,
 } from '../../src/core/session.ts';
 
 /** What would be on disk. */
 class Memory {
   readonly sessions = new Map<SessionId, SessionRow>();
+  readonly wills = new Map<Place, StoredWill>();
   readonly retained = new Map<string, RetainedMessage>();
   queued: QueuedMessage[] = [];
   lastPlace: Place = 0;
@@ -75,13 +77,18 @@ export class FakeSessionStore implements SessionStore {
     else if (message.retained) this.#memory.retained.set(topic, { topic, qos, payload });
   }
 
+  async loadWills(after: Place, maxCount: number): Promise<readonly StoredWill[]> {
+    const behind = [...this.#memory.wills.values()].filter(({ id }) => id > after);
+    return behind.sort((a, b) => a.id - b.id).slice(0, maxCount);
+  }
+
   async loadRetained(afterTopic: string, maxCount: number): Promise<readonly RetainedMessage[]> {
     const behind = [...this.#memory.retained.values()].filter(({ topic }) => topic > afterTopic);
     return behind.sort((a, b) => (a.topic < b.topic ? -1 : 1)).slice(0, maxCount);
   }
 
   async lastPlace(): Promise<Place> {
-    return Math.max(this.#memory.lastPlace, ...this.#memory.sessions.keys());
+    return Math.max(this.#memory.lastPlace, ...this.#memory.sessions.keys(), ...this.#memory.wills.keys());
   }
 
   #changeQueue(change: QueueChange): void {
@@ -92,6 +99,13 @@ export class FakeSessionStore implements SessionStore {
   }
 
   #save(change: SessionChange): void {
+    const { wills } = this.#memory;
+    if (change.kind === 'will') wills.set(change.will.id, change.will);
+    else if (change.kind === 'will_gone') wills.delete(change.id);
+    else this.#saveSession(change);
+  }
+
+  #saveSession(change: Exclude<SessionChange, { readonly kind: 'will' | 'will_gone' }>): void {
     const { sessions } = this.#memory;
     if (change.kind === 'begin') {
       const { session: id, clientId, owner } = change;

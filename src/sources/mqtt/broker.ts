@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Intake, SessionStore } from '../../core/ports.ts';
 import type { Handshake, TimeQuality } from '../../core/record.ts';
+import type { Place } from '../../core/session.ts';
 import type { AccessControl, Presence } from '../../core/views.ts';
 import type { Logger } from '../../platform/logger.ts';
 import { Access } from './access.ts';
@@ -27,6 +28,7 @@ import { Problems } from './problems.ts';
 import { PublishHook } from './publish-hook.ts';
 import { Router } from './router.ts';
 import { SubscribeHook } from './subscribe-hook.ts';
+import { withoutWillKeys } from './wills.ts';
 
 export interface LocalBrokerOptions {
   readonly options: MqttOptions;
@@ -55,6 +57,8 @@ export class LocalBroker {
   readonly #intake: Intake;
   readonly #router: Router;
   readonly #handshakes: Handshakes;
+  /** Not removed any more when the gateway was killed. */
+  readonly #publishedWills: ReadonlySet<Place>;
   readonly #tracker: PresenceTracker;
   readonly #subscribes: SubscribeHook;
   readonly #admission: Admission;
@@ -72,7 +76,8 @@ export class LocalBroker {
     const problems = new Problems(logger);
     const denials = new DenialLog(logger);
     const allowed = new Access(options.grants);
-    const handshakes = new Handshakes(intake, local.openHandshakes);
+    const open = withoutWillKeys(local.openHandshakes);
+    const handshakes = new Handshakes(intake, open.handshakes);
     const clientOf = (clientId: string): BrokerClient | undefined => this.#aedes.clientOf(clientId);
     // Also one that is on its way in: its session must not go.
     const isConnected = (clientId: string): boolean => this.#admitted.has(clientId);
@@ -84,6 +89,7 @@ export class LocalBroker {
       store: local.sessions,
       now: () => (clock.quality() === 'synced' ? clock.now() : null),
       brokerId: BROKER_ID,
+      lastWill: Math.max(0, ...open.publishedWills),
       problems,
       maySubscribe: (owner, topic) => allowed.maySubscribe(owner === '' ? null : owner, topic),
       isConnected,
@@ -99,6 +105,7 @@ export class LocalBroker {
     this.problems = problems;
     this.#router = router;
     this.#handshakes = handshakes;
+    this.#publishedWills = open.publishedWills;
     this.#tracker = tracker;
     this.publishes = new PublishHook({
       intake,
@@ -126,6 +133,7 @@ export class LocalBroker {
         handshakes,
         admitted: (clientId) => this.#admitted.get(clientId),
         takeGranted: ({ conn }) => this.#subscribes.takeFresh(this.#of(conn)),
+        onWill: ({ conn }, will) => router.wills.put(this.#of(conn), will),
         onUnsubscribe: ({ conn }, filters) => this.#subscribes.unsubscribed(this.#of(conn), filters),
       }),
       connectTimeoutMs: options.connectTimeout,
@@ -138,6 +146,7 @@ export class LocalBroker {
     const { sessions } = this.#router;
     // It can only fail when the store is gone, and the process with it.
     this.#handshakes.keepOnly((clientId) => sessions.queueOf(clientId) !== undefined).catch(() => undefined);
+    this.publishes.publishLeftWills(this.#publishedWills);
     await this.#aedes.start();
     this.#tracker.start();
   }
@@ -192,6 +201,7 @@ export class LocalBroker {
     await within(FLUSH_MS, Promise.all(closed));
     await within(FLUSH_MS, this.#aedes.stop());
     for (const { socket } of this.#connections) socket.destroy();
+    this.#router.wills.stop();
     await within(FLUSH_MS, this.#router.stop());
     this.problems.stop();
   }
@@ -253,6 +263,7 @@ export class LocalBroker {
     this.clientCount -= 1;
     this.#admission.gone(client);
     this.#router.sessions.detach(client.id);
+    this.#router.wills.gone(connection);
     if (!this.#stopping) this.#tracker.gone(connection);
   }
 

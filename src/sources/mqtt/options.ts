@@ -67,6 +67,10 @@ export const LIMITS = {
   /** The topic filters of all of them in memory, and those of one device; anonymous clients may have the whole. */
   filterBytes: 32 * 1024 * 1024,
   filterBytesPerDevice: 4 * 1024 * 1024,
+  /** Of connected clients, on disk; and bytes of those of one device. */
+  wills: 10_000,
+  willBytes: 16 * 1024 * 1024,
+  willBytesPerDevice: 2 * 1024 * 1024,
   /** Bytes a subscriber may leave unread before messages are withheld from it. */
   unreadBytes: 1024 * 1024,
 } as const;

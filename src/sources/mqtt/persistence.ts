@@ -6,6 +6,7 @@ import type { Handshakes } from './handshakes.ts';
 import type { Outgoing } from './outgoing-queue.ts';
 import type { RetainedMessages } from './retained.ts';
 import type { Sessions } from './sessions.ts';
+import type { Will } from './wills.ts';
 
 /** Nobody may subscribe to it, so restoring it does nothing. */
 const MARK: StoredSubscription = { topic: '$SYS/session', qos: 0 };
@@ -40,6 +41,8 @@ export interface PersistenceOptions {
   readonly admitted: (clientId: string) => Admitted | undefined;
   /** The subscriptions that were granted to a client since this was asked last. */
   readonly takeGranted: (client: ConnectedClient) => readonly StoredSubscription[];
+  /** A client is let in with a will. */
+  readonly onWill: (client: ConnectedClient, will: Will) => void;
   /** A client gives subscriptions up. In the order of receipt, as they are granted. */
   readonly onUnsubscribe: (client: ConnectedClient, filters: readonly string[]) => void;
 }
@@ -47,7 +50,8 @@ export interface PersistenceOptions {
 /**
  * The session state behind aedes: its persistence interface [aedes-persistence 11] on top of our own stores, which
  * are bounded, and on disk before they answer. What goes out to a session is sent by `Sessions`, not by aedes.
- * Wills stay with the connection: they are kept for other brokers of a cluster only.
+ * Wills are published at the next start, by `PublishHook`: aedes would wait for minutes, and forget one when its
+ * client is back before that.
  */
 export class Persistence {
   readonly #options: PersistenceOptions;
@@ -123,10 +127,14 @@ export class Persistence {
     if (id !== null) await this.#options.handshakes.releaseAll(id);
   }
 
-  async putWill(): Promise<void> {}
+  async putWill(client: ConnectedClient, will: Will): Promise<void> {
+    this.#options.onWill(client, will);
+  }
 
+  /** aedes names the client only, which may be back with another will: who the connection was is known elsewhere. */
   async delWill(): Promise<void> {}
 
+  /** None that aedes would have to publish. */
   streamWill(): Readable {
     return Readable.from([]);
   }

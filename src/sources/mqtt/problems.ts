@@ -109,6 +109,11 @@ export class Problems {
     this.#summary.warn('retained', { topic: printable(topic, 200) }, 'message not retained: there are too many');
   }
 
+  willsFull(clientId: string): void {
+    const fields = { clientId: printable(clientId), hint: 'give fewer clients a will, or smaller ones' };
+    this.#summary.warn('wills', fields, 'will not kept over a kill of the gateway: there are too many');
+  }
+
   slowSubscriber(clientId: string): void {
     const fields = { clientId: printable(clientId) };
     this.#summary.warn(`slow ${clientId}`, fields, 'message not handed to an MQTT client: it reads too slowly');

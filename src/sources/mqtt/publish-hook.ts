@@ -1,5 +1,7 @@
 import { Buffer } from 'node:buffer';
 import type { Acceptance, Intake } from '../../core/ports.ts';
+import type { Handshake } from '../../core/record.ts';
+import type { Place } from '../../core/session.ts';
 import type { Access, Identity } from './access.ts';
 import type { Callback, PublishPacket } from './aedes-broker.ts';
 import type { DenialLog } from './denial-log.ts';
@@ -9,13 +11,18 @@ import type { Problems } from './problems.ts';
 import type { Pacer } from './rate-limit.ts';
 import type { Router } from './router.ts';
 import { isValidTopic, levelCount } from './topics.ts';
+import { willKey } from './wills.ts';
 
-/** Who publishes. */
-export interface Publisher {
+/** Whose message it is. */
+interface Author {
   readonly clientId: string;
   readonly identity: Identity;
-  readonly pacer: Pacer;
   readonly closed: boolean;
+}
+
+/** A connection that publishes. */
+export interface Publisher extends Author {
+  readonly pacer: Pacer;
 }
 
 export interface PublishHookOptions {
@@ -27,6 +34,14 @@ export interface PublishHookOptions {
   readonly denials: DenialLog;
   readonly maxTopicLevels: number;
   readonly problems: Problems;
+}
+
+/** A publication on its way to the intake. */
+interface Passing {
+  readonly publisher: Author;
+  readonly packet: PublishPacket;
+  readonly handshake: Handshake | null;
+  readonly repeated: boolean;
 }
 
 /** What may wait for the store before nobody more is let in; a store that works has far less before it. */
@@ -94,12 +109,51 @@ export class PublishHook {
 
   /** A stopping gateway is no reason to tell of a device's death. */
   will(publisher: Publisher, packet: PublishPacket, done: Callback): void {
-    if (this.#stopped) done(new Error('the gateway stops'));
-    else this.#take(publisher, packet, done);
+    if (this.#stopped) {
+      done(new Error('the gateway stops'));
+      return;
+    }
+    const id = this.#options.router.wills.take(publisher);
+    if (id === undefined) this.#pass({ publisher, packet, handshake: null, repeated: false }, done);
+    else this.#publishWill({ publisher, packet, id }, done);
+  }
+
+  /**
+   * Of clients that were connected when the gateway was killed: to be called before clients are served, so that what
+   * they send then comes behind. `published`: wills that the log has, but that were not removed any more.
+   */
+  publishLeftWills(published: ReadonlySet<Place>): void {
+    const { wills } = this.#options.router;
+    for (const { id, clientId, owner, payload, ...will } of wills.takeLeft()) {
+      if (published.has(id)) continue;
+      const identity = owner === '' ? null : owner;
+      const publisher = { clientId, identity, closed: true };
+      const packet = { ...will, payload: Buffer.from(payload), cmd: 'publish', dup: false } as const;
+      this.#publishWill({ publisher, packet, id }, () => undefined);
+    }
+    // Those that are gone from `state.db` too have only their key left.
+    for (const id of published) this.#removeWill(id);
+  }
+
+  #publishWill({ id, ...will }: Pick<Passing, 'publisher' | 'packet'> & { readonly id: Place }, done: Callback): void {
+    this.#pass({ ...will, handshake: willKey(id), repeated: false }, (error) => {
+      if (error === undefined || error === null) this.#removeWill(id);
+      done(error);
+    });
+  }
+
+  /** First the will, then the key that tells that it is published: a kill in between finds both, or the key alone. */
+  #removeWill(id: Place): void {
+    const { router, intake } = this.#options;
+    // It can only fail when the store is gone, and the process with it.
+    router.wills
+      .remove(id)
+      .then(() => intake.release(willKey(id).clientId, null))
+      .catch(() => undefined);
   }
 
   #take(publisher: Publisher, packet: PublishPacket, done: Callback): void {
-    const { clientId, identity } = publisher;
+    const { clientId } = publisher;
     const packetId = packet.qos === 2 ? packet.messageId : undefined;
     const handshake = packetId === undefined ? null : { clientId, packetId };
     if (handshake !== null && this.#options.handshakes.isFull(clientId, handshake.packetId)) {
@@ -107,6 +161,11 @@ export class PublishHook {
       return;
     }
     const repeated = handshake !== null && this.#options.handshakes.open(clientId, handshake.packetId);
+    this.#pass({ publisher, packet, handshake, repeated }, done);
+  }
+
+  #pass({ publisher, packet, handshake, repeated }: Passing, done: Callback): void {
+    const { identity } = publisher;
     const denial = this.#denial(publisher.identity, packet.topic);
     if (denial !== null) {
       this.#deny(publisher, packet, denial);
@@ -146,7 +205,7 @@ export class PublishHook {
     );
   }
 
-  #note(publisher: Publisher, acceptance: Acceptance): void {
+  #note(publisher: Author, acceptance: Acceptance): void {
     if (acceptance.kind === 'local') this.localCount += 1;
     if (acceptance.kind === 'accepted' && !publisher.closed) {
       this.#options.tracker.speaks(publisher, acceptance.device);
@@ -158,7 +217,7 @@ export class PublishHook {
     return this.#options.access.mayPublish(identity, topic) ? null : 'not_allowed';
   }
 
-  #deny({ clientId, identity }: Publisher, packet: PublishPacket, reason: 'not_allowed' | 'too_many_levels'): void {
+  #deny({ clientId, identity }: Author, packet: PublishPacket, reason: 'not_allowed' | 'too_many_levels'): void {
     this.deniedCount += 1;
     this.#options.denials.denied({ action: 'publish', clientId, identity, topic: packet.topic, reason });
   }

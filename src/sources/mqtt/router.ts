@@ -1,16 +1,18 @@
 import { Buffer } from 'node:buffer';
 import type { SessionStore } from '../../core/ports.ts';
-import type { Keep, Place, QueuePage, QueuePosition } from '../../core/session.ts';
+import type { Keep, Place, QueuePage, QueuePosition, StoredWill } from '../../core/session.ts';
 import type { Identity } from './access.ts';
 import { Hub } from './hub.ts';
-import { LIMITS, type MqttOptions } from './options.ts';
+import { LIMITS } from './options.ts';
 import type { LocalPacket, Qos } from './packet.ts';
 import type { Problems } from './problems.ts';
 import { RetainedMessages } from './retained.ts';
 import { BROKER } from './retained-room.ts';
 import type { Queued } from './session.ts';
 import { SessionJournal } from './session-journal.ts';
+import { type SessionRules, sessionEvents, sessionLimits } from './session-rules.ts';
 import { Sessions, type SessionsOptions } from './sessions.ts';
+import { Wills } from './wills.ts';
 
 /** What is published, by a client or by the broker itself. */
 export interface Publication {
@@ -37,26 +39,19 @@ export interface Sender {
 
 type Message = Pick<LocalPacket, 'topic' | 'payload' | 'qos' | 'retain' | 'clientId'>;
 
-export interface RouterOptions {
+export interface RouterOptions extends SessionRules {
   readonly brokerId: string;
-  readonly options: Pick<
-    MqttOptions,
-    'maxQueuedMessages' | 'maxQueuedBytes' | 'maxQueuedAge' | 'sessionExpiry' | 'maxClients'
-  >;
-  /** What the queues of all sessions may hold together. */
-  readonly queueBudgetBytes: number;
   readonly store: SessionStore;
+  /** Names wills in the log: none up to here is given out again. */
+  readonly lastWill?: Place;
   /** Milliseconds since 1970; null while the clock is not synchronised. */
   readonly now: () => number | null;
-  readonly problems: Problems;
   readonly maySubscribe: SessionsOptions['maySubscribe'];
-  readonly isConnected: (clientId: string) => boolean;
-  /** A session was given up: nothing of it may stay behind. */
-  readonly onSessionEnded: (clientId: string) => void;
 }
 
-/** Sessions with a thousand long filters each are a large page. */
+/** Sessions with a thousand long filters each are a large page, and wills of 16 KiB. */
 const SESSION_PAGE = 10;
+const WILL_PAGE = 100;
 const QUEUE_PAGE = 500;
 const SWEEP_MS = 60_000;
 const NOTHING = Buffer.alloc(0);
@@ -72,6 +67,7 @@ export class Router {
   readonly hub = new Hub();
   readonly retained: RetainedMessages;
   readonly sessions: Sessions;
+  readonly wills: Wills;
   readonly #store: SessionStore;
   readonly #journal: SessionJournal;
   readonly #brokerId: string;
@@ -79,7 +75,7 @@ export class Router {
   readonly #now: () => number | null;
   /** Who gets the message that is being handed out through a queue. */
   #queuedFor = NOBODY;
-  #lastPlace: Place = 0;
+  #lastPlace: Place;
   #counter = 0;
   #sweeper: NodeJS.Timeout | undefined;
 
@@ -88,6 +84,7 @@ export class Router {
     this.#problems = options.problems;
     this.#store = options.store;
     this.#now = options.now;
+    this.#lastPlace = options.lastWill ?? 0;
     this.#journal = new SessionJournal(options.store);
     this.retained = new RetainedMessages({
       maxTopics: LIMITS.retainedTopics,
@@ -102,12 +99,19 @@ export class Router {
       maySubscribe: options.maySubscribe,
       now: options.now,
     });
+    this.wills = new Wills({
+      limits: { maxCount: LIMITS.wills, maxBytes: LIMITS.willBytes, maxOwnBytes: LIMITS.willBytesPerDevice },
+      journal: this.#journal,
+      nextId: () => this.#nextPlace(),
+      onFull: (clientId) => options.problems.willsFull(clientId),
+    });
   }
 
-  /** Sessions and their queues are there when it resolves; retained messages follow while clients are served. */
+  /** Sessions, their queues and the wills that were left are there when it resolves; retained messages follow while clients are served. */
   async start(): Promise<void> {
-    this.#lastPlace = await this.#store.lastPlace();
+    this.#lastPlace = Math.max(this.#lastPlace, await this.#store.lastPlace());
     await this.#loadSessions();
+    await this.#loadWills();
     for (let after: QueuePosition | null = { place: 0, session: 0 }; after !== null; ) {
       const page: QueuePage = await this.#store.loadQueues(after, QUEUE_PAGE);
       this.sessions.restoreQueues(page.messages);
@@ -128,6 +132,14 @@ export class Router {
       lastId = last.id;
     }
     this.sessions.restored();
+  }
+
+  async #loadWills(): Promise<void> {
+    for (let last: Place | undefined = 0; last !== undefined; ) {
+      const page: readonly StoredWill[] = await this.#store.loadWills(last, WILL_PAGE);
+      this.wills.restore(page);
+      last = page.at(-1)?.id;
+    }
   }
 
   /** Resolves when everything about sessions is on disk. */
@@ -212,41 +224,6 @@ export class Router {
     this.#counter += 1;
     return { ...message, cmd: 'publish', brokerId: this.#brokerId, brokerCounter: this.#counter, dup: false };
   }
-}
-
-function sessionLimits({ options, queueBudgetBytes }: RouterOptions) {
-  return {
-    maxSessions: Math.max(LIMITS.sessions, 2 * options.maxClients),
-    maxQueuedMessages: options.maxQueuedMessages,
-    maxQueuedBytes: options.maxQueuedBytes,
-    maxQueuedAgeMs: options.maxQueuedAge,
-    maxAwayMs: options.sessionExpiry,
-    maxBytes: Math.min(LIMITS.queuedBytes, queueBudgetBytes),
-    maxOwnSessions: LIMITS.sessionsPerDevice,
-    maxFilterBytes: LIMITS.filterBytes,
-    maxOwnFilterBytes: LIMITS.filterBytesPerDevice,
-  };
-}
-
-function sessionEvents({ problems, isConnected, onSessionEnded }: RouterOptions) {
-  return {
-    isConnected,
-    onQueueFull: (clientId: string) => problems.queueFull(clientId),
-    onAged: (clientId: string, count: number) => problems.queueAged(clientId, count),
-    onEvicted: (clientId: string) => {
-      problems.sessionEvicted(clientId);
-      onSessionEnded(clientId);
-    },
-    onReplaced: onSessionEnded,
-    onTooLarge: (clientId: string) => {
-      problems.sessionTooLarge(clientId);
-      onSessionEnded(clientId);
-    },
-    onExpired: (clientId: string) => {
-      problems.sessionExpired(clientId);
-      onSessionEnded(clientId);
-    },
-  };
 }
 
 function ignore(): void {}

@@ -1,6 +1,7 @@
 import { FilterTree } from '../../core/filter-tree.ts';
 import type { StoredSubscription } from '../../core/session.ts';
-import { FilterBudget, type FilterBudgetLimits } from './filter-budget.ts';
+import type { ByteBudgetLimits } from './byte-budget.ts';
+import { FilterBudget } from './filter-budget.ts';
 import type { Session, Subscriber } from './session.ts';
 
 /** What the sessions subscribed to, within what their topic filters may take in memory. */
@@ -9,7 +10,7 @@ export class SessionSubscriptions {
   /** Subscriptions with QoS 1 and 2 only: nothing is kept for QoS 0. */
   readonly #tree = new FilterTree<Subscriber>();
 
-  constructor(limits: FilterBudgetLimits) {
+  constructor(limits: ByteBudgetLimits) {
     this.#budget = new FilterBudget(limits);
   }
 
@@ -18,12 +19,12 @@ export class SessionSubscriptions {
     return subscriptions.has(filter) || this.#budget.hasRoom(owner, filter);
   }
 
-  add(session: Session, { topic, qos }: StoredSubscription): void {
+  add(session: Session, { topic, ...options }: StoredSubscription): void {
     this.remove(session, topic);
-    const subscriber = { session, qos };
+    const subscriber = { session, ...options };
     session.subscriptions.set(topic, subscriber);
     this.#budget.take(session.owner, topic);
-    if (qos > 0) this.#tree.add(topic, subscriber);
+    if (options.qos > 0) this.#tree.add(topic, subscriber);
   }
 
   /** True when there was room for all of them. */

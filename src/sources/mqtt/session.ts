@@ -13,6 +13,7 @@ export interface Link {
 export interface Subscriber {
   readonly session: Session;
   readonly qos: Qos;
+  readonly subscriptionIdentifier?: number | undefined;
 }
 
 /** A message that has its place in the queue of a session. */

@@ -162,7 +162,10 @@ export class Sessions {
     if (session === undefined) return;
     // The last word on a topic counts, also when it is what is there already.
     const wanted = new Map(subscriptions.map((subscription) => [subscription.topic, subscription]));
-    const fresh = [...wanted.values()].filter(({ topic, qos }) => session.subscriptions.get(topic)?.qos !== qos);
+    const fresh = [...wanted.values()].filter(({ topic, qos, subscriptionIdentifier }) => {
+      const known = session.subscriptions.get(topic);
+      return known?.qos !== qos || known.subscriptionIdentifier !== subscriptionIdentifier;
+    });
     for (const subscription of fresh) this.#subscriptions.add(session, subscription);
     if (fresh.length > 0) await this.#journal.save({ kind: 'subscribe', session: session.id, subscriptions: fresh });
     else await this.#journal.saved();
@@ -178,7 +181,7 @@ export class Sessions {
 
   subscriptions(clientId: string): readonly StoredSubscription[] {
     const subscriptions = this.#sessions.get(clientId)?.subscriptions ?? new Map<string, Subscriber>();
-    return [...subscriptions].map(([topic, { qos }]) => ({ topic, qos }));
+    return [...subscriptions].map(([topic, { session: _, ...options }]) => ({ topic, ...options }));
   }
 
   queueOf(clientId: string): OutgoingQueue | undefined {

@@ -45,4 +45,19 @@ export const STATE_MIGRATIONS: readonly string[] = [
     payload BLOB NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- Of MQTT clients that are connected; owner '' is the anonymous one.
+  CREATE TABLE wills (
+    id        INTEGER PRIMARY KEY,
+    client_id TEXT NOT NULL,
+    owner     TEXT NOT NULL,
+    topic     TEXT NOT NULL,
+    qos       INTEGER NOT NULL,
+    retain    INTEGER NOT NULL,
+    payload   BLOB NOT NULL
+  ) STRICT;
+
+  -- Of MQTT 5.
+  ALTER TABLE subscriptions ADD COLUMN identifier INTEGER;
+  `,
 ];

@@ -9,6 +9,7 @@ import type {
   SessionRow,
   StoredSubscription,
 } from '../../core/session.ts';
+import { WillTable } from './wills.ts';
 
 interface SessionColumns {
   readonly id: SessionId;
@@ -17,17 +18,25 @@ interface SessionColumns {
   readonly away_since: number | null;
 }
 
-/** MQTT sessions, their subscriptions, and retained messages, in `state.db`. Every write is on disk when it returns. */
+interface SubscriptionColumns {
+  readonly topic: string;
+  readonly qos: Qos;
+  readonly identifier: number | null;
+}
+
+/** MQTT sessions, their subscriptions, wills, and retained messages, in `state.db`. Every write is on disk when it returns. */
 export class SessionTables {
+  readonly wills: WillTable;
   readonly #db: Database.Database;
 
   constructor(db: Database.Database) {
     this.#db = db;
+    this.wills = new WillTable(db);
   }
 
   page(after: SessionId, maxCount: number): SessionRow[] {
-    const subscriptions = this.#db.prepare<[SessionId], StoredSubscription>(
-      'SELECT topic, qos FROM subscriptions WHERE session = ?',
+    const subscriptions = this.#db.prepare<[SessionId], SubscriptionColumns>(
+      'SELECT topic, qos, identifier FROM subscriptions WHERE session = ?',
     );
     return this.#db
       .prepare<[SessionId, number], SessionColumns>('SELECT * FROM sessions WHERE id > ? ORDER BY id LIMIT ?')
@@ -37,7 +46,7 @@ export class SessionTables {
         clientId,
         owner,
         awaySince,
-        subscriptions: subscriptions.all(id),
+        subscriptions: subscriptions.all(id).map(subscriptionOf),
       }));
   }
 
@@ -51,8 +60,9 @@ export class SessionTables {
     })();
   }
 
-  /** What is queued for them goes with the next start at the latest. */
+  /** With their wills. What is queued for them goes with the next start at the latest. */
   endAllOf(owner: string): void {
+    this.wills.removeAllOf(owner);
     const ids = this.#db.prepare<[string], SessionId>('SELECT id FROM sessions WHERE owner = ?').pluck().all(owner);
     this.save(ids.map((session) => ({ kind: 'end', session })));
   }
@@ -83,7 +93,7 @@ export class SessionTables {
 
   lastPlace(): Place {
     const places = this.#db.prepare<[], number | null>(
-      'SELECT max(id) FROM sessions UNION ALL SELECT max(place) FROM retained',
+      'SELECT max(id) FROM sessions UNION ALL SELECT max(id) FROM wills UNION ALL SELECT max(place) FROM retained',
     );
     return Math.max(...places.pluck().all().map(Number));
   }
@@ -98,10 +108,10 @@ export class SessionTables {
           .run(change.session, change.clientId, change.owner);
         break;
       case 'subscribe':
-        for (const { topic, qos } of change.subscriptions) {
+        for (const { topic, qos, subscriptionIdentifier = null } of change.subscriptions) {
           this.#db
-            .prepare('INSERT INTO subscriptions VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET qos = excluded.qos')
-            .run(change.session, topic, qos);
+            .prepare('INSERT OR REPLACE INTO subscriptions VALUES (?, ?, ?, ?)')
+            .run(change.session, topic, qos, subscriptionIdentifier);
         }
         break;
       case 'unsubscribe':
@@ -116,6 +126,16 @@ export class SessionTables {
         this.#db.prepare('DELETE FROM subscriptions WHERE session = ?').run(change.session);
         this.#db.prepare('DELETE FROM sessions WHERE id = ?').run(change.session);
         break;
+      case 'will':
+        this.wills.put(change.will);
+        break;
+      case 'will_gone':
+        this.wills.remove(change.id);
+        break;
     }
   }
+}
+
+function subscriptionOf({ topic, qos, identifier }: SubscriptionColumns): StoredSubscription {
+  return { topic, qos, ...(identifier !== null && { subscriptionIdentifier: identifier }) };
 }

@@ -4,6 +4,7 @@ import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { encodeRecord } from '../../../src/core/record-codec.ts';
 import { LOG_MIGRATIONS } from '../../../src/store/log/schema.ts';
+import { STATE_MIGRATIONS } from '../../../src/store/state/schema.ts';
 import { openStore, STORE_DEFAULTS, storeDirectory } from '../../support/open-store.ts';
 import { newRecord } from '../../support/records.ts';
 import { countStore } from '../../support/verify.ts';
@@ -79,6 +80,60 @@ describe.each(LOG_MIGRATIONS.slice(1).map((_, index) => index + 1))('a log.db of
     const db = new Database(join(directory.dataDir, 'log.db'), { readonly: true });
     expect(db.pragma('user_version', { simple: true })).toBe(LOG_MIGRATIONS.length);
     expect(db.prepare('SELECT * FROM directed').all()).toEqual([{ stream: 'gaps', seq: 3, uplink: 'stick' }]);
+    db.close();
+  });
+});
+
+/** From this format on sessions are kept. */
+const WITH_SESSIONS = 2;
+
+/** `state.db` as an earlier version left it. */
+function writeOldState(dataDir: string, format: number): void {
+  const db = new Database(join(dataDir, 'state.db'));
+  db.pragma('auto_vacuum = INCREMENTAL');
+  db.pragma('journal_mode = WAL');
+  for (const migration of STATE_MIGRATIONS.slice(0, format)) db.exec(migration);
+  db.pragma(`user_version = ${format}`);
+  db.exec(`INSERT INTO meta VALUES ('seq_reserved', '3000000'), ('gateway_id', 'old-name')`);
+  db.exec(`INSERT INTO devices VALUES ('pump', NULL, 5, 6, '{}')`);
+  db.exec(`INSERT INTO client_ids VALUES ('c1', 'pump', 1)`);
+  db.exec(`INSERT INTO paused_uplinks VALUES ('plant')`);
+  if (format >= WITH_SESSIONS) {
+    db.exec(`INSERT INTO sessions VALUES (4, 'c1', 'pump', 9)`);
+    db.exec(`INSERT INTO subscriptions (session, topic, qos) VALUES (4, 'a/#', 1)`);
+    db.exec(`INSERT INTO retained VALUES ('a/b', 8, 1, x'31')`);
+  }
+  db.close();
+}
+
+describe.each(STATE_MIGRATIONS.slice(1).map((_, index) => index + 1))('a state.db of format %i', (format) => {
+  let directory: ReturnType<typeof storeDirectory>;
+
+  beforeEach(() => {
+    directory = storeDirectory();
+    writeOldState(directory.dataDir, format);
+  });
+
+  afterEach(() => directory.remove());
+
+  it('is brought to the newest format with everything that it holds', async () => {
+    const store = await openStore({ dataDir: directory.dataDir });
+    const { client, opened } = store;
+    expect(opened.gatewayId).toBe('old-name');
+    expect(await client.loadDevices()).toMatchObject([{ id: 'pump', firstSeenAt: 5, lastSeenAt: 6, latest: '{}' }]);
+    expect(await client.claimClientId('c1', 'valve', 2)).toBe(false);
+    expect(await client.pausedUplinks()).toEqual(['plant']);
+    const { firstSeq } = await client.append({ kind: 'records', records: [newRecord()], handshake: null });
+    expect(firstSeq).toBeGreaterThan(3_000_000);
+    const session = { id: 4, clientId: 'c1', owner: 'pump', awaySince: 9, subscriptions: [{ topic: 'a/#', qos: 1 }] };
+    const kept = format >= WITH_SESSIONS ? [session] : [];
+    expect(await client.loadSessions(0, 10)).toEqual(kept);
+    expect((await client.loadRetained('', 10)).map(({ topic }) => topic)).toEqual(kept.map(() => 'a/b'));
+    expect(await client.lastPlace()).toBe(8 * kept.length);
+    expect(await client.loadWills(0, 10)).toEqual([]);
+    await store.close();
+    const db = new Database(join(directory.dataDir, 'state.db'), { readonly: true });
+    expect(db.pragma('user_version', { simple: true })).toBe(STATE_MIGRATIONS.length);
     db.close();
   });
 });

@@ -42,6 +42,7 @@ async function startBroker(changes: Partial<BrokerHooks>): Promise<AedesBroker> 
     handshakes: new Handshakes(new FakeIntake(), []),
     admitted: () => ANYBODY,
     takeGranted: () => [],
+    onWill: () => undefined,
     onUnsubscribe: () => undefined,
   });
   const times = { connectTimeoutMs: 1_000, drainTimeoutMs: 1_000 };

@@ -21,6 +21,7 @@ function setUp() {
     handshakes,
     admitted: () => ANYBODY,
     takeGranted: () => granted.splice(0),
+    onWill: () => undefined,
     onUnsubscribe: () => undefined,
   });
   return { ...subject, handshakes, persistence, granted };
