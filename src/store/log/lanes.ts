@@ -31,11 +31,15 @@ interface DropRow {
 export class Lanes {
   readonly #db: Database.Database;
   readonly #records: Records;
+  readonly #save: Database.Statement;
   #lanes: Lane[] = [];
 
   constructor(db: Database.Database, records: Records) {
     this.#db = db;
     this.#records = records;
+    this.#save = db.prepare(
+      'UPDATE lanes SET cursor = ?, base = ?, delivered = ?, rejected = ?, dropped = ? WHERE uplink = ? AND stream = ?',
+    );
     this.reload();
   }
 
@@ -126,12 +130,8 @@ export class Lanes {
   flush(): void {
     for (const lane of this.#lanes) {
       if (!lane.dirty) continue;
-      this.#db
-        .prepare(
-          `UPDATE lanes SET cursor = ?, base = ?, delivered = ?, rejected = ?, dropped = ?
-           WHERE uplink = ? AND stream = ?`,
-        )
-        .run(lane.cursor, lane.base, lane.delivered, lane.rejected, lane.dropped, lane.uplink, lane.stream);
+      const { cursor, base, delivered, rejected, dropped, uplink, stream } = lane;
+      this.#save.run(cursor, base, delivered, rejected, dropped, uplink, stream);
       lane.dirty = false;
     }
   }

@@ -31,6 +31,7 @@ interface StreamTable {
   readonly removeUpTo: Database.Statement<[number]>;
   readonly oldest: Database.Statement<[number, number], [number, Buffer]>;
   readonly body: Database.Statement<[number], Buffer>;
+  readonly saveCount: Database.Statement<[number, number, number]>;
   count: StreamCount;
   dirty: boolean;
 }
@@ -148,9 +149,7 @@ export class Records {
       const table = this.#tables[stream];
       if (!table.dirty) continue;
       const { acceptedCount, removedCount, lastSeq } = table.count;
-      this.#db
-        .prepare('UPDATE streams SET accepted = ?, removed = ?, last_seq = ? WHERE stream = ?')
-        .run(acceptedCount, removedCount, lastSeq, stream);
+      table.saveCount.run(acceptedCount, removedCount, lastSeq);
       table.dirty = false;
     }
   }
@@ -166,6 +165,7 @@ function prepareTable(db: Database.Database, stream: Stream): StreamTable {
       )
       .raw(),
     body: db.prepare<[number], Buffer>(`SELECT body FROM ${stream} WHERE seq = ?`).pluck(),
+    saveCount: db.prepare(`UPDATE streams SET accepted = ?, removed = ?, last_seq = ? WHERE stream = '${stream}'`),
     count: { acceptedCount: 0, removedCount: 0, lastSeq: 0 },
     dirty: false,
   };
