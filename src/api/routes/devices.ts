@@ -162,7 +162,7 @@ function latestJson({ value, observedAt, receivedAt, seq, unit }: LatestMetric, 
     observed_at: toTime(observedAt),
     received_at: toTime(receivedAt),
     seq,
-    ...(unit === undefined ? {} : { unit }),
+    unit,
   };
 }
 
