@@ -68,14 +68,14 @@ export function brokerSessions(limits: Partial<SessionLimits> = {}, store = new 
     publish: async (topic, text, qos = 1) => {
       place += 1;
       const payload = Buffer.from(text);
-      const queued = sessions.queue({ place, topic, payload, qos });
+      const queued = sessions.messages.queue({ place, topic, payload, qos });
       const copies = queued.map(({ session, entry }) => ({ session: session.id, ...entry }));
       await store.keep({ place, retained: false, qos, at: subject.now ?? 0, copies, topic, payload });
-      sessions.stored(queued);
+      sessions.messages.stored(queued);
       return queued.map(({ entry }) => entry);
     },
     queued: (clientId) =>
-      (sessions.queueOf(clientId)?.list() ?? []).map(({ released, payload, qos, packetId }) =>
+      (sessions.messages.queueOf(clientId)?.list() ?? []).map(({ released, payload, qos, packetId }) =>
         released ? `pubrel #${packetId}` : `publish ${payload} q${qos} #${packetId}`,
       ),
   };

@@ -233,7 +233,7 @@ class ConformingPersistence {
   }
 
   #queueOf(clientId: string) {
-    return (this.#router.sessions.queueOf(clientId)?.list() ?? []).map(
+    return (this.#router.sessions.messages.queueOf(clientId)?.list() ?? []).map(
       ({ place, packetId, topic, payload, qos, released }) => {
         const alias = this.#aliases.get(place) as Alias;
         const { messageId, brokerId, brokerCounter, isText } = alias;

@@ -145,7 +145,7 @@ export class LocalBroker {
     await this.#router.start();
     const { sessions } = this.#router;
     // It can only fail when the store is gone, and the process with it.
-    this.#handshakes.keepOnly((clientId) => sessions.queueOf(clientId) !== undefined).catch(() => undefined);
+    this.#handshakes.keepOnly((clientId) => sessions.messages.queueOf(clientId) !== undefined).catch(() => undefined);
     this.publishes.publishLeftWills(this.#publishedWills);
     await this.#aedes.start();
     this.#tracker.start();
@@ -227,7 +227,7 @@ export class LocalBroker {
         if (client.clean) this.#subscribes.unsubscribed(connectionOf(client), filters);
       },
       mayDeliver: (client) => !this.#router.isQueuedFor(client.id) && this.#mayDeliver(connectionOf(client)),
-      packetId: (client, { retain }) => this.#router.sessions.packetIdPastQueue(client.id, retain),
+      packetId: (client, { retain }) => this.#router.sessions.messages.packetIdPastQueue(client.id, retain),
       route: (packet) => this.#router.publish(packet),
       broken: (client, error) => this.problems.broken(connectionOf(client).clientId, error),
       failed: (error) => this.problems.internal(error),

@@ -97,12 +97,12 @@ export class Persistence {
 
   /** Never fails: aedes would drop the connection for a PUBREC that nobody waits for. */
   async outgoingUpdate({ id }: SessionClient, { cmd, messageId }: PacketOfClient): Promise<void> {
-    if (cmd === 'pubrel' && messageId !== undefined) await this.#options.sessions.released(id, messageId);
+    if (cmd === 'pubrel' && messageId !== undefined) await this.#options.sessions.messages.released(id, messageId);
   }
 
   /** aedes also calls it, without a packet id, for what it does not hand out because the queue does. */
   async outgoingClearMessageId({ id }: SessionClient, { messageId }: PacketOfClient): Promise<Outgoing | undefined> {
-    return messageId === undefined ? undefined : this.#options.sessions.acknowledged(id, messageId);
+    return messageId === undefined ? undefined : this.#options.sessions.messages.acknowledged(id, messageId);
   }
 
   async incomingStorePacket({ id }: SessionClient, { messageId }: { readonly messageId: number }): Promise<void> {

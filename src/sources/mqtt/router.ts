@@ -114,7 +114,7 @@ export class Router {
     await this.#loadWills();
     for (let after: QueuePosition | null = { place: 0, session: 0 }; after !== null; ) {
       const page: QueuePage = await this.#store.loadQueues(after, QUEUE_PAGE);
-      this.sessions.restoreQueues(page.messages);
+      this.sessions.messages.restore(page.messages);
       after = page.upTo;
     }
     // It can only fail when the store is gone, and the process with it.
@@ -157,7 +157,7 @@ export class Router {
     const isKept = hasRoom && sender !== null;
     const retained = retain ? { ...message, payload: hasRoom ? bytes : NOTHING } : undefined;
     const place = this.#lastPlace + 1;
-    const queued = this.sessions.queue({ place, topic, payload: bytes, qos });
+    const queued = this.sessions.messages.queue({ place, topic, payload: bytes, qos });
     if (!isKept && queued.length === 0) return { keep: undefined, message, queued, retained };
     this.#lastPlace = place;
     const copies = queued.map(({ session, entry }) => ({
@@ -171,14 +171,14 @@ export class Router {
   /** It is on disk: out it goes. In the order of `prepare`. */
   deliver({ message, queued, retained }: Prepared): void {
     if (retained !== undefined) this.retained.put(retained);
-    this.#queuedFor = queued.length === 0 ? NOBODY : this.sessions.stored(queued);
+    this.#queuedFor = queued.length === 0 ? NOBODY : this.sessions.messages.stored(queued);
     this.hub.emit(this.#stamp(message));
     this.#queuedFor = NOBODY;
   }
 
   /** It was a repetition: nothing of it is stored, and nothing goes out. */
   withdraw({ queued }: Prepared): void {
-    this.sessions.withdraw(queued);
+    this.sessions.messages.withdraw(queued);
   }
 
   /** Whether a client gets the message that the hub hands out right now through the queue of its session. */

@@ -1,9 +1,7 @@
-import { Buffer } from 'node:buffer';
-import type { Place, QueuedMessage, SessionId, SessionRow, StoredSubscription } from '../../core/session.ts';
-import type { Outgoing, OutgoingQueue } from './outgoing-queue.ts';
-import { keptBytes, type Qos } from './packet.ts';
-import { copiesFor, type Link, type Queued, Session, type Subscriber } from './session.ts';
+import type { SessionId, SessionRow, StoredSubscription } from '../../core/session.ts';
+import { type Link, Session, type Subscriber } from './session.ts';
 import type { SessionJournal } from './session-journal.ts';
+import { SessionMessages } from './session-messages.ts';
 import { type QueueLimits, SessionQueues } from './session-queues.ts';
 import { SessionRegistry } from './session-registry.ts';
 import { SessionSubscriptions } from './session-subscriptions.ts';
@@ -45,20 +43,12 @@ export interface SessionsOptions {
   readonly now: () => number | null;
 }
 
-export interface QueueableMessage {
-  readonly place: Place;
-  readonly topic: string;
-  readonly payload: Buffer;
-  readonly qos: Qos;
-}
-
-const NONE: readonly Queued[] = [];
-
 /**
  * Sessions that outlive their connection (clean session off): subscriptions, and messages of QoS 1 and 2 that are not
  * acknowledged yet. Those go out through the queue alone, connected or not: in order, and none before it is on disk.
  */
 export class Sessions {
+  readonly messages: SessionMessages;
   readonly #limits: SessionLimits;
   readonly #events: SessionEvents;
   readonly #journal: SessionJournal;
@@ -76,6 +66,14 @@ export class Sessions {
       maxOwnBytes: limits.maxOwnFilterBytes,
     });
     this.#queues = new SessionQueues(limits, journal);
+    this.messages = new SessionMessages({
+      sessions: this.#sessions,
+      subscriptions: this.#subscriptions,
+      queues: this.#queues,
+      journal,
+      now,
+      onQueueFull: (clientId) => events.onQueueFull(clientId),
+    });
     this.#events = events;
     this.#journal = journal;
     this.#nextId = nextId;
@@ -100,17 +98,6 @@ export class Sessions {
 
   restored(): void {
     this.#sessions.sort();
-  }
-
-  /** In their order. Whether they were sent before, nobody knows any more. */
-  restoreQueues(messages: readonly QueuedMessage[]): void {
-    const byId = new Map(this.#sessions.list().map((session) => [session.id, session]));
-    for (const { session: id, payload, ...message } of messages) {
-      const session = byId.get(id);
-      const content = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
-      if (session !== undefined)
-        this.#queues.add(session, { ...message, payload: content, stored: true, repeated: true });
-    }
   }
 
   /** Resolves with whether there was a session, once the one that is there now is on disk. */
@@ -184,19 +171,6 @@ export class Sessions {
     return [...subscriptions].map(([topic, { session: _, ...options }]) => ({ topic, ...options }));
   }
 
-  queueOf(clientId: string): OutgoingQueue | undefined {
-    return this.#sessions.get(clientId)?.queue;
-  }
-
-  /**
-   * For a message that is not in the queue: a retained one that a subscription asked for, or one that found no room.
-   * That one must not overtake what waits [MQTT-4.6.0-6].
-   */
-  packetIdPastQueue(clientId: string, isRetained: boolean): number | undefined {
-    const queue = this.queueOf(clientId);
-    return isRetained || queue?.isSent === true ? queue?.nextPacketId() : undefined;
-  }
-
   /** The client of a session is there: everything that it has not acknowledged goes out, again or for the first time. */
   attach(clientId: string, link: Link): void {
     const session = this.#sessions.get(clientId);
@@ -216,71 +190,6 @@ export class Sessions {
   /** The client reads again. */
   wake(clientId: string): void {
     this.#sessions.get(clientId)?.send();
-  }
-
-  /** Gives a QoS 1 or 2 message its place in the queue of every session that subscribed to it. */
-  queue({ place, topic, payload, qos }: QueueableMessage): readonly Queued[] {
-    const subscribers = qos === 0 ? [] : this.#subscriptions.match(topic);
-    if (subscribers.length === 0) return NONE;
-    const content = Buffer.from(payload);
-    const queued: Queued[] = [];
-    for (const [session, granted] of copiesFor(subscribers, qos)) {
-      const packetId = this.#queues.hasRoom(session, keptBytes({ topic, payload }))
-        ? session.queue.nextPacketId()
-        : undefined;
-      if (packetId === undefined) {
-        this.#events.onQueueFull(session.clientId);
-        continue;
-      }
-      const entry: Outgoing = {
-        place,
-        packetId,
-        topic,
-        payload: content,
-        qos: granted,
-        at: this.#now() ?? 0,
-        stored: false,
-        repeated: false,
-        released: false,
-      };
-      this.#queues.add(session, entry);
-      queued.push({ session, entry });
-    }
-    return queued;
-  }
-
-  /** These are on disk and may go out. Returns the clients that get the message in this way. */
-  stored(queued: readonly Queued[]): ReadonlySet<string> {
-    const clientIds = new Set<string>();
-    for (const { session, entry } of queued) {
-      entry.stored = true;
-      if (this.#sessions.get(session.clientId) !== session) continue;
-      clientIds.add(session.clientId);
-      session.send();
-    }
-    return clientIds;
-  }
-
-  /** These were not stored, because the message had been before. */
-  withdraw(queued: readonly Queued[]): void {
-    for (const { session, entry } of queued) {
-      if (session.queue.get(entry.packetId) === entry) this.#queues.remove(session, entry.packetId);
-      session.send();
-    }
-  }
-
-  /** PUBREC came. Resolves when PUBREL may be sent. */
-  async released(clientId: string, packetId: number): Promise<void> {
-    const session = this.#sessions.get(clientId);
-    const entry = session?.queue.get(packetId);
-    if (session === undefined || entry === undefined || entry.released) return;
-    entry.released = true;
-    await this.#journal.queue({ kind: 'released', session: session.id, place: entry.place });
-  }
-
-  acknowledged(clientId: string, packetId: number): Outgoing | undefined {
-    const session = this.#sessions.get(clientId);
-    return session === undefined ? undefined : this.#queues.remove(session, packetId);
   }
 
   /** Gives up what is too old. To be called now and then. */

@@ -74,7 +74,7 @@ describe('the router', () => {
       after.place === 0 ? { messages: [], upTo: { place: 1, session: 0 } } : await load(after, maxCount);
     const second = routerOn(store);
     await second.start();
-    expect(second.sessions.queueOf('kept')?.count).toBe(1);
+    expect(second.sessions.messages.queueOf('kept')?.count).toBe(1);
     await second.stop();
   });
 

@@ -19,7 +19,7 @@ async function restarted({ store }: BrokerSessions, limits: Limits = {}): Promis
   const next = brokerSessions(limits, store.reopened());
   next.sessions.restore(await next.store.loadSessions(0, 1_000));
   next.sessions.restored();
-  next.sessions.restoreQueues((await next.store.loadQueues({ place: 0, session: 0 }, 1_000)).messages);
+  next.sessions.messages.restore((await next.store.loadQueues({ place: 0, session: 0 }, 1_000)).messages);
   return next;
 }
 
@@ -77,8 +77,8 @@ describe('sessions', () => {
   it('are as they were after a restart: subscriptions, queues, packet ids, and what was received', async () => {
     const before = await subscribed(['a']);
     const [one, two] = await Promise.all(['1', '2', '3'].map((text) => before.publish('x', text, 2)));
-    await before.sessions.released('a', one?.[0]?.packetId ?? 0);
-    before.sessions.acknowledged('a', two?.[0]?.packetId ?? 0);
+    await before.sessions.messages.released('a', one?.[0]?.packetId ?? 0);
+    before.sessions.messages.acknowledged('a', two?.[0]?.packetId ?? 0);
     await before.journal.stop();
     const after = await restarted(before);
     expect(await after.sessions.resume('a', '')).toBe(true);
@@ -159,7 +159,7 @@ describe('sessions', () => {
   it('keep a message without the chunk it was cut from', async () => {
     const { sessions } = await subscribed(['a']);
     const chunk = Buffer.alloc(60_000, 'x');
-    const [kept] = sessions.queue({ place: 9, topic: 'x', payload: chunk.subarray(0, 5), qos: 1 });
+    const [kept] = sessions.messages.queue({ place: 9, topic: 'x', payload: chunk.subarray(0, 5), qos: 1 });
     expect(kept?.entry.payload.toString()).toBe('xxxxx');
     expect(kept?.entry.payload.buffer).not.toBe(chunk.buffer);
   });
@@ -168,7 +168,7 @@ describe('sessions', () => {
     const { sessions, publish, queued, told } = await subscribed(['a', 'b'], { maxQueuedMessages: 2 });
     await publish('x', '1');
     await publish('x', '2');
-    sessions.acknowledged('b', 1);
+    sessions.messages.acknowledged('b', 1);
     await publish('x', '3');
     expect(queued('a')).toEqual(['publish 1 q1 #1', 'publish 2 q1 #2']);
     expect(queued('b')).toEqual(['publish 2 q1 #2', 'publish 3 q1 #3']);
@@ -181,7 +181,7 @@ describe('sessions', () => {
     await publish('x', '6');
     expect(told).toEqual(['full a', 'full b']);
     await sessions.end('a');
-    sessions.acknowledged('b', 1);
+    sessions.messages.acknowledged('b', 1);
     await publish('x', '78901');
     expect(queued('b')).toEqual(['publish 78901 q1 #2']);
   });
@@ -312,7 +312,7 @@ describe('sessions', () => {
   it('give up messages that are too old, but bring to its end what was received', async () => {
     const subject = await subscribed(['a']);
     for (const text of ['1', '2']) await subject.publish('x', text, 2);
-    await subject.sessions.released('a', 1);
+    await subject.sessions.messages.released('a', 1);
     subject.now = 1_500;
     await subject.publish('x', '3');
     subject.now = 2_001;
@@ -332,10 +332,10 @@ describe('the queue of a session', () => {
     const { sessions, publish } = await subscribed(['a']);
     const link = new FakeLink();
     sessions.attach('a', link);
-    const first = sessions.queue({ place: 100, topic: 'x', payload: Buffer.from('1'), qos: 1 });
+    const first = sessions.messages.queue({ place: 100, topic: 'x', payload: Buffer.from('1'), qos: 1 });
     await publish('x', '2');
     expect(link.sent).toEqual([]);
-    expect([...sessions.stored(first)]).toEqual(['a']);
+    expect([...sessions.messages.stored(first)]).toEqual(['a']);
     expect(link.sent).toEqual(['publish 1 #1', 'publish 2 #2']);
   });
 
@@ -343,9 +343,9 @@ describe('the queue of a session', () => {
     const { sessions, publish } = await subscribed(['a']);
     const link = new FakeLink();
     sessions.attach('a', link);
-    const repeated = sessions.queue({ place: 100, topic: 'x', payload: Buffer.from('1'), qos: 1 });
+    const repeated = sessions.messages.queue({ place: 100, topic: 'x', payload: Buffer.from('1'), qos: 1 });
     await publish('x', '2');
-    sessions.withdraw(repeated);
+    sessions.messages.withdraw(repeated);
     expect(link.sent).toEqual(['publish 2 #2']);
   });
 
@@ -366,8 +366,8 @@ describe('the queue of a session', () => {
     const links = [new FakeLink(), new FakeLink()] as const;
     sessions.attach('a', links[0]);
     for (const text of ['1', '2', '3']) await publish('x', text, 2);
-    sessions.acknowledged('a', 1);
-    await sessions.released('a', 2);
+    sessions.messages.acknowledged('a', 1);
+    await sessions.messages.released('a', 2);
     sessions.detach('a');
     await publish('x', '4');
     sessions.attach('a', links[1]);
@@ -379,7 +379,7 @@ describe('the queue of a session', () => {
     await publish('x', 'stays');
     const ids = new Set([1]);
     for (let i = 0; i < 70_000; i += 1) {
-      const id = sessions.queueOf('a')?.nextPacketId() ?? 0;
+      const id = sessions.messages.queueOf('a')?.nextPacketId() ?? 0;
       expect(id).toBeGreaterThan(1);
       ids.add(id);
     }
@@ -388,16 +388,16 @@ describe('the queue of a session', () => {
 
   it('hands out past itself only what overtakes nothing', async () => {
     const { sessions, publish } = await subscribed(['a']);
-    expect(sessions.packetIdPastQueue('a', false)).toBe(1);
+    expect(sessions.messages.packetIdPastQueue('a', false)).toBe(1);
     await publish('x', '1');
-    expect(sessions.packetIdPastQueue('a', false)).toBeUndefined();
-    expect(sessions.packetIdPastQueue('a', true)).toBe(3);
+    expect(sessions.messages.packetIdPastQueue('a', false)).toBeUndefined();
+    expect(sessions.messages.packetIdPastQueue('a', true)).toBe(3);
   });
 
   it('takes a PUBACK for nothing as it is', async () => {
     const { sessions } = await subscribed(['a']);
-    expect(sessions.acknowledged('a', 9)).toBeUndefined();
-    await sessions.released('a', 9);
-    await sessions.released('nobody', 9);
+    expect(sessions.messages.acknowledged('a', 9)).toBeUndefined();
+    await sessions.messages.released('a', 9);
+    await sessions.messages.released('nobody', 9);
   });
 });

@@ -1,0 +1,137 @@
+import { Buffer } from 'node:buffer';
+import type { Place, QueuedMessage } from '../../core/session.ts';
+import type { Outgoing, OutgoingQueue } from './outgoing-queue.ts';
+import { keptBytes, type Qos } from './packet.ts';
+import { copiesFor, type Queued } from './session.ts';
+import type { SessionJournal } from './session-journal.ts';
+import type { SessionQueues } from './session-queues.ts';
+import type { SessionRegistry } from './session-registry.ts';
+import type { SessionSubscriptions } from './session-subscriptions.ts';
+
+export interface QueueableMessage {
+  readonly place: Place;
+  readonly topic: string;
+  readonly payload: Buffer;
+  readonly qos: Qos;
+}
+
+export interface SessionMessagesOptions {
+  readonly sessions: SessionRegistry;
+  readonly subscriptions: SessionSubscriptions;
+  readonly queues: SessionQueues;
+  readonly journal: SessionJournal;
+  /** Milliseconds since 1970; null while the clock is not synchronised. */
+  readonly now: () => number | null;
+  /** A session had no room for a message. */
+  readonly onQueueFull: (clientId: string) => void;
+}
+
+const NONE: readonly Queued[] = [];
+
+/** How messages get into the queues of sessions, and out of them. */
+export class SessionMessages {
+  readonly #sessions: SessionRegistry;
+  readonly #subscriptions: SessionSubscriptions;
+  readonly #queues: SessionQueues;
+  readonly #journal: SessionJournal;
+  readonly #now: () => number | null;
+  readonly #onQueueFull: SessionMessagesOptions['onQueueFull'];
+
+  constructor({ sessions, subscriptions, queues, journal, now, onQueueFull }: SessionMessagesOptions) {
+    this.#sessions = sessions;
+    this.#subscriptions = subscriptions;
+    this.#queues = queues;
+    this.#journal = journal;
+    this.#now = now;
+    this.#onQueueFull = onQueueFull;
+  }
+
+  /** In their order. Whether they were sent before, nobody knows any more. */
+  restore(messages: readonly QueuedMessage[]): void {
+    const byId = new Map(this.#sessions.list().map((session) => [session.id, session]));
+    for (const { session: id, payload, ...message } of messages) {
+      const session = byId.get(id);
+      const content = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
+      if (session !== undefined)
+        this.#queues.add(session, { ...message, payload: content, stored: true, repeated: true });
+    }
+  }
+
+  queueOf(clientId: string): OutgoingQueue | undefined {
+    return this.#sessions.get(clientId)?.queue;
+  }
+
+  /**
+   * For a message that is not in the queue: a retained one that a subscription asked for, or one that found no room.
+   * That one must not overtake what waits [MQTT-4.6.0-6].
+   */
+  packetIdPastQueue(clientId: string, isRetained: boolean): number | undefined {
+    const queue = this.queueOf(clientId);
+    return isRetained || queue?.isSent === true ? queue?.nextPacketId() : undefined;
+  }
+
+  /** Gives a QoS 1 or 2 message its place in the queue of every session that subscribed to it. */
+  queue({ place, topic, payload, qos }: QueueableMessage): readonly Queued[] {
+    const subscribers = qos === 0 ? [] : this.#subscriptions.match(topic);
+    if (subscribers.length === 0) return NONE;
+    const content = Buffer.from(payload);
+    const queued: Queued[] = [];
+    for (const [session, granted] of copiesFor(subscribers, qos)) {
+      const packetId = this.#queues.hasRoom(session, keptBytes({ topic, payload }))
+        ? session.queue.nextPacketId()
+        : undefined;
+      if (packetId === undefined) {
+        this.#onQueueFull(session.clientId);
+        continue;
+      }
+      const entry: Outgoing = {
+        place,
+        packetId,
+        topic,
+        payload: content,
+        qos: granted,
+        at: this.#now() ?? 0,
+        stored: false,
+        repeated: false,
+        released: false,
+      };
+      this.#queues.add(session, entry);
+      queued.push({ session, entry });
+    }
+    return queued;
+  }
+
+  /** These are on disk and may go out. Returns the clients that get the message in this way. */
+  stored(queued: readonly Queued[]): ReadonlySet<string> {
+    const clientIds = new Set<string>();
+    for (const { session, entry } of queued) {
+      entry.stored = true;
+      if (this.#sessions.get(session.clientId) !== session) continue;
+      clientIds.add(session.clientId);
+      session.send();
+    }
+    return clientIds;
+  }
+
+  /** These were not stored, because the message had been before. */
+  withdraw(queued: readonly Queued[]): void {
+    for (const { session, entry } of queued) {
+      if (session.queue.get(entry.packetId) === entry) this.#queues.remove(session, entry.packetId);
+      session.send();
+    }
+  }
+
+  /** PUBREC came. Resolves when PUBREL may be sent. */
+  async released(clientId: string, packetId: number): Promise<void> {
+    const session = this.#sessions.get(clientId);
+    const entry = session?.queue.get(packetId);
+    if (session === undefined || entry === undefined || entry.released) return;
+    entry.released = true;
+    await this.#journal.queue({ kind: 'released', session: session.id, place: entry.place });
+  }
+
+  acknowledged(clientId: string, packetId: number): Outgoing | undefined {
+    const session = this.#sessions.get(clientId);
+    return session === undefined ? undefined : this.#queues.remove(session, packetId);
+  }
+}
