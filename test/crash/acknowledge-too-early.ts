@@ -10,5 +10,7 @@ const { accept } = Ingest.prototype;
 
 Ingest.prototype.accept = function acceptTooEarly(this: Ingest, message: Message): Promise<Acceptance> {
   accept.call(this, message).catch(() => {});
-  return Promise.resolve({ kind: 'local' });
+  // A seq that no record has: it is not known yet.
+  const accepted = { kind: 'accepted', device: '', firstSeq: 0, count: 0 } as const;
+  return Promise.resolve(message.source === 'http' ? accepted : { kind: 'local' });
 };

@@ -64,6 +64,15 @@ export class Fleet {
     return this.senders.reduce((sum, sender) => sum + sender.strayCount, 0);
   }
 
+  get speaksHttp(): boolean {
+    return this.senders.some((sender) => sender instanceof HttpSender);
+  }
+
+  /** Requests over HTTP that were answered as they had been before. */
+  get replayedCount(): number {
+    return this.senders.reduce((sum, sender) => sum + (sender instanceof HttpSender ? sender.replayedCount : 0), 0);
+  }
+
   /** Devices that speak QoS 2, or HTTP with an idempotency key: none of their records may be stored twice. */
   get exactlyOnceDevices(): readonly string[] {
     return this.senders

@@ -14,10 +14,13 @@ export interface Verdict {
   /** Acknowledged, but not upstream. */
   readonly lostCount: number;
   readonly lostExamples: readonly string[];
+  readonly lostByDevice: Readonly<Record<string, number>>;
   /** The same seq more than once: a repeat of the uplink. */
   readonly repeatedCount: number;
   /** The same sender's record under two seqs: stored twice. */
   readonly storedTwiceCount: Readonly<Record<string, number>>;
+  /** Upstream under another seq than its sender was told. */
+  readonly mistoldCount: number;
   /** First occurrences that do not ascend, per device and stream. */
   readonly disorderedCount: number;
   /** Records that nobody sent. */
@@ -79,7 +82,8 @@ export class Judge {
 
   verdict(): Verdict {
     const traces = [...this.#traces.values()];
-    const lost = traces.flatMap(({ ledger, seqs }) => missing(ledger, seqs));
+    const missed = traces.map(({ ledger, seqs }) => [ledger.device, missing(ledger, seqs)] as const);
+    const lost = missed.flatMap(([, ids]) => ids);
     const distinct = [...this.#seqs].map(([stream, seqs]) => [stream, seqs.size] as const);
     return {
       sentCount: traces.reduce((sum, { ledger }) => sum + ledger.sentCount, 0),
@@ -88,8 +92,10 @@ export class Judge {
       distinctByStream: Object.fromEntries(distinct),
       lostCount: lost.length,
       lostExamples: lost.slice(0, MAX_EXAMPLES),
+      lostByDevice: Object.fromEntries(missed.map(([device, ids]) => [device, ids.length])),
       repeatedCount: this.#arrived - distinct.reduce((sum, [, count]) => sum + count, 0),
       storedTwiceCount: Object.fromEntries(traces.map(({ ledger, storedTwice }) => [ledger.device, storedTwice])),
+      mistoldCount: traces.reduce((sum, { ledger, seqs }) => sum + mistold(ledger, seqs), 0),
       disorderedCount: this.#disordered,
       strangeCount: this.#strange + Math.max(0, this.#epochs.size - 1),
     };
@@ -102,4 +108,11 @@ function missing(ledger: Ledger, seqs: Float64Array): string[] {
     if (ledger.isAcked(number) && seqs[number] === 0) lost.push(recordId(ledger.device, number));
   }
   return lost;
+}
+
+function mistold(ledger: Ledger, seqs: Float64Array): number {
+  return seqs.reduce((count, seq, number) => {
+    const told = ledger.toldSeq(number);
+    return told === undefined || seq === 0 || seq === told ? count : count + 1;
+  }, 0);
 }

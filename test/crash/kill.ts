@@ -39,6 +39,10 @@ export interface KillResult {
   readonly qos2TwiceCount: number;
   /** Records over HTTP that were stored twice. */
   readonly httpTwiceCount: number;
+  /** Of the acknowledged records that were lost: those over HTTP. */
+  readonly httpLostCount: number;
+  /** Requests over HTTP that were sent again after their records were stored. */
+  readonly httpReplayedCount: number;
   /** Empty when every promise was kept. */
   readonly problems: readonly string[];
 }
@@ -59,8 +63,7 @@ export async function runKills(options: KillOptions): Promise<KillResult> {
   });
   const fleet = new Fleet({
     port: gateway.mqttPort,
-    // An intake that answers too early has no seq to answer with.
-    apiPort: options.control === 'early-ack' ? undefined : gateway.apiPort,
+    apiPort: gateway.apiPort,
     seed: options.seed,
     messagesPerS: 300,
   });
@@ -77,8 +80,8 @@ export async function runKills(options: KillOptions): Promise<KillResult> {
     await gateway.stop('SIGTERM');
     const { verdict, problems } = await judgeRun(gateway, fleet, sink.arrivals(gateway));
     const doubled = sink.exactlyOnce && verdict.repeatedCount > 0 ? [`${verdict.repeatedCount} lines doubled`] : [];
-    const twice = twiceCounts(fleet, verdict);
-    return { ...kills, verdict, ...twice, problems: [...kills.problems, ...problems, ...doubled] };
+    const all = [...kills.problems, ...problems, ...doubled];
+    return { ...kills, verdict, ...partsOf(fleet, verdict), httpReplayedCount: fleet.replayedCount, problems: all };
   } catch (cause) {
     throw new Error(`the run broke off; the gateway's last lines:\n${gateway.logTail()}`, { cause });
   } finally {
@@ -88,16 +91,18 @@ export async function runKills(options: KillOptions): Promise<KillResult> {
   }
 }
 
-function twiceCounts(
-  fleet: Fleet,
-  { storedTwiceCount }: Verdict,
-): Pick<KillResult, 'qos2TwiceCount' | 'httpTwiceCount'> {
-  const countOf = (devices: readonly string[]): number =>
-    devices.reduce((sum, device) => sum + (storedTwiceCount[device] ?? 0), 0);
-  const devices = fleet.exactlyOnceDevices;
+type Parts = Pick<KillResult, 'qos2TwiceCount' | 'httpTwiceCount' | 'httpLostCount'>;
+
+/** What is counted apart for devices that speak QoS 2, or HTTP. */
+function partsOf(fleet: Fleet, { storedTwiceCount, lostByDevice }: Verdict): Parts {
+  const http = fleet.exactlyOnceDevices.filter(isHttpDevice);
+  const qos2 = fleet.exactlyOnceDevices.filter((device) => !isHttpDevice(device));
+  const countOf = (counts: Readonly<Record<string, number>>, devices: readonly string[]): number =>
+    devices.reduce((sum, device) => sum + (counts[device] ?? 0), 0);
   return {
-    qos2TwiceCount: countOf(devices.filter((device) => !isHttpDevice(device))),
-    httpTwiceCount: countOf(devices.filter(isHttpDevice)),
+    qos2TwiceCount: countOf(storedTwiceCount, qos2),
+    httpTwiceCount: countOf(storedTwiceCount, http),
+    httpLostCount: countOf(lostByDevice, http),
   };
 }
 

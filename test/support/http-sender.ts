@@ -1,6 +1,7 @@
 /**
  * One simulated device that stores its records over HTTP, one request after the other: a request that was not answered
- * is sent again with the same Idempotency-Key until it is. Keeps a ledger of every record.
+ * is sent again with the same Idempotency-Key until it is. Now and then it does not wait for the answer, as when a
+ * network loses it. Keeps a ledger of every record.
  */
 
 import { setTimeout as delay } from 'node:timers/promises';
@@ -25,6 +26,8 @@ interface Request {
 
 const ANSWER_TIMEOUT_MS = 5_000;
 const AGAIN_AFTER_MS = 25;
+const LOST_ANSWERS = 0.1;
+const LONGEST_LOST_MS = 10;
 
 export class HttpSender {
   readonly ledger: Ledger;
@@ -34,6 +37,8 @@ export class HttpSender {
   #state: 'idle' | 'producing' | 'finishing' | 'closed' = 'idle';
   /** Answers that a repeated request must never get. */
   strayCount = 0;
+  /** Answers to requests whose records had been stored before. */
+  replayedCount = 0;
 
   constructor(options: HttpSenderOptions) {
     this.#options = options;
@@ -92,16 +97,27 @@ export class HttpSender {
         method: 'POST',
         body,
         headers: { 'content-type': 'application/json', 'idempotency-key': `"${key}"` },
-        signal: AbortSignal.any([this.#asking.signal, AbortSignal.timeout(ANSWER_TIMEOUT_MS)]),
+        signal: AbortSignal.any([this.#asking.signal, AbortSignal.timeout(this.#patienceMs())]),
       });
-      await response.body?.cancel();
+      const answer = (await response.json()) as { readonly first_seq: number };
       if (response.status === 503) return false;
-      if (response.status !== 202) this.strayCount += 1;
-      for (const number of numbers) if (response.status === 202) this.ledger.acknowledge(number);
+      if (response.status === 202) this.#acknowledged(numbers, answer.first_seq);
+      else this.strayCount += 1;
+      if (response.headers.has('idempotent-replayed')) this.replayedCount += 1;
       return true;
     } catch {
       // Killed, or not there yet: whether it was stored is not known.
       return false;
     }
+  }
+
+  /** The seqs of one request have no holes. */
+  #acknowledged(numbers: readonly number[], firstSeq: number): void {
+    for (const [index, number] of numbers.entries()) this.ledger.acknowledge(number, firstSeq + index);
+  }
+
+  #patienceMs(): number {
+    const { random } = this.#options;
+    return random.chance(LOST_ANSWERS) ? random.between(1, LONGEST_LOST_MS) : ANSWER_TIMEOUT_MS;
   }
 }

@@ -7,6 +7,7 @@ export class Ledger {
   #acked = new Uint8Array(1024);
   #sentCount = 0;
   #ackedCount = 0;
+  readonly #told = new Map<number, number>();
 
   constructor(device: string) {
     this.device = device;
@@ -31,7 +32,9 @@ export class Ledger {
     return this.#sentCount;
   }
 
-  acknowledge(number: number): void {
+  /** `seq`: under which it was stored, for a sender that is told. */
+  acknowledge(number: number, seq?: number): void {
+    if (seq !== undefined) this.#told.set(number, seq);
     if (this.#acked[number] === 1) return;
     this.#acked[number] = 1;
     this.#ackedCount += 1;
@@ -39,6 +42,11 @@ export class Ledger {
 
   isAcked(number: number): boolean {
     return this.#acked[number] === 1;
+  }
+
+  /** The seq that its sender was told; undefined when it was told none. */
+  toldSeq(number: number): number | undefined {
+    return this.#told.get(number);
   }
 }
 

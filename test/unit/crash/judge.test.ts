@@ -22,8 +22,8 @@ function arrive(...numbers: readonly number[]): Arrival[] {
   }));
 }
 
-async function judge(arrivals: readonly Arrival[]): Promise<ReturnType<Judge['verdict']>> {
-  const found = new Judge([sender()]);
+async function judge(arrivals: readonly Arrival[], ledger = sender()): Promise<ReturnType<Judge['verdict']>> {
+  const found = new Judge([ledger]);
   await found.readAll(
     (async function* () {
       yield* arrivals;
@@ -50,7 +50,11 @@ describe('the judge of a crash run', () => {
   });
 
   it('names an acknowledged record that did not arrive', async () => {
-    expect(await judge(arrive(1, 2, 4))).toMatchObject({ lostCount: 1, lostExamples: ['lamp-000000003'] });
+    expect(await judge(arrive(1, 2, 4))).toMatchObject({
+      lostCount: 1,
+      lostExamples: ['lamp-000000003'],
+      lostByDevice: { lamp: 1 },
+    });
   });
 
   it('tells a record that was stored twice from one that was delivered twice', async () => {
@@ -58,6 +62,13 @@ describe('the judge of a crash run', () => {
     const repeat = first as Arrival;
     expect(await judge([repeat, repeat, ...rest])).toMatchObject({ repeatedCount: 1, storedTwiceCount: { lamp: 0 } });
     expect(await judge(arrive(1, 1, 2, 3, 4))).toMatchObject({ repeatedCount: 0, storedTwiceCount: { lamp: 1 } });
+  });
+
+  it('notices a record that is upstream under another seq than its sender was told', async () => {
+    const ledger = sender();
+    for (const number of [1, 2]) ledger.acknowledge(number, number);
+    expect(await judge(arrive(1, 2, 3, 4), ledger)).toMatchObject({ mistoldCount: 0 });
+    expect(await judge(arrive(2, 1, 3, 4), ledger)).toMatchObject({ mistoldCount: 2 });
   });
 
   it('notices first occurrences that do not ascend', async () => {
