@@ -1,9 +1,10 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
 import { startMqtt, stopMqtt } from '../support/mqtt-harness.ts';
-import { publishBytes, RawClient } from '../support/mqtt-raw-client.ts';
+import { packet, publishBytes, RawClient } from '../support/mqtt-raw-client.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const TOPIC = 'devices/meter/telemetry';
+const PINGREQ = packet(0xc0);
 
 function numbered(count: number, qos: 0 | 1 | 2, topic = TOPIC): readonly Buffer[] {
   return Array.from({ length: count }, (_, index) =>
@@ -128,6 +129,34 @@ describe('an acknowledgement', () => {
     client.send(...numbered(1, 1));
     await client.gone();
     expect(client.ids('puback')).toEqual([]);
+  });
+
+  it('that is withheld ends the connection of a client that goes on pinging too', async () => {
+    const { intake, port, logger } = await startMqtt();
+    const client = await RawClient.connected(port, { clientId: 'c', keepAliveS: 1 });
+    client.send(...numbered(2, 1));
+    await waitFor(() => client.ids('puback').length === 2, { what: 'the acknowledgements', timeoutMs: 5_000 });
+    intake.hold();
+    client.send(publishBytes({ topic: TOPIC, payload: 'x', qos: 1, packetId: 3 }));
+    const pings = setInterval(() => client.send(PINGREQ), 200);
+    onTestFinished(() => clearInterval(pings));
+    await client.gone();
+    expect(logger.lines).toContainEqual(
+      expect.objectContaining({ fields: expect.objectContaining({ clientId: 'c', reason: 'ack_withheld' }) }),
+    );
+  });
+
+  it('that is not needed lets a client that only pings stay', async () => {
+    const { intake, port } = await startMqtt();
+    const idle = await RawClient.connected(port, { clientId: 'idle', keepAliveS: 1 });
+    const waiting = await RawClient.connected(port, { clientId: 'waiting', keepAliveS: 2 });
+    intake.hold();
+    waiting.send(...numbered(1, 1));
+    idle.send(publishBytes({ topic: TOPIC, payload: 'x', qos: 0 }));
+    const pings = setInterval(() => idle.send(PINGREQ), 200);
+    onTestFinished(() => clearInterval(pings));
+    await waiting.gone();
+    expect(idle.closed).toBe(false);
   });
 });
 

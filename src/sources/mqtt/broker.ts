@@ -235,6 +235,7 @@ export class LocalBroker {
   }
 
   async #admit(client: BrokerClient, connection: Connection, packet: ConnectPacket): Promise<boolean> {
+    connection.keepAliveS = packet.keepalive ?? 0;
     const isAdmitted = await this.#admission.admit(client, connection, packet);
     if (isAdmitted) this.#admitted.set(connection.clientId, connection);
     return isAdmitted;

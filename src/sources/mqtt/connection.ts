@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer';
 import type { Duplex } from 'node:stream';
 import type { Identity } from './access.ts';
+import { AckWatch } from './ack-watch.ts';
 import { connackPacket, inspectConnect, REFUSED, type RefusalCode } from './connect-packet.ts';
 import { type FrameFault, FrameGuard } from './frame-guard.ts';
 import { HeldBytes } from './held-bytes.ts';
@@ -9,7 +10,7 @@ import { Pacer } from './rate-limit.ts';
 import type { WebSocketFault } from './websocket-stream.ts';
 
 export type ConnectionFault =
-  | { readonly kind: FrameFault | WebSocketFault | 'not_connect' | 'does_not_read' }
+  | { readonly kind: FrameFault | WebSocketFault | 'not_connect' | 'does_not_read' | 'ack_withheld' }
   | { readonly kind: 'unsupported_version'; readonly version: number };
 
 export interface ConnectionOptions {
@@ -38,9 +39,12 @@ export class Connection {
   readonly socket: Duplex;
   readonly link: Link;
   readonly pacer: Pacer;
+  readonly acks: AckWatch;
   /** Known once the CONNECT was found good. */
   clientId = '';
   identity: Identity = null;
+  /** From CONNECT; 0 is none. */
+  keepAliveS = 0;
   readonly #options: ConnectionOptions;
   readonly #guard: FrameGuard;
   readonly #read: (size?: number) => Buffer | null;
@@ -56,6 +60,7 @@ export class Connection {
     this.link = options.link;
     this.socket = options.link.socket;
     this.pacer = new Pacer({ ratePerS: options.maxPublishRatePerS });
+    this.acks = new AckWatch(() => this.#fail({ kind: 'ack_withheld' }));
     this.#guard = new FrameGuard(options.maxPacketBytes);
     this.#read = this.socket.read.bind(this.socket);
   }
@@ -64,7 +69,10 @@ export class Connection {
   attach(): void {
     this.socket.read = (size?: number) => (size === 0 ? this.#read(0) : this.#pull());
     this.socket.on('drain', () => this.#thaw());
-    this.socket.once('close', () => clearTimeout(this.#frozenTimer));
+    this.socket.once('close', () => {
+      clearTimeout(this.#frozenTimer);
+      this.acks.stop();
+    });
     this.socket.on('fault', (kind: WebSocketFault) => this.#broke(kind));
     this.socket.on('partial', (bytes: number) => this.#partial(bytes));
   }
@@ -87,7 +95,9 @@ export class Connection {
 
   /** CONNACK was written: from now on the client is served. */
   serve(): void {
-    if (this.#phase === 'login') this.#phase = 'open';
+    if (this.#phase !== 'login') return;
+    this.#phase = 'open';
+    this.acks.start(this.keepAliveS);
   }
 
   /** What comes from now on is thrown away. */

@@ -3,6 +3,7 @@ import type { Acceptance, Intake } from '../../core/ports.ts';
 import type { Handshake } from '../../core/record.ts';
 import type { Place } from '../../core/session.ts';
 import type { Access, Identity } from './access.ts';
+import type { AckWatch } from './ack-watch.ts';
 import type { Callback, PublishPacket } from './aedes-broker.ts';
 import type { DenialLog } from './denial-log.ts';
 import type { Handshakes } from './handshakes.ts';
@@ -23,6 +24,7 @@ interface Author {
 /** A connection that publishes. */
 export interface Publisher extends Author {
   readonly pacer: Pacer;
+  readonly acks: AckWatch;
 }
 
 export interface PublishHookOptions {
@@ -161,7 +163,8 @@ export class PublishHook {
       return;
     }
     const repeated = handshake !== null && this.#options.handshakes.open(clientId, handshake.packetId);
-    this.#pass({ publisher, packet, handshake, repeated }, done);
+    if (packet.qos === 0) this.#pass({ publisher, packet, handshake, repeated }, done);
+    else this.#pass({ publisher, packet, handshake, repeated }, publisher.acks.watch(done));
   }
 
   #pass({ publisher, packet, handshake, repeated }: Passing, done: Callback): void {
