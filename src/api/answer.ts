@@ -1,7 +1,10 @@
-import { type IncomingMessage, type OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import { type IncomingMessage, type OutgoingHttpHeader, type OutgoingHttpHeaders, ServerResponse } from 'node:http';
+
+type Headers = OutgoingHttpHeaders | readonly OutgoingHttpHeader[] | undefined;
 
 /** Kept by no cache, taken for nothing else than it says. */
-const EVERY_ANSWER: OutgoingHttpHeaders = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' };
+export const EVERY_ANSWER = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' } as const;
+const EVERY_ANSWER_AS_LIST = Object.entries(EVERY_ANSWER).flat();
 
 /**
  * Carries the headers that every answer has, those of errors too. Here and neither as a middleware nor with `setHeader`:
@@ -10,7 +13,17 @@ const EVERY_ANSWER: OutgoingHttpHeaders = { 'cache-control': 'no-store', 'x-cont
 export class Answer extends ServerResponse<IncomingMessage> {
   override writeHead(status: number, ...rest: readonly unknown[]): this {
     const [reason, headers] = typeof rest[0] === 'string' ? [rest[0], rest[1]] : [undefined, rest[0]];
-    const all = { ...EVERY_ANSWER, ...(headers as OutgoingHttpHeaders | undefined) };
+    const all = withEvery(headers as Headers);
     return reason === undefined ? super.writeHead(status, all) : super.writeHead(status, reason, all);
   }
+}
+
+/** Node takes them as an object, or as one list of names and values by turns. */
+function withEvery(headers: Headers): OutgoingHttpHeaders | OutgoingHttpHeader[] {
+  if (isList(headers)) return [...EVERY_ANSWER_AS_LIST, ...headers];
+  return { ...EVERY_ANSWER, ...headers };
+}
+
+function isList(headers: Headers): headers is readonly OutgoingHttpHeader[] {
+  return Array.isArray(headers);
 }
