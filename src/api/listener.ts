@@ -6,12 +6,15 @@ import { dirname, join } from 'node:path';
 import { codeOf, messageOf, SluiceError } from '../core/errors.ts';
 import type { TlsMaterial } from '../platform/tls-files.ts';
 import { Answer } from './answer.ts';
+import { answerUnread } from './unread-requests.ts';
 
 export type Server = HttpServer | HttpsServer;
 export type RequestListener = (incoming: IncomingMessage, outgoing: Answer) => unknown;
 
 const LIMITS: ServerOptions<typeof IncomingMessage, typeof Answer> = {
   ServerResponse: Answer,
+  // Without one Node would answer itself; who asks for no host is refused like who asks for a wrong one.
+  requireHostHeader: false,
   maxHeaderSize: 16 * 1024,
   headersTimeout: 10_000,
   requestTimeout: 30_000,
@@ -39,6 +42,7 @@ export interface ListenerOptions {
 
 async function listen(options: ListenerOptions, place: ListenOptions): Promise<Server> {
   const server = newServer(options);
+  answerUnread(server);
   server.maxConnections = MAX_CONNECTIONS;
   server.setTimeout(IDLE_TIMEOUT_MS);
   rememberConnections(server);

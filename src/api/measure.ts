@@ -26,6 +26,12 @@ export function measure(app: Api, metrics: ApiMetrics): void {
   };
 }
 
+/** Counts a request that was refused before the app saw it, which takes no time worth telling. */
+export function measureRefusal(metrics: ApiMetrics, method: string, answer: Response): Response {
+  metrics.observeHttpRequest({ route: NO_ROUTE, method, status: answer.status }, 0);
+  return answer;
+}
+
 function labelOf(route: string | undefined): string {
   if (route === undefined) return NO_ROUTE;
   const known = LABELS.get(route);

@@ -111,6 +111,12 @@ const KINDS = {
     meaning: 'The path exists, but does not answer to this method.',
     remedy: 'Use one of the methods in the header Allow.',
   },
+  request_timeout: {
+    status: 408,
+    title: 'Request timeout',
+    meaning: 'The request did not come whole in time: its headers within 10 seconds, all of it within 30.',
+    remedy: 'Send it again, all at once.',
+  },
   uplink_not_configured: {
     status: 409,
     title: 'Uplink not configured',
@@ -147,6 +153,12 @@ const KINDS = {
     meaning: 'The body has a type or a compression that the route does not take.',
     remedy: 'Send the content type that the detail names, not compressed.',
   },
+  expectation_failed: {
+    status: 417,
+    title: 'Expectation failed',
+    meaning: 'The header Expect asks for something that the gateway does not know. It knows 100-continue.',
+    remedy: 'Send the request without it.',
+  },
   bad_device_id: {
     status: 422,
     title: 'Bad device id',
@@ -178,6 +190,12 @@ const KINDS = {
     meaning: 'The secret is shorter than 16 characters.',
     remedy: 'Leave the secret out to have a strong one made.',
   },
+  bad_secret_hash: {
+    status: 422,
+    title: 'Bad secret hash',
+    meaning: 'The text is no hash of a secret that the gateway can check.',
+    remedy: 'Use a line that mosquitto_passwd wrote, $6$ or $7$, or the SHA-256 of 256 random bits in hexadecimal.',
+  },
   locked_out: {
     status: 429,
     title: 'Locked out',
@@ -189,6 +207,12 @@ const KINDS = {
     title: 'Too many requests',
     meaning: 'The client asks more often than api.maxRequestRate allows.',
     remedy: 'Wait for as long as Retry-After says, and ask less often.',
+  },
+  headers_too_large: {
+    status: 431,
+    title: 'Headers too large',
+    meaning: 'The head of the request is larger than 16 KiB.',
+    remedy: 'Send fewer or shorter headers.',
   },
   internal_error: {
     status: 500,

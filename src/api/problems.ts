@@ -35,15 +35,28 @@ export function exampleOf(code: ProblemCode): Problem {
   return { type: `/problems/${code}`, title, status, detail: `${meaning} ${remedy}` };
 }
 
+export interface ProblemAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
 /** The answer to anything that was thrown. Nothing of an unexpected error is shown. */
-export function problemResponse(error: unknown, headers: Readonly<Record<string, string>> = {}): Response {
+export function problemOf(error: unknown): ProblemAnswer {
   const { code, detail } = explain(error);
-  const { status, title, headers: own } = PROBLEM_KINDS[code];
+  const { status, title, headers } = PROBLEM_KINDS[code];
   const problem: Problem = { type: `/problems/${code}`, title, status, detail };
-  return new Response(JSON.stringify(problem), {
+  return {
     status,
-    headers: { 'content-type': PROBLEM_TYPE, ...own, ...retryAfter(error), ...headers },
-  });
+    headers: { 'content-type': PROBLEM_TYPE, ...headers, ...retryAfter(error) },
+    body: JSON.stringify(problem),
+  };
+}
+
+/** The same as a response, with further headers. */
+export function problemResponse(error: unknown, headers: Readonly<Record<string, string>> = {}): Response {
+  const { status, headers: own, body } = problemOf(error);
+  return new Response(body, { status, headers: { ...own, ...headers } });
 }
 
 /** Whether it is a fault of the gateway, which the log should hold. */

@@ -17,6 +17,7 @@ import { createApi, createControlApi } from './app.ts';
 import type { Api, ApiDeps } from './context.ts';
 import { RequesterGuard } from './guard.ts';
 import { addressOf, closeServer, listenOnSocket, listenOnTcp, type RequestListener, type Server } from './listener.ts';
+import { measureRefusal } from './measure.ts';
 import { isInternal, problemResponse } from './problems.ts';
 
 export interface ApiListenerOptions {
@@ -156,10 +157,15 @@ export class ApiServer implements Stage {
     };
     return getRequestListener(
       (request, bindings) => {
-        check(bindings.incoming as IncomingMessage);
+        try {
+          check(bindings.incoming as IncomingMessage);
+        } catch (error) {
+          return measureRefusal(this.#deps.metrics, request.method, answer(error));
+        }
         return app.fetch(request, bindings);
       },
-      { errorHandler: answer },
+      // What a request without `Host` is taken to ask for, so that it comes before the guard.
+      { errorHandler: answer, hostname: 'localhost' },
     );
   }
 }

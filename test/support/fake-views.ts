@@ -1,5 +1,6 @@
 import { SluiceError } from '../../src/core/errors.ts';
 import type { LaneStats, LinkStatus, LogStats } from '../../src/core/ports.ts';
+import { parseSecretHash } from '../../src/core/secret-hash.ts';
 import type {
   DeviceDirectory,
   DeviceRegistry,
@@ -104,7 +105,8 @@ export class FakeDevices implements DeviceDirectory, DeviceRegistry {
     return this.views.get(id);
   }
 
-  async adopt(id: string): Promise<void> {
+  async adopt(id: string, secretHash: string): Promise<void> {
+    if (parseSecretHash(secretHash) === undefined) throw new SluiceError('no hash', { code: 'bad_secret_hash' });
     this.put(id, { provisioned: true });
   }
 

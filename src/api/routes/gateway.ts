@@ -38,7 +38,7 @@ const Gateway = z
       disk: { free_bytes: 12_884_901_888, keep_free_bytes: 536_870_912 },
       devices: 12,
       mqtt: { clients: 9 },
-      messages: { refused: [{ source: 'mqtt', reason: 'not_json', count: 3 }], denied: 0, local: 41 },
+      messages: { refused: [{ source: 'mqtt', reason: 'invalid_json', count: 3 }], denied: 0, local: 41 },
     },
   });
 

@@ -1,4 +1,4 @@
-import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -12,11 +12,10 @@ afterEach(() => {
 
 /** The head of what the listener answers, line by line. */
 async function headOf(listener: (answer: Answer) => void): Promise<readonly string[]> {
-  const answering: RequestListener<never, typeof Answer> = (_request, answer) => {
+  const server = createServer({ ServerResponse: Answer }, (_request, answer) => {
     answer.sendDate = false;
-    listener(answer);
-  };
-  const server = createServer({ ServerResponse: Answer }, answering as RequestListener);
+    listener(answer as Answer);
+  });
   servers.push(server);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');

@@ -49,6 +49,19 @@ describe('the control socket', () => {
     });
   });
 
+  it('lets a device in by the hash of its secret, and says when it is none', async () => {
+    const headers = { 'content-type': 'application/json' };
+    const adopt = async (hash: string) => {
+      const body = JSON.stringify({ id: 'pump', secret_hash: hash });
+      const response = await api.control.request('/control/hashes', { method: 'POST', body, headers });
+      return [response.status, response.headers.get('content-type'), await response.text()];
+    };
+    const [status, type, problem = ''] = await adopt('$5$no$hash');
+    expect([status, type]).toEqual([422, 'application/problem+json']);
+    expect(JSON.parse(String(problem))).toMatchObject({ type: '/problems/bad_secret_hash' });
+    expect(await adopt('a'.repeat(64))).toEqual([204, null, '']);
+  });
+
   it.each(['', '{', '[]', '{}', '{"id":7}', '{"id":"pump","secret":null}'])('refuses the body %j', async (body) => {
     expect(await post(body)).toMatchObject({ status: 400, body: { type: '/problems/bad_request' } });
   });
