@@ -2,7 +2,8 @@ import { z } from '@hono/zod-openapi';
 import { isDeviceId } from '../core/device-id.ts';
 import { SluiceError } from '../core/errors.ts';
 
-const MAX_LIMIT = 1_000;
+/** Most items of one page. */
+export const MAX_LIMIT = 1_000;
 
 /** Query parameters of every list. */
 export const PageQuery = z.object({
@@ -42,17 +43,4 @@ export function numberBehind(list: string, cursor: string | undefined): number |
   const behind = Number(Buffer.from(cursor, 'base64url').toString('utf8').split(':')[1]);
   if (Number.isSafeInteger(behind) && behind >= 0 && numberCursor(list, behind) === cursor) return behind;
   throw badCursor();
-}
-
-/** @throws SluiceError `bad_limit`, `bad_request`, for a request that is not what the route asks for. */
-export function refuseRequest(error: z.ZodError): never {
-  const issue = error.issues[0];
-  const place = issue?.path.join('.') ?? '';
-  if (place === 'limit') {
-    throw new SluiceError('limit is not a number the list can be cut at', {
-      code: 'bad_limit',
-      hint: `Use a whole number from 1 to ${MAX_LIMIT}.`,
-    });
-  }
-  throw new SluiceError(`${place || 'the body'}: ${issue?.message ?? 'invalid'}`, { code: 'bad_request' });
 }

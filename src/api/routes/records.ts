@@ -13,7 +13,7 @@ const Query = PageQuery.extend({
   stream: z.enum(STREAMS).optional().openapi({ description: 'Only this one.', example: 'telemetry' }),
   device: z
     .string()
-    .regex(/^[A-Za-z0-9._-]{1,128}$/)
+    .regex(/^[A-Za-z0-9._-]{1,128}$/, 'Use 1 to 128 characters of A-Z a-z 0-9 . _ -')
     .optional()
     .openapi({ description: 'Only of this one.', example: 'greenhouse-1' }),
   after: Seq.optional().openapi({ description: 'Only seqs above.' }),

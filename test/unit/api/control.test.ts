@@ -66,6 +66,13 @@ describe('the control socket', () => {
     expect(await post(body)).toMatchObject({ status: 400, body: { type: '/problems/bad_request' } });
   });
 
+  it.each([
+    ['[]', 'The body is missing or is not JSON of the type object. /docs shows what the route takes.'],
+    ['{}', '"id" is missing or is not JSON of the type string. /docs shows what the route takes.'],
+  ])('says of the body %j what to do', async (body, detail) => {
+    expect((await post(body)).body['detail']).toBe(detail);
+  });
+
   it('refuses a body that is not called JSON', async () => {
     expect((await post('{"id":"pump"}', { 'content-type': 'text/plain' })).status).toBe(400);
   });

@@ -67,7 +67,7 @@ describe('GET /v1/devices', () => {
         type: '/problems/bad_limit',
         title: 'Bad limit',
         status: 400,
-        detail: 'Limit is not a number the list can be cut at. Use a whole number from 1 to 1000.',
+        detail: '"limit" is not a number the list can be cut at. Use a whole number from 1 to 1000.',
       },
     });
   });

@@ -112,6 +112,17 @@ describe('GET /v1/records', () => {
     const { status, body } = await ask(`/v1/records?${query}`);
     expect([status, body['type']]).toEqual([400, `/problems/${code}`]);
   });
+
+  it.each([
+    ['after=x', '"after" is not a whole number. Use digits alone.'],
+    ['before=1.5', '"before" is not a whole number. Use digits alone.'],
+    ['after=-1', '"after" is too small. Use 0 or more.'],
+    ['after=9007199254740993', '"after" is too large. Use 9007199254740991 or less.'],
+    ['order=random', '"order" is none of the words it may be. Use one of newest, oldest.'],
+    ['device=a%2Fb', '"device" does not have the form it must have. Use 1 to 128 characters of A-Z a-z 0-9 . _ -.'],
+  ])('says of %s what to do', async (query, detail) => {
+    expect((await ask(`/v1/records?${query}`)).body['detail']).toBe(detail);
+  });
 });
 
 describe('GET /v1/records/{seq}', () => {
@@ -120,6 +131,7 @@ describe('GET /v1/records/{seq}', () => {
     expect((await ask('/v1/records/1')).body).toMatchObject({ seq: 1, device: 'device-1' });
     expect(await ask('/v1/records/2')).toMatchObject({ status: 404, body: { type: '/problems/record_not_found' } });
     expect(await ask('/v1/records/x')).toMatchObject({ status: 400, body: { type: '/problems/bad_request' } });
+    expect((await ask('/v1/records/x')).body['detail']).toBe('"seq" is not a whole number. Use digits alone.');
   });
 
   it('says when it is damaged, and when the disk is too slow', async () => {
