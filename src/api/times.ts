@@ -14,3 +14,9 @@ export function toTime(ms: number | null): string | null {
 export function ageSeconds(ms: number | null, now: number): number | null {
   return ms === null ? null : Math.max(0, now - ms) / 1000;
 }
+
+/** Null when none of them is a time. */
+export function earliest(times: readonly (number | null)[]): number | null {
+  const known = times.filter((ms) => ms !== null);
+  return known.length === 0 ? null : Math.min(...known);
+}

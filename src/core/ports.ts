@@ -278,6 +278,7 @@ export interface LogStats {
   readonly maxBytes: number;
   readonly freeBytes: number;
   readonly keepFreeBytes: number;
+  readonly maxAgeMs: number;
   readonly refusedCount: number;
   readonly rejectsCount: number;
   readonly writtenBytes: number;

@@ -85,6 +85,7 @@ export class Store {
       maxBytes: this.#options.maxBytes,
       freeBytes: this.#limits.freeBytes(),
       keepFreeBytes: this.#options.keepFreeBytes,
+      maxAgeMs: this.#options.maxAgeMs,
       writtenBytes: writtenBytes(),
       full: this.commits.full,
     };

@@ -21,6 +21,17 @@ function run(script: string): Promise<CommandResult> {
   return startCommand('sh', ['-c', script]).ended;
 }
 
+describe('the buffer', () => {
+  it('shows itself as documented', async () => {
+    gateway = await GatewayProcess.create();
+    await gateway.start();
+    const shown = commands('curl -s http://127.0.0.1:8080/v1/buffer').replace(':8080', `:${gateway.apiPort}`);
+    const example = PAGE.split('```json\n').find((part) => part.includes('"used_bytes"')) ?? '';
+    const fields = Object.keys(JSON.parse(example.split('```')[0] ?? '') as object);
+    expect(Object.keys(JSON.parse((await run(shown)).stdout) as object)).toEqual(fields);
+  });
+});
+
 describe('a gateway that answers the network', () => {
   it('takes the token that the documented commands make, and only that', async () => {
     gateway = await GatewayProcess.create();

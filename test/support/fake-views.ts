@@ -70,6 +70,7 @@ export function logStats(changes: Partial<LogStats> = {}): LogStats {
     maxBytes: 1_000_000,
     freeBytes: 5_000_000,
     keepFreeBytes: 500_000,
+    maxAgeMs: 30 * 86_400_000,
     refusedCount: 3,
     rejectsCount: 2,
     writtenBytes: 123_456,

@@ -1,7 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import type { LogStats } from '../../core/ports.ts';
 import type { Api, ApiContext } from '../context.ts';
-import { toTime } from '../times.ts';
+import { ageSeconds, earliest, toTime } from '../times.ts';
 
 const BufferState = z
   .object({
@@ -9,6 +9,12 @@ const BufferState = z
     max_bytes: z.int(),
     free_bytes: z.int().openapi({ description: 'Free on the disk.' }),
     keep_free_bytes: z.int(),
+    max_age_seconds: z.number().openapi({ description: 'Older records are removed.' }),
+    oldest_pending_at: z
+      .string()
+      .nullable()
+      .openapi({ description: 'When the oldest record came that an uplink still has before it; null when none has.' }),
+    oldest_pending_seconds: z.number().nullable().openapi({ description: 'Its age.' }),
     full: z.string().nullable().openapi({ description: 'Why nothing can be stored now, or null.' }),
     written_bytes: z.int(),
     refused: z.int().openapi({ description: 'Refused messages kept aside.' }),
@@ -32,6 +38,9 @@ const BufferState = z
       max_bytes: 2_147_483_648,
       free_bytes: 12_884_901_888,
       keep_free_bytes: 536_870_912,
+      max_age_seconds: 2_592_000,
+      oldest_pending_at: '2026-05-01T11:59:59.700Z',
+      oldest_pending_seconds: 0.3,
       full: null,
       written_bytes: 88_080_384,
       refused: 3,
@@ -56,16 +65,20 @@ const buffer = createRoute({
   responses: { 200: { description: 'The buffer.', content: { 'application/json': { schema: BufferState } } } },
 });
 
-export function bufferRoutes(app: Api, { views }: ApiContext): void {
-  app.openapi(buffer, (c) => c.json(bufferJson(views.stats()), 200));
+export function bufferRoutes(app: Api, { views, now }: ApiContext): void {
+  app.openapi(buffer, (c) => c.json(bufferJson(views.stats(), now()), 200));
 }
 
-function bufferJson(stats: LogStats): z.infer<typeof BufferState> {
+function bufferJson(stats: LogStats, now: number): z.infer<typeof BufferState> {
+  const oldest = earliest(stats.lanes.map((lane) => lane.oldestPendingAt));
   return {
     used_bytes: stats.bytes,
     max_bytes: stats.maxBytes,
     free_bytes: stats.freeBytes,
     keep_free_bytes: stats.keepFreeBytes,
+    max_age_seconds: stats.maxAgeMs / 1000,
+    oldest_pending_at: toTime(oldest),
+    oldest_pending_seconds: ageSeconds(oldest, now),
     full: stats.full,
     written_bytes: stats.writtenBytes,
     refused: stats.refusedCount,

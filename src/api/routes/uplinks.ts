@@ -4,7 +4,7 @@ import type { LaneStats } from '../../core/ports.ts';
 import type { UplinkView } from '../../core/views.ts';
 import type { Api, ApiContext } from '../context.ts';
 import { problemResponses } from '../problems.ts';
-import { ageSeconds, toTime } from '../times.ts';
+import { ageSeconds, earliest, toTime } from '../times.ts';
 
 const COUNTS_EXAMPLE = { accepted: 402_113, delivered: 402_100, rejected: 0, dropped: 0, pending: 13 };
 
@@ -132,7 +132,7 @@ function uplinkNamed(name: string, context: ApiContext): z.infer<typeof Uplink> 
 function uplinkJson({ name, type, link }: UplinkView, { views, now }: ApiContext): z.infer<typeof Uplink> {
   const lanes = views.stats().lanes.filter((lane) => lane.uplink === name);
   const totals = total(lanes);
-  const oldest = lanes.reduce<number | null>((at, lane) => earlier(at, lane.oldestPendingAt), null);
+  const oldest = earliest(lanes.map((lane) => lane.oldestPendingAt));
   return {
     name,
     type,
@@ -181,11 +181,6 @@ function total(lanes: readonly LaneStats[]): z.infer<typeof Counts> {
     sum.pending += counts.pending;
   }
   return sum;
-}
-
-function earlier(a: number | null, b: number | null): number | null {
-  if (a === null || b === null) return a ?? b;
-  return Math.min(a, b);
 }
 
 function secondsToDrained(pendingCount: number, rate: number): number | null {

@@ -81,6 +81,9 @@ describe('GET /v1/buffer', () => {
         max_bytes: 1_000_000,
         free_bytes: 5_000_000,
         keep_free_bytes: 500_000,
+        max_age_seconds: 2_592_000,
+        oldest_pending_at: '2026-05-01T11:58:30.000Z',
+        oldest_pending_seconds: 90,
         full: null,
         written_bytes: 123_456,
         refused: 3,
@@ -100,6 +103,16 @@ describe('GET /v1/buffer', () => {
   it('says why nothing can be stored', async () => {
     api.views.currentStats = logStats({ full: 'the disk is full' });
     expect((await ask('/v1/buffer')).body['full']).toBe('the disk is full');
+  });
+
+  it('shows the oldest of what any lane has before it, or that nothing is pending', async () => {
+    const at = Date.parse('2026-05-01T11:00:00Z');
+    api.views.currentStats = logStats({ lanes: [laneStats(), laneStats({ stream: 'events', oldestPendingAt: at })] });
+    const older = { oldest_pending_at: '2026-05-01T11:00:00.000Z', oldest_pending_seconds: 3_600 };
+    expect((await ask('/v1/buffer')).body).toMatchObject(older);
+    api.views.currentStats = logStats({ lanes: [laneStats({ pendingCount: 0, oldestPendingAt: null })] });
+    const none = { oldest_pending_at: null, oldest_pending_seconds: null };
+    expect((await ask('/v1/buffer')).body).toMatchObject(none);
   });
 });
 
