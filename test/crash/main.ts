@@ -118,7 +118,8 @@ async function sessions({ cycles, seed, control: broken }: Arguments): Promise<b
   const control = broken !== 'none';
   const result = await runSessions({ cycles, seed, control, say });
   for (const problem of result.problems) say(control ? `the control: ${problem}` : `PROBLEM ${problem}`);
-  const passed = control ? result.lostCount > 0 && result.retainedWrong > 0 : result.problems.length === 0;
+  const isBroken = result.lostCount > 0 && result.retainedWrong > 0 && result.wills.lostCount > 0;
+  const passed = control ? isBroken : result.problems.length === 0;
   if (control && !passed) say('FAIL: this run could not have noticed any loss');
   say(JSON.stringify({ scenario: 'sessions', cycles, seed, control, passed, ...result }));
   return passed;

@@ -1,6 +1,7 @@
 /**
- * Subscribers with sessions come and go while the gateway is killed at random moments, and retained messages change;
- * then everybody stays, and what was acknowledged to the publishers is compared with what each subscriber got.
+ * Subscribers with sessions come and go while the gateway is killed at random moments, retained messages change, and
+ * clients connect with wills; then everybody stays, and what was acknowledged to the publishers is compared with what
+ * each subscriber got, and what wills were on disk at a kill with what became of them.
  */
 
 import { setTimeout as delay } from 'node:timers/promises';
@@ -11,6 +12,7 @@ import { SeededRandom } from '../support/random.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { Fleet } from './fleet.ts';
 import { RetainedPublisher } from './retained-publisher.ts';
+import { Testators, type WillCounts } from './testators.ts';
 
 export interface SessionsOptions {
   readonly cycles: number;
@@ -34,6 +36,7 @@ export interface SessionsResult {
   readonly retainedChecks: number;
   /** Retained messages that were older than the last acknowledged one, or newer than the last one sent. */
   readonly retainedWrong: number;
+  readonly wills: WillCounts;
   readonly problems: readonly string[];
 }
 
@@ -51,6 +54,7 @@ export async function runSessions(options: SessionsOptions): Promise<SessionsRes
     return new MqttSubscriber({ clientId: `sub-${index}-q${qos}`, port, filter: 'devices/#', qos, random });
   });
   const retained = new RetainedPublisher(port);
+  const testators = new Testators(gateway);
   try {
     await gateway.start();
     for (const subscriber of subscribers) subscriber.start();
@@ -60,7 +64,7 @@ export async function runSessions(options: SessionsOptions): Promise<SessionsRes
     });
     fleet.start();
     await retained.start();
-    await killAgainAndAgain(gateway, retained, options);
+    await killAgainAndAgain({ gateway, retained, testators }, options);
     await fleet.finish();
     for (const subscriber of subscribers) subscriber.stay();
     const ledgers = fleet.senders.map(({ ledger }) => ledger);
@@ -69,25 +73,34 @@ export async function runSessions(options: SessionsOptions): Promise<SessionsRes
     await waitFor(() => lost() === 0, { what: 'everything', timeoutMs: QUIET_TIMEOUT_MS, everyMs: 250 }).catch(
       () => {},
     );
-    return judge(options, { fleet, subscribers, retained, lostCount: lost() });
+    return judge(options, { fleet, subscribers, retained, lostCount: lost(), wills: await testators.count() });
   } catch (cause) {
     throw new Error(`the run broke off; the gateway's last lines:\n${gateway.logTail()}`, { cause });
   } finally {
     retained.stop();
+    testators.close();
     for (const subscriber of subscribers) subscriber.close();
     fleet.close();
     await gateway.dispose();
   }
 }
 
+interface Victims {
+  readonly gateway: GatewayProcess;
+  readonly retained: RetainedPublisher;
+  readonly testators: Testators;
+}
+
 async function killAgainAndAgain(
-  gateway: GatewayProcess,
-  retained: RetainedPublisher,
+  { gateway, retained, testators }: Victims,
   { cycles, seed, say }: SessionsOptions,
 ): Promise<void> {
   const random = new SeededRandom(seed);
   for (let cycle = 1; cycle <= cycles; cycle += 1) {
+    // It may be on its way up.
+    await testators.connect().catch(() => undefined);
     await delay(random.between(10, 600));
+    testators.look();
     await gateway.stop('SIGKILL');
     retained.stop();
     gateway.launch();
@@ -105,9 +118,10 @@ interface Run {
   readonly subscribers: readonly MqttSubscriber[];
   readonly retained: RetainedPublisher;
   readonly lostCount: number;
+  readonly wills: WillCounts;
 }
 
-function judge({ cycles }: SessionsOptions, { fleet, subscribers, retained, lostCount }: Run): SessionsResult {
+function judge({ cycles }: SessionsOptions, { fleet, subscribers, retained, lostCount, wills }: Run): SessionsResult {
   const sum = (count: (subscriber: MqttSubscriber) => number) =>
     subscribers.reduce((total, subscriber) => total + count(subscriber), 0);
   const onceOnly = fleet.senders
@@ -123,6 +137,7 @@ function judge({ cycles }: SessionsOptions, { fleet, subscribers, retained, lost
     forgottenSessions: sum(({ forgottenCount }) => forgottenCount),
     retainedChecks: retained.checkCount,
     retainedWrong: retained.wrongCount,
+    wills,
   };
   return { ...figures, problems: problemsOf(figures) };
 }
@@ -135,6 +150,15 @@ function problemsOf(figures: Omit<SessionsResult, 'problems'>): readonly string[
   if (figures.disorderedCount > 0) found.push(`${figures.disorderedCount} messages came out of order`);
   if (figures.forgottenSessions > 0) found.push(`${figures.forgottenSessions} times a session was forgotten`);
   if (figures.retainedWrong > 0) found.push(`${figures.retainedWrong} retained messages were not the last ones`);
+  return [...found, ...willProblems(figures.wills)];
+}
+
+function willProblems({ leftCount, withdrawnCount, lostCount, doubledCount, unwantedCount }: WillCounts): string[] {
+  const found: string[] = [];
+  if (leftCount === 0 || withdrawnCount === 0) found.push('no wills were checked: the run says nothing about them');
+  if (lostCount > 0) found.push(`${lostCount} wills were on disk at a kill, and never published`);
+  if (doubledCount > 0) found.push(`${doubledCount} wills were published twice`);
+  if (unwantedCount > 0) found.push(`${unwantedCount} wills were published after their clients had said goodbye`);
   return found;
 }
 
