@@ -7,6 +7,7 @@ import type { KeptStore } from './core/browser.ts';
 import type { SluiceError } from './core/errors.ts';
 import type { LogStats, SessionStore } from './core/ports.ts';
 import { DeviceTable } from './devices/device-table.ts';
+import { checkFiles } from './gateway/check-files.ts';
 import { ReaderThread } from './gateway/reader-thread.ts';
 import { RefusedCounts } from './gateway/refused-counts.ts';
 import { RunningParts } from './gateway/running-parts.ts';
@@ -70,6 +71,7 @@ export class Gateway {
 
   /** @throws SluiceError what keeps it from starting; an upstream that cannot be reached does not. */
   async start(): Promise<void> {
+    await checkFiles(this.#config);
     this.#clock.start();
     this.#metrics.start();
     // Loading code is what takes time: the workers boot while this thread loads the broker, and devices are served

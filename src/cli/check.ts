@@ -1,8 +1,8 @@
 import type { Config } from '../config/config.ts';
 import { type Loaded, loadConfig } from '../config/load.ts';
 import { ConfigError, problemLine } from '../config/problem.ts';
+import { fileFindings } from '../gateway/file-findings.ts';
 import { checkConnections, connectionDocument } from './check-connect.ts';
-import { fileFindings } from './check-files.ts';
 import { asksForMessage, checkMessage, MESSAGE_OPTIONS } from './check-message.ts';
 import { CONFIG_OPTION, type Command, EXIT, type Io, JSON_OPTION, textOf } from './command.ts';
 

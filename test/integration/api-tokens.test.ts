@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ask } from '../support/ask.ts';
@@ -7,6 +7,7 @@ import { GatewayProcess } from '../support/gateway-process.ts';
 import { type CommandResult, startCommand } from '../support/run-command.ts';
 
 const PAGE = readFileSync(resolve(import.meta.dirname, '../../docs/api.md'), 'utf8');
+const TLS = { certFile: 'none.pem', keyFile: 'none-key.pem' };
 let gateway: GatewayProcess;
 
 afterEach(() => gateway.dispose());
@@ -53,6 +54,20 @@ describe('a gateway that answers the network', () => {
     const answer = await run(`token=${token}; ${asked}`);
     expect(JSON.parse(answer.stdout)).toMatchObject({ id: 'test-gateway' });
     expect(gateway.logTail()).not.toContain(token);
+  });
+
+  it.each([
+    ['api.tokensFile', { api: { listeners: [{ host: '127.0.0.1', anonymous: false }], tokensFile: 'none' } }],
+    ['mqtt.listeners[0].tls.certFile', { mqtt: { listeners: [{ host: '127.0.0.1', tls: TLS }] } }],
+    ['api.listeners[0].tls.keyFile', { api: { listeners: [{ host: '127.0.0.1', tls: TLS }] } }],
+  ])('touches nothing when %s is not there, and may be started again', async (option, config) => {
+    gateway = await GatewayProcess.create();
+    const dataDir = join(gateway.directory, 'new');
+    gateway.configure({ gateway: { id: 'test-gateway', dataDir }, ...config });
+    gateway.launch();
+    expect(await gateway.exited()).toEqual({ code: 1, signal: null });
+    expect(gateway.logTail()).toContain(`${option}: `);
+    expect(existsSync(dataDir)).toBe(false);
   });
 
   it('does not start without tokens, and says what to do', async () => {

@@ -5,8 +5,8 @@ import { readTokens } from '../platform/read-tokens.ts';
 import { readTls, type TlsFiles, validityWarning } from '../platform/tls-files.ts';
 
 /**
- * What is wrong with the files that a configuration names. Not asked when the gateway starts: then it fails in another
- * way, so that it is started again and again.
+ * What is wrong with the files that a configuration names. For `sluice check` that is a problem of the configuration; a
+ * gateway that starts fails in another way, so that it is started again until they are there.
  */
 export function fileFindings({ mqtt, api }: Config): readonly Finding[] {
   return [
