@@ -10,7 +10,7 @@ export const fileUplink = section({
   type: z.literal('file').meta({ description: 'The kind of uplink.', 'x-type': '`file`' }),
   directory: path().optional().meta({
     description:
-      'Where the files are written. When left out: `uplink-{name}` in `gateway.dataDir`. It is made when the directory above it is there.',
+      'Where the files are written. When left out: `uplink-{name}` in `gateway.dataDir`. It is made when the directory above it is there. As a systemd service the gateway may write elsewhere only where `ReadWritePaths` in its unit says so.',
     'x-type': 'path',
     'x-sample': '/media/usb',
   }),

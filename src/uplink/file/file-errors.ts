@@ -22,7 +22,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   },
   EROFS: {
     reason: 'the disk is mounted read-only',
-    hint: 'mount it writable; a damaged file system is often the cause',
+    hint: 'mount it writable (a damaged file system is often the cause), or, for a systemd service, name the directory in ReadWritePaths',
   },
   EIO: { reason: 'the disk reports errors', hint: STICK },
   ENXIO: { reason: 'the disk is gone', hint: STICK },

@@ -116,6 +116,11 @@ describe('an error of a disk', () => {
     },
   );
 
+  it('says of a read-only one what a service needs', () => {
+    const error = fileError('/media/stick', Object.assign(new Error('read-only'), { code: 'EROFS' }));
+    expect(error.hint).toContain('ReadWritePaths');
+  });
+
   it('that nobody knows is tried again too', () => {
     expect(fileError('/media/stick', new Error('odd'))).toMatchObject({ code: 'file_failed', retryable: true });
   });
