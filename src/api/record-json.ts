@@ -27,7 +27,9 @@ export const Record = z
     received_at: z.string().nullable(),
     observed_at: z.string().nullable(),
     time_quality: z.enum(['synced', 'unsynced', 'corrected']),
-    channel: z.string().openapi({ description: 'MQTT topic, or serial port; of a gap the uplink that it concerns.' }),
+    channel: z.string().openapi({
+      description: 'MQTT topic, for HTTP the one of the same meaning; of a gap the uplink that it concerns.',
+    }),
     content_type: z.enum(['application/json', 'text/plain', 'application/octet-stream']),
     size: z.int().openapi({ description: 'Bytes of the value.' }),
     value: z.unknown().openapi({ description: 'When it is JSON: as it was sent.' }),

@@ -1,17 +1,15 @@
 import { dirname, resolve } from 'node:path';
-import { placeholdersOf } from '../core/placeholders.ts';
 import type { RouteOptions } from '../core/route.ts';
-import { parseTopicPattern } from '../core/topic-pattern.ts';
 import { type Config, placePaths } from './config.ts';
 import { ConfigDocument, type Path } from './document.ts';
 import { includedRoutes } from './included-routes.ts';
 import { judge } from './judge.ts';
-import { isLoopback } from './loopback.ts';
 import { missingPackages } from './optional-packages.ts';
 import { ConfigError, type Problem } from './problem.ts';
 import { readText } from './read-text.ts';
-import { configSchema, type Options } from './schema.ts';
+import { configSchema } from './schema.ts';
 import type { Environment } from './variables.ts';
+import { warningsOf } from './warnings.ts';
 
 export interface Loaded {
   readonly config: Config;
@@ -97,50 +95,4 @@ function inOrder(reading: readonly Problem[], judging: readonly Problem[]): read
 
 function isSamePlace(a: Problem, b: Problem): boolean {
   return a.line === b.line && a.column === b.column && a.path === b.path;
-}
-
-function warningsOf(options: Options, document: ConfigDocument): readonly Problem[] {
-  const warners = [openListeners, namedByPayload, openTokens, openPasswords];
-  return warners.flatMap((warner) => warner(options, document));
-}
-
-function openListeners({ mqtt }: Options, document: ConfigDocument): readonly Problem[] {
-  return mqtt.listeners.flatMap(({ host, anonymous, tls }, index) => {
-    if (isLoopback(host) || (!anonymous && tls !== undefined)) return [];
-    const path = ['mqtt', 'listeners', index, anonymous ? 'anonymous' : 'host'];
-    const message = anonymous
-      ? `everybody who reaches ${host} can publish and subscribe without a password`
-      : `passwords sent to ${host} can be read on the network, because there is no tls`;
-    return [document.problemAt(path, message)];
-  });
-}
-
-function namedByPayload({ mqtt }: Options, document: ConfigDocument): readonly Problem[] {
-  if (mqtt.listeners.every(({ anonymous }) => anonymous)) return [];
-  return mqtt.routes.flatMap(({ device, format, topic }, index) => {
-    const pattern = parseTopicPattern(topic);
-    const captured = typeof pattern === 'string' || pattern.captures.has('base');
-    if (format !== 'senml' || captured || !placeholdersOf(device).includes('base')) return [];
-    const message = 'the payload says whose it is: who may publish there names any device';
-    return [document.problemAt(['mqtt', 'routes', index, 'device'], message)];
-  });
-}
-
-function openTokens({ api }: Options, document: ConfigDocument): readonly Problem[] {
-  return api.listeners.flatMap(({ host, tls }, index) => {
-    if (tls !== undefined || isLoopback(host)) return [];
-    const message = `tokens sent to ${host} can be read on the network, because there is no tls`;
-    return [document.problemAt(['api', 'listeners', index, 'host'], message)];
-  });
-}
-
-function openPasswords({ uplinks }: Options, document: ConfigDocument): readonly Problem[] {
-  return uplinks.flatMap((uplink, index) => {
-    if (uplink.type !== 'kafka' || uplink.sasl === false || uplink.tls !== false) return [];
-    const { mechanism } = uplink.sasl;
-    const isOnThisMachine = uplink.brokers.every((broker) => isLoopback(broker.replace(/:\d+$|[[\]]/g, '')));
-    if (isOnThisMachine || (mechanism !== 'plain' && mechanism !== 'oauthbearer')) return [];
-    const message = `${mechanism} without tls: everybody between here and the brokers can read the secret`;
-    return [document.problemAt(['uplinks', index, 'sasl', 'mechanism'], message)];
-  });
 }

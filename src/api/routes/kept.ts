@@ -39,7 +39,9 @@ const Refused = z
     at: z.string().nullable(),
     source: z.enum(['mqtt', 'serial', 'http']),
     reason: z.string(),
-    channel: z.string().openapi({ description: 'MQTT topic, or serial port; cut at 256 characters.' }),
+    channel: z
+      .string()
+      .openapi({ description: 'MQTT topic, for HTTP the one of the same meaning; cut at 256 characters.' }),
     size: z.int().openapi({ description: 'Bytes of the payload; 4,096 of them are kept.' }),
     payload: z.string().openapi({ description: 'What is kept of it.' }),
     encoding: z.enum(['utf8', 'base64']).openapi({ description: 'How `payload` is to be read.' }),

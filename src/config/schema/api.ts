@@ -31,7 +31,7 @@ const allowedHosts = z
   .prefault([])
   .meta({
     description:
-      "Names that the API answers to beside its addresses and this machine's host name, such as that of a proxy in front.",
+      "Names that the API answers to beside its addresses and `localhost`, such as that of a proxy in front. This machine's host name needs no entry where a token is needed.",
     'x-type': 'list of host names',
   });
 

@@ -110,6 +110,27 @@ describe('a configuration', () => {
     ]);
   });
 
+  it('warns of grants to publish where only the broker speaks', () => {
+    const grant = (device: string, ...topics: readonly string[]) =>
+      configOf(
+        `mqtt: { grants: [ { device: "${device}", publish: ${JSON.stringify(topics)}, subscribe: ["devices/+/status"] } ] }`,
+      );
+    const dead = [
+      'devices/+/status',
+      'devices/other/status',
+      'devices/{device}/commands/stop',
+      'devices/meter/state/delta',
+    ];
+    expect(grant('meter', 'devices/#', ...dead, 'devices/+/commands/stop', 'plant/status').warnings).toEqual(
+      dead.map((_, index) =>
+        expect.objectContaining({
+          path: `mqtt.grants[0].publish[${index + 1}]`,
+          message: 'never acts: there only the broker publishes',
+        }),
+      ),
+    );
+  });
+
   it('lets nobody in without a password on other addresses, unless it is written out', () => {
     const listeners =
       '[ { host: 0.0.0.0 }, { host: "::", port: 2, anonymous: true }, { host: "::1", port: 3 }, { host: localhost, port: 1, anonymous: false } ]';
