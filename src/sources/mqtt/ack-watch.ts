@@ -21,7 +21,7 @@ export class AckWatch {
   /** Nothing is watched before. */
   start(keepAliveS: number): void {
     if (keepAliveS === 0) return;
-    this.#timer = setTimeout(() => this.#look(), keepAliveS * KEEP_ALIVES * 1_000);
+    this.#timer = setTimeout(() => this.#look(), keepAliveS * KEEP_ALIVES * 1_000).unref();
   }
 
   stop(): void {

@@ -95,7 +95,8 @@ export class Connection {
 
   /** CONNACK was written: from now on the client is served. */
   serve(): void {
-    if (this.#phase !== 'login') return;
+    // aedes tells of it a turn later: the client may be gone.
+    if (this.#phase !== 'login' || this.closed) return;
     this.#phase = 'open';
     this.acks.start(this.keepAliveS);
   }
