@@ -146,6 +146,19 @@ describe('an acknowledgement', () => {
     );
   });
 
+  it('that is a withheld PUBCOMP ends the connection too', async () => {
+    const { intake, port } = await startMqtt();
+    const client = await RawClient.connected(port, { clientId: 'c', keepAliveS: 1 });
+    client.send(...numbered(1, 2));
+    await client.next('pubrec');
+    intake.hold();
+    client.send(packet(0x62, Buffer.from([0, 1])));
+    const pings = setInterval(() => client.send(PINGREQ), 200);
+    onTestFinished(() => clearInterval(pings));
+    await client.gone();
+    expect(client.ids('pubcomp')).toEqual([]);
+  });
+
   it('that is not needed lets a client that only pings stay', async () => {
     const { intake, port } = await startMqtt();
     const idle = await RawClient.connected(port, { clientId: 'idle', keepAliveS: 1 });

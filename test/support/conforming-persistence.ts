@@ -184,7 +184,7 @@ class ConformingPersistence {
   }
 
   async incomingDelPacket(client: Client, packet: Packet): Promise<void> {
-    await this.#inner.incomingDelPacket(client, packet);
+    await this.#inner.incomingDelPacket({ ...client, conn: {} as Duplex }, packet);
   }
 
   async cleanIncoming(client: Client): Promise<void> {
@@ -290,6 +290,7 @@ class ConformingPersistence {
       handshakes: this.#handshakes,
       admitted: () => ANYBODY,
       takeGranted: () => this.#granted,
+      onRelease: () => () => undefined,
       onWill: ({ id }, will) => this.#router.wills.put({ clientId: id, identity: null }, will),
       onUnsubscribe: () => undefined,
     });

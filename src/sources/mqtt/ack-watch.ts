@@ -10,6 +10,7 @@ const KEEP_ALIVES = 1.5;
 export class AckWatch {
   readonly #onWithheld: () => void;
   #timer: NodeJS.Timeout | undefined;
+  #onIdle: (() => void) | undefined;
   #awaitedCount = 0;
   #answeredCount = 0;
   #seenCount = 0;
@@ -31,19 +32,29 @@ export class AckWatch {
 
   /** For a message that is to be acknowledged: what is returned takes the place of its callback. */
   watch(done: Callback): Callback {
-    if (this.#awaitedCount === this.#answeredCount) {
+    if (this.isIdle) {
       this.#seenCount = this.#answeredCount;
       this.#timer?.refresh();
     }
     this.#awaitedCount += 1;
     return (error) => {
       this.#answeredCount += 1;
+      if (this.isIdle) this.#onIdle?.();
       done(error);
     };
   }
 
+  get isIdle(): boolean {
+    return this.#answeredCount === this.#awaitedCount;
+  }
+
+  /** Calls back once, when nothing waits any more. To be asked when the connection is gone, and no more comes. */
+  whenIdle(onIdle: () => void): void {
+    this.#onIdle = onIdle;
+  }
+
   #look(): void {
-    if (this.#answeredCount === this.#awaitedCount) return;
+    if (this.isIdle) return;
     if (this.#answeredCount === this.#seenCount) {
       this.#onWithheld();
       return;

@@ -133,6 +133,7 @@ export class LocalBroker {
         handshakes,
         admitted: (clientId) => this.#admitted.get(clientId),
         takeGranted: ({ conn }) => this.#subscribes.takeFresh(this.#of(conn)),
+        onRelease: ({ conn }) => this.#of(conn).acks.watch(() => undefined),
         onWill: ({ conn }, will) => router.wills.put(this.#of(conn), will),
         onUnsubscribe: ({ conn }, filters) => this.#subscribes.unsubscribed(this.#of(conn), filters),
       }),
@@ -167,6 +168,7 @@ export class LocalBroker {
     socket.once('close', () => {
       this.#connections.delete(connection);
       connection.pacer.flush();
+      this.publishes.gone(connection);
       this.#subscribes.gone(connection);
       this.#expel(connection);
     });

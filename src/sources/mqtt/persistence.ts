@@ -41,6 +41,8 @@ export interface PersistenceOptions {
   readonly admitted: (clientId: string) => Admitted | undefined;
   /** The subscriptions that were granted to a client since this was asked last. */
   readonly takeGranted: (client: ConnectedClient) => readonly StoredSubscription[];
+  /** PUBCOMP waits from here on, until what this returns is called. */
+  readonly onRelease: (client: ConnectedClient) => () => void;
   /** A client is let in with a will. */
   readonly onWill: (client: ConnectedClient, will: Will) => void;
   /** A client gives subscriptions up. In the order of receipt, as they are granted. */
@@ -118,8 +120,9 @@ export class Persistence {
     return packet;
   }
 
-  async incomingDelPacket({ id }: SessionClient, { messageId }: { readonly messageId: number }): Promise<void> {
-    await this.#options.handshakes.release(id, messageId);
+  async incomingDelPacket(client: ConnectedClient, { messageId }: { readonly messageId: number }): Promise<void> {
+    const released = this.#options.onRelease(client);
+    await this.#options.handshakes.release(client.id, messageId).finally(released);
   }
 
   /** Also called when a connection ends that was refused; then there is no id, so that nobody else's session suffers. */

@@ -48,6 +48,8 @@ interface Passing {
 
 /** What may wait for the store before nobody more is let in; a store that works has far less before it. */
 const MAX_WAITING_BYTES = 32 * 1024 * 1024;
+/** Of a connection that is gone and still has messages that wait, about: measured, 9 KiB. */
+const CONNECTION_BYTES = 12 * 1024;
 /** Of a record beside the payload that it came in, about. */
 const RECORD_BYTES = 512;
 const OPENING_BRACE = 0x7b;
@@ -101,6 +103,15 @@ export class PublishHook {
       // It was not acknowledged, so the client sends it again; taken now it could come after its own repetition.
       if (publisher.closed && packet.qos > 0) return;
       this.#take(publisher, packet, done);
+    });
+  }
+
+  /** Its connection is closed, but not forgotten while messages of it wait. */
+  gone({ acks }: Publisher): void {
+    if (acks.isIdle) return;
+    this.#waitingBytes += CONNECTION_BYTES;
+    acks.whenIdle(() => {
+      this.#waitingBytes -= CONNECTION_BYTES;
     });
   }
 

@@ -42,6 +42,7 @@ async function startBroker(changes: Partial<BrokerHooks>): Promise<AedesBroker> 
     handshakes: new Handshakes(new FakeIntake(), []),
     admitted: () => ANYBODY,
     takeGranted: () => [],
+    onRelease: () => () => undefined,
     onWill: () => undefined,
     onUnsubscribe: () => undefined,
   });

@@ -84,6 +84,16 @@ describe('a connection', () => {
     expect(read()).toBe(PING.toString('hex'));
   });
 
+  it('that is gone before it is served leaves no timer behind', () => {
+    const { socket, connection, read } = setUp();
+    socket.push(CONNECT);
+    read();
+    connection.keepAliveS = 65_535;
+    socket.destroy();
+    connection.serve();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
   it('hands over whole packets only', () => {
     const { socket, read } = served();
     const publish = packet(0x30, Buffer.alloc(40, 1));

@@ -21,6 +21,7 @@ function setUp() {
     handshakes,
     admitted: () => ANYBODY,
     takeGranted: () => granted.splice(0),
+    onRelease: () => () => undefined,
     onWill: () => undefined,
     onUnsubscribe: () => undefined,
   });
