@@ -1,9 +1,11 @@
 /** What becomes of wills when the gateway is killed, stopped, or killed in the middle of publishing them. */
 
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { FakeIntake } from '../support/fake-intake.ts';
 import { type MqttHarness, type MqttHarnessOptions, startMqtt, stopMqtt } from '../support/mqtt-harness.ts';
-import { publishBytes, RawClient } from '../support/mqtt-raw-client.ts';
+import { connectBytes, publishBytes, RawClient } from '../support/mqtt-raw-client.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const TOPIC = 'devices/meter/events/will';
@@ -185,5 +187,77 @@ describe('on disk', () => {
     const next = await afterKill(mqtt);
     await waitFor(() => next.intake.payloads().length === 1, { what: 'the will', timeoutMs: 5_000 });
     expect(next.intake.payloads()).toEqual(['gone']);
+  });
+});
+
+describe('the will of a device that is removed', () => {
+  const login = {
+    clientId: 'c',
+    clean: false,
+    username: 'meter',
+    password: 'secret',
+    will: { topic: TOPIC, payload: 'gone', qos: 1 },
+  } as const;
+
+  async function startWithMeter(): Promise<MqttHarness> {
+    const mqtt = await startMqtt();
+    mqtt.access.secrets.set('meter', 'secret');
+    return mqtt;
+  }
+
+  /** Does not close its end of the connection when the broker does. */
+  async function stubborn({ securePort }: MqttHarness): Promise<RawClient> {
+    const socket = connect({ port: securePort, host: '127.0.0.1', allowHalfOpen: true });
+    await once(socket, 'connect');
+    return RawClient.over(socket);
+  }
+
+  async function nobodyIsThere({ source }: MqttHarness): Promise<void> {
+    await waitFor(() => source.clientCount() === 0, { what: 'the end of all connections', timeoutMs: 5_000 });
+  }
+
+  /** Once another will came to the disk: what went there before. */
+  async function savedAtLast(mqtt: MqttHarness): Promise<readonly string[]> {
+    await client(mqtt.port, 'other', 'never');
+    await waitFor(() => mqtt.sessions.saved.at(-1) === 'will', { what: 'the other will', timeoutMs: 5_000 });
+    return mqtt.sessions.saved.slice(0, -1);
+  }
+
+  it('is not published when that ends its connection, and nothing of it is left on disk', async () => {
+    const mqtt = await startWithMeter();
+    await RawClient.connected(mqtt.securePort, { ...login, clean: true });
+    await saved(mqtt, 1);
+    await mqtt.source.forget('meter');
+    expect([mqtt.sessions.saved, await wills(mqtt)]).toEqual([['will', 'will_gone'], []]);
+    await nobodyIsThere(mqtt);
+    expect(mqtt.intake.payloads()).toEqual([]);
+  });
+
+  it('does not come to the disk afterwards, also when its client keeps the connection open', async () => {
+    const mqtt = await startWithMeter();
+    await (await stubborn(mqtt)).connect({ ...login, clean: true });
+    await mqtt.source.forget('meter');
+    expect(await savedAtLast(mqtt)).toEqual([]);
+    await waitFor(() => mqtt.source.clientCount() === 1, { what: 'the end of the connection', timeoutMs: 5_000 });
+    expect(mqtt.intake.payloads()).toEqual([]);
+  });
+
+  it('and its session do not come when it was waiting to be let in', async () => {
+    const mqtt = await startWithMeter();
+    const { promise: stored, resolve } = Promise.withResolvers<void>();
+    mqtt.sessions.beforeSave = () => stored;
+    const first = await RawClient.open(mqtt.securePort);
+    first.send(connectBytes(login));
+    await waitFor(() => mqtt.access.claims.has('c'), { what: 'the first login', timeoutMs: 5_000 });
+    const second = await stubborn(mqtt);
+    mqtt.access.claims.clear();
+    second.send(connectBytes(login));
+    await waitFor(() => mqtt.access.claims.has('c'), { what: 'the second login', timeoutMs: 5_000 });
+    const forgotten = mqtt.source.forget('meter');
+    await first.gone();
+    resolve();
+    await forgotten;
+    expect(await savedAtLast(mqtt)).toEqual(['begin', 'end']);
+    expect(mqtt.intake.payloads()).toEqual([]);
   });
 });

@@ -12,7 +12,9 @@ import {
   AedesBroker,
   type BrokerClient,
   type BrokerHooks,
+  type Callback,
   type ConnectPacket,
+  type PublishPacket,
   type Subscription,
 } from './aedes-broker.ts';
 import { Connection } from './connection.ts';
@@ -67,6 +69,8 @@ export class LocalBroker {
   readonly #bySocket = new WeakMap<Duplex, Connection>();
   /** The one that was let in last under each client id. */
   readonly #admitted = new Map<string, Connection>();
+  /** Their devices were removed: they are on their way out, and their wills are not published. */
+  readonly #forgotten = new WeakSet<Connection>();
   #stopping = false;
   clientCount = 0;
 
@@ -176,15 +180,18 @@ export class LocalBroker {
     this.#aedes.handle(socket);
   }
 
-  /** Closes what speaks for a device. Resolves when nothing of its sessions is left on disk either. */
+  /** Closes what speaks for a device. Resolves when nothing of its sessions and wills is left on disk either. */
   async forget(device: string): Promise<void> {
-    for (const connection of this.#connections) {
-      if (connection.identity !== device) continue;
+    const { sessions, wills } = this.#router;
+    const connections = [...this.#connections].filter(({ identity }) => identity === device);
+    for (const connection of connections) {
+      this.#forgotten.add(connection);
       connection.end();
       this.#expel(connection);
     }
-    const clientIds = await this.#router.sessions.endAllOf(device);
-    await Promise.all(clientIds.map((clientId) => this.#handshakes.releaseAll(clientId)));
+    const withdrawn = connections.map((connection) => wills.withdraw(connection));
+    const clientIds = await sessions.endAllOf(device);
+    await Promise.all([...withdrawn, ...clientIds.map((clientId) => this.#handshakes.releaseAll(clientId))]);
   }
 
   /** Acknowledges what is in flight, then closes all connections. Takes three seconds at most. */
@@ -222,7 +229,7 @@ export class LocalBroker {
       registered: (client) => this.#registered(client, connectionOf(client)),
       gone: (client) => this.#gone(client, connectionOf(client)),
       publishing: (client, packet, done) => this.publishes.publish(connectionOf(client), packet, done),
-      will: (client, packet, done) => this.publishes.will(connectionOf(client), packet, done),
+      will: (client, packet, done) => this.#publishWill(connectionOf(client), packet, done),
       subscribing: (client, subscription) => this.#judge(client, connectionOf(client), subscription),
       unsubscribed: (client, filters) => {
         // Of a session that is kept, the persistence was told before: now it may have subscribed anew.
@@ -238,13 +245,18 @@ export class LocalBroker {
 
   async #admit(client: BrokerClient, connection: Connection, packet: ConnectPacket): Promise<boolean> {
     connection.keepAliveS = packet.keepalive ?? 0;
-    const isAdmitted = await this.#admission.admit(client, connection, packet);
+    const isAdmitted = (await this.#admission.admit(client, connection, packet)) && !this.#forgotten.has(connection);
     if (isAdmitted) this.#admitted.set(connection.clientId, connection);
     return isAdmitted;
   }
 
   #expel(connection: Connection): void {
     if (this.#admitted.get(connection.clientId) === connection) this.#admitted.delete(connection.clientId);
+  }
+
+  #publishWill(connection: Connection, will: PublishPacket, done: Callback): void {
+    if (this.#forgotten.has(connection)) done(new Error('the device was removed'));
+    else this.publishes.will(connection, will, done);
   }
 
   #accepted(client: BrokerClient, connection: Connection): void {

@@ -109,9 +109,14 @@ export class Wills {
 
   /** The connection is over. A will that nobody took is not published: its client said goodbye [MQTT-3.14.4-3]. */
   gone(testator: Testator): void {
-    const id = this.take(testator);
     // It can only fail when the store is gone, and the process with it.
-    if (id !== undefined) this.remove(id).catch(() => undefined);
+    this.withdraw(testator).catch(() => undefined);
+  }
+
+  /** Resolves when nothing of what it has to say is left on disk, or can come there. */
+  async withdraw(testator: Testator): Promise<void> {
+    const id = this.take(testator);
+    if (id !== undefined) await this.remove(id);
   }
 
   /** Resolves when nothing of it is left on disk. */
