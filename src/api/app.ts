@@ -1,3 +1,4 @@
+import { METHODS } from 'node:http';
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { bodyLimit } from 'hono/body-limit';
 import { HTTPException } from 'hono/http-exception';
@@ -25,7 +26,9 @@ import { recordRoutes } from './routes/records.ts';
 import { uplinkRoutes } from './routes/uplinks.ts';
 import { methodsAt } from './routing.ts';
 
-const METHODS_WITH_BODY = ['POST', 'PUT', 'PATCH', 'DELETE'];
+const BODILESS_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
+/** Those too that no route answers to: their bodies are read all the same. */
+const METHODS_WITH_BODY = METHODS.filter((method) => !BODILESS_METHODS.has(method));
 
 export interface ApiAccess {
   /** Asks for tokens. Without it whoever can connect may do everything. */

@@ -16,10 +16,11 @@ export function answerUnread(server: Server): void {
   });
 }
 
-/** Whatever became of the connection: there may be nobody left to answer, or an answer whose middle this would be. */
+/** There may be nobody left to answer, or another answer that this would break, or be taken for. */
 function refuse(error: Error, socket: AnsweringSocket): void {
   const problem = meaningOf(codeOf(error) ?? '');
-  if (problem === undefined || !socket.writable || socket._httpMessage?.headersSent) {
+  const { _httpMessage: earlier } = socket;
+  if (problem === undefined || !socket.writable || earlier?.headersSent || earlier?.req.complete) {
     socket.destroy();
     return;
   }

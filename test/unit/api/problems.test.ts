@@ -51,8 +51,8 @@ describe('a problem', () => {
     expect(await response.text()).not.toContain('SQLITE');
   });
 
-  it('meets a body that is too large', async () => {
-    const response = await api.control.request('/control/devices', { method: 'POST', body: 'x'.repeat(70_000) });
+  it.each(['POST', 'PROPFIND'])('meets a body that is too large, with %s', async (method) => {
+    const response = await api.control.request('/control/devices', { method, body: 'x'.repeat(70_000) });
     expect(response.status).toBe(413);
     expect(await response.json()).toMatchObject({ type: '/problems/body_too_large' });
   });

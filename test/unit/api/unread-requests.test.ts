@@ -93,6 +93,17 @@ describe('a request that Node refuses', () => {
     expect([parts.length, parts[1]]).toEqual([2, 'first']);
   });
 
+  it('is not answered in the place of a request before it whose answer is still to come', async () => {
+    const server = createServer({ ServerResponse: Answer }, () => socket.write('rubbish\r\n\r\n'));
+    answerUnread(server);
+    closing.push(() => server.close());
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const socket = connect(portOf(server), '127.0.0.1');
+    closing.push(() => socket.destroy());
+    socket.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}');
+    expect(await text(socket)).toBe('');
+  });
+
   it('needs nobody who still listens', async () => {
     const server = await halfAnswering();
     const dead = new Socket();
