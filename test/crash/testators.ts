@@ -2,16 +2,18 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import type { GatewayProcess } from '../support/gateway-process.ts';
 import { RawClient } from '../support/mqtt-raw-client.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const DEVICE = 'testator';
 const TOPIC = `devices/${DEVICE}/events/will`;
-/** At a time; the last one says goodbye. */
-const CLIENTS = 4;
+/** At a time, beside the one that says goodbye. */
+const CLIENTS = 3;
+const DISK_TIMEOUT_MS = 5_000;
 
 export interface WillCounts {
   /** On disk when the gateway was killed. */
   readonly leftCount: number;
-  /** Their clients had said goodbye, and they were not on disk when the gateway was killed. */
+  /** They were on disk, and their clients said goodbye long before the gateway was killed. */
   readonly withdrawnCount: number;
   /** On disk when the gateway was killed, and never published. */
   readonly lostCount: number;
@@ -25,7 +27,6 @@ export class Testators {
   readonly #gateway: GatewayProcess;
   readonly #left = new Set<string>();
   readonly #withdrawn = new Set<string>();
-  #goodbyes: string[] = [];
   #clients: RawClient[] = [];
   #number = 0;
 
@@ -33,28 +34,16 @@ export class Testators {
     this.#gateway = gateway;
   }
 
-  /** Some more; each has a will of its own. */
+  /** Some more; each has a will of its own. The first one says goodbye. */
   async connect(): Promise<void> {
     this.close();
-    for (let n = 0; n < CLIENTS; n += 1) {
-      this.#number += 1;
-      const payload = `will-${this.#number}`;
-      const will = { topic: TOPIC, payload, qos: 1 } as const;
-      const client = await RawClient.connected(this.#gateway.mqttPort, { clientId: `testator-${n}`, will });
-      this.#clients.push(client);
-      if (n < CLIENTS - 1) continue;
-      client.disconnect();
-      await client.gone();
-      this.#goodbyes.push(payload);
-    }
+    await this.#sayGoodbye();
+    for (let n = 0; n < CLIENTS; n += 1) this.#clients.push((await this.#connected(`testator-${n}`)).client);
   }
 
   /** To be called right before a kill: what is to be published is what is on disk now. */
   look(): void {
-    const onDisk = this.#onDisk();
-    for (const will of onDisk) this.#left.add(will);
-    for (const will of this.#goodbyes) if (!onDisk.has(will)) this.#withdrawn.add(will);
-    this.#goodbyes = [];
+    for (const will of this.#onDisk()) this.#left.add(will);
   }
 
   async count(): Promise<WillCounts> {
@@ -71,6 +60,25 @@ export class Testators {
 
   close(): void {
     for (const client of this.#clients.splice(0)) client.break();
+  }
+
+  async #connected(clientId: string): Promise<{ readonly client: RawClient; readonly payload: string }> {
+    this.#number += 1;
+    const payload = `will-${this.#number}`;
+    const will = { topic: TOPIC, payload, qos: 1 } as const;
+    return { client: await RawClient.connected(this.#gateway.mqttPort, { clientId, will }), payload };
+  }
+
+  /** Not before its will is on disk: one that never came there has nothing to remove. */
+  async #sayGoodbye(): Promise<void> {
+    const { client, payload } = await this.#connected('polite');
+    const isOnDisk = () => this.#onDisk().has(payload);
+    await waitFor(isOnDisk, { what: 'a will on disk', timeoutMs: DISK_TIMEOUT_MS });
+    client.disconnect();
+    await client.gone();
+    this.#withdrawn.add(payload);
+    // One that stays is published after the kill, and counted then.
+    await waitFor(() => !isOnDisk(), { what: 'no will on disk', timeoutMs: DISK_TIMEOUT_MS }).catch(() => undefined);
   }
 
   #onDisk(): ReadonlySet<string> {
