@@ -1,14 +1,14 @@
 /** The real gateway is killed while clients with wills are connected. */
 
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { afterEach, describe, expect, it } from 'vitest';
-import { GatewayProcess } from '../support/gateway-process.ts';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type GatewayOptions, GatewayProcess } from '../support/gateway-process.ts';
 import { publishBytes, RawClient } from '../support/mqtt-raw-client.ts';
-import { SeededRandom } from '../support/random.ts';
 import { waitFor } from '../support/wait-for.ts';
 
-const FORGET = ['--import', new URL('../crash/forget-wills.ts', import.meta.url).href];
 const WILLS = Array.from({ length: 20 }, (_, n) => `meter-${n}`);
 const LAST_WORDS = WILLS.map((id) => `${id} is gone`);
 
@@ -16,8 +16,12 @@ let gateway: GatewayProcess;
 
 afterEach(() => gateway.dispose());
 
-async function start(nodeOptions: readonly string[] = []): Promise<void> {
-  gateway = await GatewayProcess.create({ nodeOptions });
+function importing(...modules: readonly string[]): readonly string[] {
+  return modules.flatMap((module) => ['--import', new URL(module, import.meta.url).href]);
+}
+
+async function start(options: GatewayOptions = {}): Promise<void> {
+  gateway = await GatewayProcess.create(options);
   await gateway.start();
 }
 
@@ -83,29 +87,6 @@ describe('after a kill', () => {
     expect(again.messages().map((line) => line.split(' ').slice(1, -1).join(' '))).toEqual(LAST_WORDS);
   });
 
-  it('every will is published once also when the kills come one after the other, at random moments', async () => {
-    await start();
-    await connectAll();
-    await onDisk(WILLS.length);
-    const random = new SeededRandom(7);
-    for (let round = 0; round < 5; round += 1) {
-      await gateway.stop('SIGKILL');
-      gateway.launch();
-      await waitFor(() => count('state.db', 'SELECT count(*) FROM wills') < WILLS.length || random.chance(0.05), {
-        what: 'wills that are published',
-        timeoutMs: 20_000,
-        everyMs: 5,
-      });
-    }
-    await gateway.ready();
-    await onDisk(0);
-    expect(await events()).toEqual(LAST_WORDS);
-    await waitFor(() => count('log.db', 'SELECT count(*) FROM handshakes') === 0, {
-      what: 'no key left',
-      timeoutMs: 10_000,
-    });
-  });
-
   it('nothing is left of clients that said goodbye, and of a gateway that was stopped', async () => {
     await start();
     const clients = await connectAll();
@@ -122,10 +103,51 @@ describe('after a kill', () => {
   });
 
   it('no will is published by the control, which writes none to the disk', async () => {
-    await start(FORGET);
+    await start({ nodeOptions: importing('../crash/forget-wills.ts') });
     const clients = await connectAll();
     for (const client of clients) await client.quiet();
     await kill();
     expect(await events()).toEqual([]);
+  });
+});
+
+describe('killed again and again between the record of a will and its removal', () => {
+  const [first = ''] = LAST_WORDS;
+  let directory: string;
+
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), 'sluice-died-'));
+  });
+
+  afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+  /** Two starts that end there, and a third one that does not. */
+  async function startWithKills(...modules: readonly string[]): Promise<void> {
+    const died = join(directory, 'died');
+    const nodeOptions = importing(...modules, '../support/die-before-will-is-gone.ts');
+    await start({ nodeOptions, env: { SLUICE_TEST_DIED: died } });
+    await connectAll();
+    await onDisk(WILLS.length);
+    await gateway.stop('SIGKILL');
+    for (let round = 0; round < 2; round += 1) {
+      rmSync(died, { force: true });
+      gateway.launch();
+      expect(await gateway.exited()).toEqual({ code: null, signal: 'SIGKILL' });
+      await onDisk(WILLS.length);
+    }
+    await gateway.start();
+    await onDisk(0);
+  }
+
+  it('publishes every will once, and no mark of it is left', async () => {
+    await startWithKills();
+    expect(await events()).toEqual(LAST_WORDS);
+    const marks = () => count('log.db', 'SELECT count(*) FROM handshakes');
+    await waitFor(() => marks() === 0, { what: () => `${marks()} marks to go`, timeoutMs: 10_000 });
+  });
+
+  it('publishes wills as often as it starts without the marks: this test would notice', async () => {
+    await startWithKills('../crash/store-twice.ts');
+    expect((await events()).filter((words) => words === first)).toEqual([first, first, first]);
   });
 });
