@@ -176,6 +176,17 @@ describe('on disk', () => {
     expect([await wills(mqtt), mqtt.intake.stored]).toEqual([[], []]);
   });
 
+  it('a will that cannot be removed when the gateway stops is published at the next start', async () => {
+    const mqtt = await startMqtt();
+    await client(mqtt.port, 'c', 'gone');
+    await saved(mqtt, 1);
+    mqtt.sessions.beforeSave = () => NEVER;
+    await mqtt.source.stop();
+    const next = await afterKill(mqtt);
+    await saved(next, 1);
+    expect([mqtt.intake.payloads(), next.intake.payloads()]).toEqual([[], ['gone']]);
+  });
+
   it('a will that waits for the store when the gateway stops is published at the next start', async () => {
     const mqtt = await startMqtt();
     const broken = await client(mqtt.port, 'c', 'gone');
