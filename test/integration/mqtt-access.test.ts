@@ -5,8 +5,8 @@ import { waitFor } from '../support/wait-for.ts';
 
 const SECRET = 'kept-by-the-meter';
 
-async function withMeter(): Promise<MqttHarness> {
-  const harness = await startMqtt();
+async function withMeter(options?: Parameters<typeof startMqtt>[0]): Promise<MqttHarness> {
+  const harness = await startMqtt(options);
   harness.access.secrets.set('meter', SECRET);
   harness.access.secrets.set('pump', 'kept-by-the-pump');
   return harness;
@@ -240,6 +240,17 @@ describe('a device', () => {
     await meter.quiet();
     await source.forget('meter');
     await meter.gone();
+  });
+
+  it('that sends faster than it may has sent all before it is removed, not behind that', async () => {
+    const { source, intake, securePort } = await withMeter({ mqtt: { maxPublishRate: 1 } });
+    const meter = await RawClient.connected(securePort, asMeter());
+    const message = publishBytes({ topic: 'devices/meter/telemetry', payload: '1', qos: 0 });
+    await meter.ping(...Array(5).fill(message));
+    expect(intake.stored.length).toBe(1);
+    await source.forget('meter');
+    await intake.settled();
+    expect(intake.stored.length).toBe(5);
   });
 
   it('leaves nothing of its sessions to another one of the same id when it is removed', async () => {

@@ -186,6 +186,8 @@ export class LocalBroker {
     const connections = [...this.#connections].filter(({ identity }) => identity === device);
     for (const connection of connections) {
       this.#forgotten.add(connection);
+      // What it sent comes before the removal, not after it.
+      connection.pacer.flush();
       connection.end();
       this.#expel(connection);
     }
