@@ -1,7 +1,7 @@
 import type { Buffer } from 'node:buffer';
-import { type FileHandle, open, readdir, rename } from 'node:fs/promises';
+import { type FileHandle, open, readdir, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { codeOf } from '../../core/errors.ts';
+import { codeOf, SluiceError } from '../../core/errors.ts';
 import type { Seq } from '../../core/record.ts';
 import { seqDigits } from '../cloud-event.ts';
 import { seqOfCloudEventJson } from '../cloud-event-json.ts';
@@ -17,6 +17,7 @@ export interface LaneFileOptions {
 }
 
 interface Current {
+  readonly path: string;
   readonly handle: FileHandle;
   bytes: number;
 }
@@ -74,7 +75,7 @@ export class LaneFile {
         await rename(path, `${path}.torn`);
         continue;
       }
-      this.#current = { handle, bytes: last.end };
+      this.#current = { path, handle, bytes: last.end };
       if (last.end < size) await handle.truncate(last.end);
       await handle.sync();
       this.#lastSeq = last.seq;
@@ -92,17 +93,21 @@ export class LaneFile {
       current.bytes += bytesWritten;
     }
     await current.handle.sync();
+    // Somebody may have taken it away meanwhile: what nobody can open any more was delivered to nobody.
+    if (!(await isInPlace(current))) throw takenAway(current.path);
     this.#lastSeq = lastSeq;
   }
 
   async #room(firstSeq: Seq, bytes: number): Promise<Current> {
     const { directory, prefix, rotateBytes } = this.#options;
-    if (this.#current !== undefined && this.#current.bytes + bytes <= rotateBytes) return this.#current;
-    await this.#current?.handle.close();
+    const current = this.#current;
+    if (current !== undefined && current.bytes + bytes <= rotateBytes && (await isInPlace(current))) return current;
     this.#current = undefined;
+    await current?.handle.close();
     // `x`: a file that `recover` did not find must not be there.
-    const handle = await open(join(directory, `${prefix}${seqDigits(firstSeq)}.ndjson`), 'wx');
-    this.#current = { handle, bytes: 0 };
+    const path = join(directory, `${prefix}${seqDigits(firstSeq)}.ndjson`);
+    const handle = await open(path, 'wx');
+    this.#current = { path, handle, bytes: 0 };
     await syncDirectory(directory);
     return this.#current;
   }
@@ -115,6 +120,25 @@ export class LaneFile {
       name.startsWith(prefix) && /^\d{20}\.ndjson$/.test(name.slice(prefix.length));
     return names.filter(isOurs).sort().reverse();
   }
+}
+
+/** Whether the file that is written is still the one of its name. */
+async function isInPlace({ path, handle }: Current): Promise<boolean> {
+  try {
+    const [ours, found] = await Promise.all([handle.stat(), stat(path)]);
+    return ours.ino === found.ino && ours.dev === found.dev;
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+function takenAway(path: string): SluiceError {
+  return new SluiceError(`${path} was taken away while it was written`, {
+    code: 'file_taken_away',
+    retryable: true,
+    hint: 'take away files that are complete; forwarding goes on by itself in a new one',
+  });
 }
 
 /** A new name in the directory survives a power cut only then. */

@@ -1,17 +1,20 @@
 import {
+  cpSync,
   existsSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
+import { open as openFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { CloudEvents } from '../../../../src/uplink/cloud-event.ts';
 import { cloudEventJson } from '../../../../src/uplink/cloud-event-json.ts';
 import { LaneFile } from '../../../../src/uplink/file/lane-file.ts';
@@ -49,6 +52,37 @@ describe('LaneFile', () => {
   const nameOf = (seq: number): string => `${PREFIX}${String(seq).padStart(20, '0')}.ndjson`;
   const pathOf = (seq: number): string => join(directory, nameOf(seq));
   const names = (): string[] => readdirSync(directory).toSorted((a, b) => a.localeCompare(b));
+
+  it.each([
+    ['is removed', (path: string) => rmSync(path)],
+    ['is moved away', (path: string) => renameSync(path, `${path}.old`)],
+    [
+      'makes room for another one of its name',
+      (path: string) => {
+        renameSync(path, `${path}.old`);
+        cpSync(`${path}.old`, path);
+      },
+    ],
+  ])('begins a new file when the newest one %s: nothing is written where nobody finds it', async (_, take) => {
+    const file = await recover();
+    await file.append(1, 3, lines(1, 3));
+    take(pathOf(1));
+    await file.append(4, 5, lines(4, 5));
+    expect(readFileSync(pathOf(4))).toEqual(lines(4, 5));
+    await file.append(6, 6, lines(6, 6));
+    expect(readFileSync(pathOf(4))).toEqual(lines(4, 6));
+  });
+
+  it('does not take lines for delivered whose file is removed while they are written', async () => {
+    const file = await recover();
+    await file.append(1, 3, lines(1, 3));
+    const handle = await openFile(pathOf(1));
+    const written = vi.spyOn(Object.getPrototypeOf(handle), 'sync').mockImplementation(async () => rmSync(pathOf(1)));
+    onTestFinished(() => written.mockRestore());
+    await handle.close();
+    await expect(file.append(4, 4, lines(4, 4))).rejects.toMatchObject({ code: 'file_taken_away', retryable: true });
+    expect(file.lastSeq).toBe(3);
+  });
 
   it('names a file after stream, epoch and first seq', async () => {
     const file = await recover();
