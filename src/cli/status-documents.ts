@@ -10,7 +10,7 @@ export interface GatewayDocument {
   readonly devices: number;
   readonly mqtt: { readonly clients: number };
   readonly messages: {
-    readonly refused: readonly { readonly reason: string; readonly count: number }[];
+    readonly refused: readonly { readonly source: string; readonly reason: string; readonly count: number }[];
     readonly denied: number;
     readonly local: number;
   };

@@ -48,7 +48,9 @@ function healthText({ status, parts }: StatusDocuments['health']): string {
 
 function messagesText({ refused, denied, local }: StatusDocuments['gateway']['messages']): string {
   const count = refused.reduce((sum, entry) => sum + entry.count, 0);
-  const reasons = refused.map((entry) => `${printable(entry.reason)} ${countText(entry.count)}`).join(', ');
+  const reasons = refused
+    .map(({ source, reason, count }) => `${source} ${printable(reason)} ${countText(count)}`)
+    .join(', ');
   const refusedText = `${countText(count)} refused${reasons === '' ? '' : ` (${reasons})`}`;
   return `${refusedText}, ${countText(denied)} not allowed, ${countText(local)} local, since the start`;
 }

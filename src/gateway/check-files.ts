@@ -16,6 +16,6 @@ export async function checkFiles(config: Config): Promise<void> {
   if (problems.length === 0) return;
   throw new SluiceError(problems.map(({ path, message }) => `${pathText(path)}: ${message}`).join('; '), {
     code: 'files_unusable',
-    hint: 'mend the files, or name others; docs/api.md says how to make tokens',
+    hint: 'mend the files, or name others; sluice check says where they stand in the configuration',
   });
 }

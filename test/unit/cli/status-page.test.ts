@@ -25,8 +25,8 @@ plant   up          100        100         0        0        0  0 s
         gateway: {
           messages: {
             refused: [
-              { reason: 'not_json', count: 2 },
-              { reason: 'empty', count: 1 },
+              { source: 'mqtt', reason: 'invalid_json', count: 2 },
+              { source: 'http', reason: 'invalid_json', count: 1 },
             ],
             denied: 4,
             local: 1200,
@@ -55,7 +55,7 @@ plant   up          100        100         0        0        0  0 s
       'health    degraded; clock: not synchronised',
       'clock     synchronised',
       'mqtt      1 client, 1 device known',
-      'messages  3 refused (not_json 2, empty 1), 4 not allowed, 1,200 local, since the start',
+      'messages  3 refused (mqtt invalid_json 2, http invalid_json 1), 4 not allowed, 1,200 local, since the start',
       'buffer    12.4 MiB of 2 GiB, 100 records',
       'disk      20 GiB free, 512 MiB of it kept free',
       'data      /var/lib/sluice',

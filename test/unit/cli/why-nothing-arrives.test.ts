@@ -46,8 +46,8 @@ const CASES: readonly (readonly [when: string, changes: Changes, why: string | u
           ...quiet,
           denied: 1,
           refused: [
-            { reason: 'empty', count: 1 },
-            { reason: 'not_json', count: 2000 },
+            { source: 'mqtt', reason: 'empty', count: 1 },
+            { source: 'mqtt', reason: 'not_json', count: 2000 },
           ],
         },
       },
