@@ -7,6 +7,8 @@ import { EXIT, type Input, type Io, UsageError } from './command.ts';
 
 const MAX_SHOWN_RECORDS = 20;
 const MAX_SHOWN_LENGTH = 2000;
+const WHERE_RECORDS_COME_FROM =
+  'Records come from devices/{id}/telemetry, its like (docs/mqtt.md), and the topics of mqtt.routes.';
 
 export const MESSAGE_OPTIONS = {
   topic: { type: 'string' },
@@ -47,7 +49,7 @@ function forPeople({ topic, outcome, route, reason, hint, records }: TriedMessag
     case 'invalid_topic':
       return `${name || 'An empty topic'}: nobody can publish there, a topic has no wildcards and is not empty.\n`;
     case 'local':
-      return `${name}: no route takes it, it is handed to local subscribers only.\n`;
+      return `${name}: no route takes it, it is handed to local subscribers only.\n${WHERE_RECORDS_COME_FROM}\n`;
     case 'refused':
       return `${name}: taken by ${taker}, and refused: ${reason}.\nWhat helps: ${hint}.\n`;
     case 'accepted':

@@ -44,6 +44,16 @@ const message = (topic: string, payload: string, ...more: string[]) =>
 describe('sluice check of a message', () => {
   const sensor = '{"Time":"2026-07-01T12:00:00","AM2301":{"Temperature":21.5}}';
 
+  it('says of a topic that no route takes where records come from: it may be a slip of the pen', async () => {
+    expect(await message('device/kitchen/telemetry', '{"t":1}')).toEqual({
+      code: 0,
+      err: '',
+      out: `device/kitchen/telemetry: no route takes it, it is handed to local subscribers only.
+Records come from devices/{id}/telemetry, its like (docs/mqtt.md), and the topics of mqtt.routes.
+`,
+    });
+  });
+
   it('shows the route that takes it and what becomes of it', async () => {
     expect(await message('tele/office/SENSOR', sensor)).toEqual({
       code: 0,
