@@ -15,9 +15,15 @@ export function isOwnTopic(device: string, topic: string): boolean {
   return topic.startsWith(`${NAMESPACE}${device}/`);
 }
 
+/** The id in `devices/{id}/…`, whatever stands behind it; undefined for any other topic. */
+export function deviceOfTopic(topic: string): string | undefined {
+  const end = endOfId(topic);
+  return end > NAMESPACE.length ? topic.slice(NAMESPACE.length, end) : undefined;
+}
+
 /** What stands behind `devices/{id}/`; undefined for any other topic. */
 export function nameInNamespace(topic: string): string | undefined {
-  const end = isBelowDevices(topic) ? topic.indexOf('/', NAMESPACE.length) : -1;
+  const end = endOfId(topic);
   return end === -1 ? undefined : topic.slice(end + 1);
 }
 
@@ -31,4 +37,9 @@ export function isDeviceTopic(topic: string): boolean {
 export function isBrokerTopic(topic: string): boolean {
   const name = nameInNamespace(topic);
   return name !== undefined && FROM_BROKER.test(name);
+}
+
+/** Where the id of `devices/{id}/…` ends; -1 for any other topic. */
+function endOfId(topic: string): number {
+  return isBelowDevices(topic) ? topic.indexOf('/', NAMESPACE.length) : -1;
 }

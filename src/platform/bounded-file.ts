@@ -22,7 +22,8 @@ export function readBounded(path: string, max: { readonly bytes: number; readonl
   }
 }
 
-function unreadable(error: unknown): string {
+/** What is wrong with a file that could not be read, to stand behind its name. */
+export function unreadable(error: unknown): string {
   switch (codeOf(error)) {
     case undefined:
       return messageOf(error);

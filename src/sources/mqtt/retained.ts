@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { deviceOfTopic } from '../../core/device-topic.ts';
 import { FilterTree } from '../../core/filter-tree.ts';
 import type { SessionStore } from '../../core/ports.ts';
 import type { Qos } from './packet.ts';
@@ -64,8 +65,9 @@ export class RetainedMessages {
       for (const { topic, qos, payload } of page) {
         if (this.#touched.has(topic)) continue;
         const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
-        if (this.#room.takeBack({ topic, payload: bytes, owner: ownerOf(topic) }))
-          this.put({ topic, qos, payload: bytes });
+        // Who sent it is not known any more: most likely the device that has the topic.
+        const owner = deviceOfTopic(topic) ?? null;
+        if (this.#room.takeBack({ topic, payload: bytes, owner })) this.put({ topic, qos, payload: bytes });
         else onNoRoom(topic);
       }
       page = await store.loadRetained(page.at(-1)?.topic ?? '', TOPICS_PER_TURN);
@@ -93,9 +95,4 @@ export class RetainedMessages {
       if (lookedAt % TOPICS_PER_TURN === 0) await nextTurn();
     }
   }
-}
-
-/** Who sent it is not known any more: most likely the device that has the topic. */
-function ownerOf(topic: string): string | null {
-  return /^devices\/([^/]+)\//.exec(topic)?.[1] ?? null;
 }

@@ -3,8 +3,9 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createSecureContext, type SecureContext } from 'node:tls';
-import { codeOf, messageOf, SluiceError } from '../../core/errors.ts';
+import { messageOf, SluiceError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
+import { unreadable } from '../../platform/bounded-file.ts';
 import type { SaslOptions, TlsOptions } from '../options.ts';
 
 /** For `tls.connect`. */
@@ -64,17 +65,6 @@ function readOptional(option: string, file: string | undefined): string | undefi
     return readFileSync(file, 'utf8');
   } catch (error) {
     throw unusable(`${option} (${file}) ${unreadable(error)}`);
-  }
-}
-
-function unreadable(error: unknown): string {
-  switch (codeOf(error)) {
-    case 'ENOENT':
-      return 'does not exist';
-    case 'EACCES':
-      return 'may not be read by this user';
-    default:
-      return `cannot be read: ${messageOf(error)}`;
   }
 }
 

@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isBrokerTopic, isDeviceTopic, isOwnTopic, nameInNamespace } from '../../../src/core/device-topic.ts';
+import {
+  deviceOfTopic,
+  isBrokerTopic,
+  isDeviceTopic,
+  isOwnTopic,
+  nameInNamespace,
+} from '../../../src/core/device-topic.ts';
 
 const LEVELS = [
   'devices',
@@ -17,6 +23,16 @@ const LEVELS = [
 ];
 
 describe('the default namespace', () => {
+  it.each([
+    ['devices/kitchen/status', 'kitchen'],
+    ['devices/kitchen/', 'kitchen'],
+    ['devices/kitchen', undefined],
+    ['devices//status', undefined],
+    ['house/devices/kitchen/x', undefined],
+  ])('says of %s that its device is %s', (topic, device) => {
+    expect(deviceOfTopic(topic)).toBe(device);
+  });
+
   it.each(['telemetry', 'telemetry/t', 'telemetry/', 'events/', 'events/a\nb', 'state/reported', 'responses/r'])(
     'knows %j as what devices publish',
     (name) => {
