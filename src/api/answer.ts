@@ -6,6 +6,9 @@ type Headers = OutgoingHttpHeaders | readonly OutgoingHttpHeader[] | undefined;
 export const EVERY_ANSWER = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' } as const;
 const EVERY_ANSWER_AS_LIST = Object.entries(EVERY_ANSWER).flat();
 
+/** What sends the answers that were ended in this turn of the event loop. */
+let ended: (() => void)[] = [];
+
 /**
  * Carries the headers that every answer has, those of errors too. Here and neither as a middleware nor with `setHeader`:
  * header by header, they would cost as much as the rest of a small answer.
@@ -16,6 +19,22 @@ export class Answer extends ServerResponse<IncomingMessage> {
     const all = withEvery(headers as Headers);
     return reason === undefined ? super.writeHead(status, all) : super.writeHead(status, reason, all);
   }
+
+  /**
+   * The answers of one turn of the event loop leave together, behind it. One at a time, nearly each would wake a client
+   * that sleeps, and that takes longer than to make a small answer.
+   */
+  override end(...rest: readonly unknown[]): this {
+    if (ended.length === 0) setImmediate(sendEnded);
+    ended.push(() => super.end(...(rest as Parameters<ServerResponse['end']>)));
+    return this;
+  }
+}
+
+function sendEnded(): void {
+  const all = ended;
+  ended = [];
+  for (const send of all) send();
 }
 
 /** Node takes them as an object, or as one list of names and values by turns. */

@@ -10,8 +10,8 @@ afterEach(() => {
   for (const server of servers.splice(0)) server.close();
 });
 
-/** The head of what the listener answers, line by line. */
-async function headOf(listener: (answer: Answer) => void): Promise<readonly string[]> {
+/** All that the listener answers to one request. */
+async function wholeOf(listener: (answer: Answer) => void): Promise<string> {
   const server = createServer({ ServerResponse: Answer }, (_request, answer) => {
     answer.sendDate = false;
     listener(answer as Answer);
@@ -20,7 +20,12 @@ async function headOf(listener: (answer: Answer) => void): Promise<readonly stri
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
   socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
-  const [head = ''] = (await text(socket)).split('\r\n\r\n');
+  return text(socket);
+}
+
+/** The head of it, line by line. */
+async function headOf(listener: (answer: Answer) => void): Promise<readonly string[]> {
+  const [head = ''] = (await wholeOf(listener)).split('\r\n\r\n');
   return head.split('\r\n');
 }
 
@@ -41,5 +46,39 @@ describe('the head of every answer', () => {
     const given = { 'cache-control': 'max-age=60', Connection: 'close' };
     const head = await headOf((answer) => answer.writeHead(200, given).end());
     expect(head.filter((line) => /^cache-control/i.test(line))).toEqual(['cache-control: max-age=60']);
+  });
+});
+
+describe('the end of an answer', () => {
+  const CLOSING = { Connection: 'close' };
+
+  it('comes behind what was written, and its callback behind it', async () => {
+    const { promise: wholeSent, resolve } = Promise.withResolvers<void>();
+    const whole = await wholeOf((answer) => {
+      answer.writeHead(200, { ...CLOSING, 'content-length': 6 }).write('one');
+      answer.end('7477c3', 'hex', resolve);
+    });
+    expect(whole).toMatch(/\r\n\r\nonetw\ufffd$/);
+    await wholeSent;
+  });
+
+  it('is held until the turn of the event loop is over', async () => {
+    const pending: (number | undefined)[] = [];
+    await wholeOf((answer) => {
+      const { socket } = answer;
+      answer.writeHead(200, CLOSING).end('later');
+      pending.push(socket?.bytesWritten);
+      setImmediate(() => pending.push(socket?.bytesWritten));
+    });
+    expect(pending).toEqual([0, expect.any(Number)]);
+    expect(pending[1]).toBeGreaterThan(0);
+  });
+
+  it('does no harm when nobody is there any more', async () => {
+    const whole = await wholeOf((answer) => {
+      answer.writeHead(200, CLOSING).end('nobody');
+      answer.destroy();
+    });
+    expect(whole).toBe('');
   });
 });
