@@ -9,19 +9,21 @@ import { freePort } from '../support/free-port.ts';
 import { GatewayProcess } from '../support/gateway-process.ts';
 import { type Kafka, prepareKafka } from '../support/kafka.ts';
 import { startTcpRelay, type TcpRelay } from '../support/tcp-relay.ts';
+import { KAFKA_CLIENTS } from '../support/uplink-options.ts';
 import { progress } from '../support/verify.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { Fleet } from './fleet.ts';
 import { judgeRun } from './promises.ts';
+import { choice, defineScenario } from './scenario.ts';
 import { kafkaUplink, readTopics } from './sink.ts';
 
-export interface AwayOptions {
+interface AwayOptions {
   readonly seed: number;
   readonly client: KafkaClientName;
   readonly say: (line: string) => void;
 }
 
-export interface AwayResult {
+interface AwayResult {
   readonly name: string;
   readonly awayMs: number;
   /** From the moment Kafka can be reached until the first record is delivered. */
@@ -38,7 +40,7 @@ interface Scene {
   readonly relay: TcpRelay;
 }
 
-interface Scenario {
+interface Absence {
   readonly name: string;
   readonly awayMs: number;
   /** Kafka is not there yet when the gateway starts. */
@@ -50,7 +52,7 @@ interface Scenario {
 const BACK_WITHIN_MS = 10_000;
 const WAIT_MS = 90_000;
 
-const SCENARIOS: readonly Scenario[] = [
+const ABSENCES: readonly Absence[] = [
   {
     name: 'absent at start',
     awayMs: 5000,
@@ -88,20 +90,20 @@ async function resetOften({ relay }: Scene): Promise<void> {
   }
 }
 
-export async function runAway({ seed, client, say }: AwayOptions): Promise<AwayResult[]> {
+async function runAway({ seed, client, say }: AwayOptions): Promise<AwayResult[]> {
   const results: AwayResult[] = [];
-  for (const scenario of SCENARIOS) {
-    const result = await play(scenario, { seed, client });
+  for (const absence of ABSENCES) {
+    const result = await play(absence, { seed, client });
     results.push(result);
     say(
-      `${result.problems.length === 0 ? 'ok  ' : 'FAIL'} ${scenario.name}: delivering after ${result.deliveringAfterMs} ms, ` +
+      `${result.problems.length === 0 ? 'ok  ' : 'FAIL'} ${absence.name}: delivering after ${result.deliveringAfterMs} ms, ` +
         `drained after ${result.drainedAfterMs} ms, ${result.ackedCount} acknowledged, ${result.repeatedCount} repeated`,
     );
   }
   return results;
 }
 
-async function play(scenario: Scenario, { seed, client }: Omit<AwayOptions, 'say'>): Promise<AwayResult> {
+async function play(absence: Absence, { seed, client }: Omit<AwayOptions, 'say'>): Promise<AwayResult> {
   const relayPort = await freePort();
   const kafka = await prepareKafka({ advertisedPort: relayPort });
   const relay = await startTcpRelay(kafka.relayTarget, relayPort);
@@ -111,18 +113,18 @@ async function play(scenario: Scenario, { seed, client }: Omit<AwayOptions, 'say
   });
   const fleet = new Fleet({ port: gateway.mqttPort, seed, messagesPerS: 100 });
   try {
-    if (scenario.absentAtStart !== true) await kafka.start();
+    if (absence.absentAtStart !== true) await kafka.start();
     await gateway.start();
     fleet.start();
-    if (scenario.absentAtStart !== true) await deliveredBeyond(gateway, 1000);
-    const times = await goAndComeBack(scenario, { kafka, relay }, gateway);
+    if (absence.absentAtStart !== true) await deliveredBeyond(gateway, 1000);
+    const times = await goAndComeBack(absence, { kafka, relay }, gateway);
     await fleet.finish();
     await drained(gateway);
     await gateway.stop('SIGTERM');
     const { verdict, problems } = await judgeRun(gateway, fleet, readTopics(kafka.bootstrap));
     return {
-      name: scenario.name,
-      awayMs: scenario.awayMs,
+      name: absence.name,
+      awayMs: absence.awayMs,
       ...times,
       ackedCount: verdict.ackedCount,
       repeatedCount: verdict.repeatedCount,
@@ -132,7 +134,7 @@ async function play(scenario: Scenario, { seed, client }: Omit<AwayOptions, 'say
           : problems,
     };
   } catch (cause) {
-    throw new Error(`"${scenario.name}" broke off; the gateway's last lines:\n${gateway.logTail()}`, { cause });
+    throw new Error(`"${absence.name}" broke off; the gateway's last lines:\n${gateway.logTail()}`, { cause });
   } finally {
     fleet.close();
     await gateway.dispose();
@@ -146,10 +148,10 @@ interface Times {
   readonly drainedAfterMs: number;
 }
 
-async function goAndComeBack(scenario: Scenario, scene: Scene, gateway: GatewayProcess): Promise<Times> {
-  await scenario.leave(scene);
-  await delay(scenario.awayMs);
-  await scenario.comeBack(scene);
+async function goAndComeBack(absence: Absence, scene: Scene, gateway: GatewayProcess): Promise<Times> {
+  await absence.leave(scene);
+  await delay(absence.awayMs);
+  await absence.comeBack(scene);
   const backAt = performance.now();
   await deliveredBeyond(gateway, progress(gateway.dataDir).delivered);
   const deliveringAfterMs = Math.round(performance.now() - backAt);
@@ -167,3 +169,14 @@ async function drained(gateway: GatewayProcess): Promise<void> {
   const empty = (): boolean => progress(gateway.dataDir).pending === 0;
   await waitFor(empty, { what: 'everything pending to be delivered', timeoutMs: WAIT_MS, everyMs: 50 });
 }
+
+export const scenario = defineScenario({
+  about: 'Kafka away in every way that was met: nothing is lost, and delivery goes on by itself within ten seconds',
+  usage: '[--client C] [--seed S]',
+  options: { client: choice(KAFKA_CLIENTS, 'kafkajs', 'the library that speaks to Kafka') },
+  run: async ({ seed, client, say }) => {
+    const results = await runAway({ seed, client, say });
+    const lines = results.flatMap(({ name, problems }) => problems.map((problem) => `PROBLEM ${name}: ${problem}`));
+    return { passed: lines.length === 0, lines, json: { client, results } };
+  },
+});

@@ -7,21 +7,23 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { KafkaClientName } from '../../src/uplink/options.ts';
 import { GatewayProcess } from '../support/gateway-process.ts';
 import { SeededRandom } from '../support/random.ts';
+import { KAFKA_CLIENTS } from '../support/uplink-options.ts';
 import { countStore, progress } from '../support/verify.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { Fleet, isHttpDevice } from './fleet.ts';
 import type { Verdict } from './judge.ts';
 import { judgeRun } from './promises.ts';
-import { openSink, type SinkType } from './sink.ts';
+import { choice, defineScenario, flag, type Outcome, wholeNumber } from './scenario.ts';
+import { openSink, SINK_TYPES, type SinkType } from './sink.ts';
 
 /**
  * Runs a gateway that is broken on purpose. `early-ack`: it acknowledges before the commit, and must lose records.
  * `no-handshake`: it does not remember QoS 2 exchanges, `no-key`: it does not remember idempotency keys; each must store
  * records twice.
  */
-export type Control = 'none' | 'early-ack' | 'no-handshake' | 'no-key';
+type Control = 'none' | 'early-ack' | 'no-handshake' | 'no-key';
 
-export interface KillOptions {
+interface KillOptions {
   readonly cycles: number;
   readonly uplink: SinkType;
   /** Of a Kafka uplink. */
@@ -31,7 +33,7 @@ export interface KillOptions {
   readonly say: (line: string) => void;
 }
 
-export interface KillResult {
+interface KillResult {
   readonly verdict: Verdict;
   readonly kills: number;
   readonly killsDuringStart: number;
@@ -55,7 +57,7 @@ const BREAKERS: Readonly<Record<Control, readonly string[]>> = {
   'no-key': ['--import', new URL('./forget-keys.ts', import.meta.url).href],
 };
 
-export async function runKills(options: KillOptions): Promise<KillResult> {
+async function runKills(options: KillOptions): Promise<KillResult> {
   const sink = await openSink(options.uplink, options.client);
   const gateway = await GatewayProcess.create({
     config: { uplinks: sink.uplinks },
@@ -128,4 +130,52 @@ async function killAgainAndAgain(gateway: GatewayProcess, { cycles, seed, say }:
     if (cycle % 20 === 0) say(`${cycle} of ${cycles} kills, ${problems.length} problems`);
   }
   return { kills: cycles, killsDuringStart, problems };
+}
+
+export const scenario = defineScenario({
+  about: 'SIGKILL at random moments under load: nothing acknowledged is lost, nothing is stored twice, order is kept',
+  usage: '[--cycles N] --uplink file|kafka [--client C] [--seed S] [--control | --control-qos2 | --control-http]',
+  options: {
+    cycles: wholeNumber(60, 'kills', 1),
+    uplink: choice(SINK_TYPES, 'file', 'where the records go'),
+    client: choice(KAFKA_CLIENTS, 'kafkajs', 'the library that speaks to Kafka'),
+    control: flag('acknowledge before the commit: records must be lost'),
+    'control-qos2': flag('forget QoS 2 exchanges: records must be stored twice'),
+    'control-http': flag('forget idempotency keys: records must be stored twice'),
+  },
+  run: async ({ cycles, uplink, client, seed, say, ...flags }) => {
+    const control = controlOf(flags);
+    const result = await runKills({ cycles, uplink, client, seed, control, say });
+    const { lostExamples: _, lostByDevice: __, storedTwiceCount: ___, ...verdict } = result.verdict;
+    return conclude(control, result, { uplink, client, cycles, control, ...result, verdict });
+  },
+});
+
+function controlOf(flags: { control: boolean; 'control-qos2': boolean; 'control-http': boolean }): Control {
+  if (flags.control) return 'early-ack';
+  if (flags['control-qos2']) return 'no-handshake';
+  return flags['control-http'] ? 'no-key' : 'none';
+}
+
+type Broken = { readonly broken: number; readonly what: string };
+
+/** What each control is there to break, all of it. */
+const BROKEN: Readonly<Record<Exclude<Control, 'none'>, (result: KillResult) => readonly Broken[]>> = {
+  'early-ack': ({ verdict: { lostCount }, httpLostCount }) => [
+    { broken: lostCount - httpLostCount, what: 'acknowledged records over MQTT lost' },
+    { broken: httpLostCount, what: 'acknowledged records over HTTP lost' },
+  ],
+  'no-handshake': ({ qos2TwiceCount }) => [{ broken: qos2TwiceCount, what: 'QoS 2 records stored twice' }],
+  'no-key': ({ httpTwiceCount }) => [{ broken: httpTwiceCount, what: 'records over HTTP stored twice' }],
+};
+
+function conclude(control: Control, result: KillResult, json: Outcome['json']): Outcome {
+  if (control === 'none') {
+    const { problems } = result;
+    return { passed: problems.length === 0, lines: problems.map((problem) => `PROBLEM ${problem}`), json };
+  }
+  const all = BROKEN[control](result);
+  const lineOf = ({ broken, what }: Broken): string =>
+    `${broken > 0 ? `as it must, the control has ${broken}` : 'FAIL: this run could not have noticed any'} ${what}`;
+  return { passed: all.every(({ broken }) => broken > 0), lines: all.map(lineOf), json };
 }

@@ -12,9 +12,10 @@ import { SeededRandom } from '../support/random.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { Fleet } from './fleet.ts';
 import { RetainedPublisher } from './retained-publisher.ts';
+import { defineScenario, flag, wholeNumber } from './scenario.ts';
 import { Testators, type WillCounts } from './testators.ts';
 
-export interface SessionsOptions {
+interface SessionsOptions {
   readonly cycles: number;
   readonly seed: number;
   /** A gateway that keeps nothing for sessions on disk: it must lose messages. */
@@ -22,7 +23,7 @@ export interface SessionsOptions {
   readonly say: (line: string) => void;
 }
 
-export interface SessionsResult {
+interface SessionsResult {
   readonly kills: number;
   readonly ackedCount: number;
   /** At all subscribers together, repetitions included. */
@@ -43,7 +44,7 @@ export interface SessionsResult {
 const QUIET_TIMEOUT_MS = 30_000;
 const FORGET = ['--import', new URL('./forget-sessions.ts', import.meta.url).href];
 
-export async function runSessions(options: SessionsOptions): Promise<SessionsResult> {
+async function runSessions(options: SessionsOptions): Promise<SessionsResult> {
   const gateway = await GatewayProcess.create({ nodeOptions: options.control ? FORGET : [] });
   const port = gateway.mqttPort;
   const listeners = [{ host: '127.0.0.1', port }];
@@ -180,3 +181,20 @@ function countNumbers(ledgers: readonly Ledger[], counts: (ledger: Ledger, numbe
   }
   return count;
 }
+
+export const scenario = defineScenario({
+  about: 'SIGKILL under subscribers with sessions, retained messages and wills: none of them is lost or comes twice',
+  usage: '[--cycles N] [--seed S] [--control]',
+  options: {
+    cycles: wholeNumber(60, 'kills', 1),
+    control: flag('keep nothing for sessions on disk, nor look for wills: messages and wills must be lost'),
+  },
+  run: async ({ cycles, seed, control, say }) => {
+    const result = await runSessions({ cycles, seed, control, say });
+    const isBroken = result.lostCount > 0 && result.retainedWrong > 0 && result.wills.lostCount > 0;
+    const passed = control ? isBroken : result.problems.length === 0;
+    const lines = result.problems.map((problem) => (control ? `the control: ${problem}` : `PROBLEM ${problem}`));
+    const blind = control && !passed ? ['FAIL: this run could not have noticed any loss'] : [];
+    return { passed, lines: [...lines, ...blind], json: { cycles, control, ...result } };
+  },
+});

@@ -5,7 +5,8 @@ import type { GatewayProcess } from '../support/gateway-process.ts';
 import { type Kafka, startKafka } from '../support/kafka.ts';
 import { type Arrival, readFiles, readKafka } from '../support/verify.ts';
 
-export type SinkType = 'file' | 'kafka';
+export const SINK_TYPES = ['file', 'kafka'] as const;
+export type SinkType = (typeof SINK_TYPES)[number];
 
 /** Where the gateway of a crash run delivers to, and how that is read afterwards. */
 export interface Sink {

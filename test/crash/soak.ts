@@ -13,15 +13,16 @@ import { progress } from '../support/verify.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { Fleet } from './fleet.ts';
 import { judgeRun } from './promises.ts';
+import { defineScenario, positiveNumber } from './scenario.ts';
 import { kafkaUplink, readTopics } from './sink.ts';
 
-export interface SoakOptions {
+interface SoakOptions {
   readonly minutes: number;
   readonly seed: number;
   readonly say: (line: string) => void;
 }
 
-export interface SoakResult {
+interface SoakResult {
   readonly ackedCount: number;
   readonly lostCount: number;
   readonly repeatedCount: number;
@@ -62,7 +63,7 @@ const MAX_SLOPE_MB_PER_HOUR = 4;
 const MAX_MORE_DESCRIPTORS = 4;
 const DRAIN_MS = 5 * MINUTE_MS;
 
-export async function runSoak({ minutes, seed, say }: SoakOptions): Promise<SoakResult> {
+async function runSoak({ minutes, seed, say }: SoakOptions): Promise<SoakResult> {
   const kafka = await startKafka();
   const gateway = await GatewayProcess.create({
     build: 'launcher',
@@ -214,3 +215,15 @@ function slope(samples: readonly Sample[]): number {
   }
   return variance === 0 ? 0 : covariance / variance;
 }
+
+export const scenario = defineScenario({
+  about: 'hours of ordinary life with Kafka restarted: nothing is lost, neither memory nor descriptors grow',
+  usage: '--minutes N [--seed S]',
+  options: { minutes: positiveNumber(60, 'how long it lasts') },
+  run: async ({ minutes, seed, say }) => {
+    const result = await runSoak({ minutes, seed, say });
+    const { problems } = result;
+    const lines = problems.map((problem) => `PROBLEM ${problem}`);
+    return { passed: problems.length === 0, lines, json: { minutes, ...result } };
+  },
+});
