@@ -7,6 +7,8 @@ export type ClockState = 'synced' | 'unsynced' | 'unknown';
 export interface Clock {
   /** UTC milliseconds since 1970. */
   now(): number;
+  /** Milliseconds that never go back and never jump; time in which the machine sleeps may be missing. */
+  elapsed(): number;
   /** How far a time taken now can be trusted. */
   quality(): 'synced' | 'unsynced';
   state(): ClockState;
@@ -27,6 +29,8 @@ export interface SystemClockOptions {
 /** At boot the time service, or the bus to it, may not be there yet; one that keeps failing will never tell. */
 const MAX_FAILURES = 5;
 const MAX_ASK_EVERY_MS = 60_000;
+/** A clock that is behind this program is wrong, whatever the system says of it. */
+const EARLIEST_MS = Date.UTC(2026, 0);
 
 /**
  * The system's clock. Once synchronised it stays `synced`. Until systemd has answered for the first time the state is
@@ -74,8 +78,12 @@ export class SystemClock implements Clock {
     return Date.now();
   }
 
+  elapsed(): number {
+    return performance.now();
+  }
+
   quality(): 'synced' | 'unsynced' {
-    return this.#state === 'unsynced' ? 'unsynced' : 'synced';
+    return this.#state === 'unsynced' || this.now() < EARLIEST_MS ? 'unsynced' : 'synced';
   }
 
   state(): ClockState {

@@ -19,8 +19,6 @@ export interface Work {
 export interface GroupCommitOptions {
   /** Waits so long for more work before each commit; 0 commits what is there at once. */
   readonly commitIntervalMs: number;
-  readonly now: () => number;
-  readonly clockSynced: () => boolean;
   /** After every commit that stored something, with its duration; gaps that a limit reports included. */
   readonly onCommit: (durationMs: number) => void;
 }
@@ -149,7 +147,7 @@ export class GroupCommit {
     const { appendedBytes } = this.#log.records;
     const startedAt = performance.now();
     try {
-      const more = this.#limits.step(this.#options.now(), this.#options.clockSynced());
+      const more = this.#limits.step();
       if (this.#log.records.appendedBytes > appendedBytes) this.#options.onCommit(performance.now() - startedAt);
       return more;
     } catch (error) {

@@ -2,7 +2,9 @@ import { statfsSync } from 'node:fs';
 import type { GapReason } from '../core/gap.ts';
 import type { ReadLimit } from '../core/ports.ts';
 import type { Stream } from '../core/stream.ts';
+import { AgeLimit } from './age-limit.ts';
 import type { Log } from './log/log.ts';
+import type { ReclaimClock } from './log/reclaim.ts';
 
 export interface LimitOptions {
   readonly dataDir: string;
@@ -31,23 +33,23 @@ const CHUNK_RECORDS = 5_000;
 const CHUNK_BYTES = 4 * 1024 * 1024;
 /** Acknowledgements wait for so long at most, but for the chunk that is being taken. */
 const STEP_MS = 10;
-const AGE_CHECK_MS = 60_000;
 
 /** Keeps the log within its limits, one bounded piece of work at a time. */
 export class Limits {
   readonly #log: Log;
   readonly #options: LimitSettings;
   readonly #chunk: ReadLimit;
+  readonly #age: AgeLimit;
   #full: string | null = null;
   #holds = false;
   #awaited: Stream | null = null;
   #reclaiming = false;
-  #ageDueAt = 0;
 
-  constructor(log: Log, options: LimitSettings) {
+  constructor(log: Log, options: LimitSettings, clock: ReclaimClock) {
     this.#log = log;
     this.#chunk = { maxRecords: CHUNK_RECORDS, maxBytes: Math.min(CHUNK_BYTES, options.maxBytes / 64) };
     this.#options = options;
+    this.#age = new AgeLimit(log, { maxAgeMs: options.maxAgeMs, chunk: this.#chunk }, clock);
   }
 
   /** True while nothing more may be stored: until reclaim has caught up, or for as long as the log is `full`. */
@@ -79,14 +81,13 @@ export class Limits {
   }
 
   /** Must run outside a transaction. Returns true when it should be called again soon. */
-  step(now: number, clockSynced: boolean): boolean {
+  step(): boolean {
     const until = performance.now() + STEP_MS;
     let freed = this.#enforceBytes();
     while (freed && performance.now() < until) freed = this.#enforceBytes();
     freed ||= this.#enforceFreeDisk();
     if (!freed) this.#awaited = this.#wouldDrop() ? this.#log.reclaim.awaited() : null;
-    const aged = clockSynced && this.#enforceAge(now);
-    return freed || aged || this.#giveBack();
+    return this.#age.step() || freed || this.#giveBack();
   }
 
   #enforceBytes(): boolean {
@@ -126,20 +127,6 @@ export class Limits {
   /** Whether records have to go, and pending ones may. */
   #wouldDrop(): boolean {
     return this.#options.whenFull === 'drop_oldest' && (this.#reclaiming || this.#full !== null);
-  }
-
-  #enforceAge(now: number): boolean {
-    const elapsed = this.#ageDueAt - AGE_CHECK_MS > now;
-    if (now < this.#ageDueAt && !elapsed) return false;
-    const olderThan = now - this.#options.maxAgeMs;
-    let removed = 0;
-    this.#log.transaction(() => {
-      removed =
-        this.#log.reclaim.removeDelivered(this.#chunk, olderThan) ||
-        this.#log.reclaim.dropPending('max_age', this.#chunk, olderThan);
-    });
-    if (removed === 0) this.#ageDueAt = now + AGE_CHECK_MS;
-    return removed > 0;
   }
 
   #free(reason: GapReason): boolean {

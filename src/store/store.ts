@@ -48,11 +48,9 @@ export class Store {
       this.#reader = new SqliteLogReader(file);
       this.#retained = new RetainedWriter(this.log, this.state);
       this.#recoverKept();
-      this.#limits = new Limits(this.log, { ...options, walBytes });
+      this.#limits = new Limits(this.log, { ...options, walBytes }, clock);
       this.commits = new GroupCommit(this.log, this.#limits, {
         commitIntervalMs: options.commitIntervalMs,
-        now: () => clock.now(),
-        clockSynced: () => clock.quality() === 'synced',
         onCommit,
       });
       this.opened = {

@@ -21,19 +21,19 @@ const NOTHING_MUCH: LogEntry = {
 /** A real store whose limit of age drops what a test wants gone: its clock is set, and no two records have the same time. */
 export class DroppingStore {
   readonly store: OpenStore;
-  readonly #clock: { now: number };
+  readonly #clock: { now: number; elapsed: number };
   readonly #receivedAts = new Map<Seq, number>();
   #lastReceivedAt = 0;
 
-  private constructor(store: OpenStore, clock: { now: number }) {
+  private constructor(store: OpenStore, clock: { now: number; elapsed: number }) {
     this.store = store;
     this.#clock = clock;
   }
 
   static async open(dataDir: string): Promise<DroppingStore> {
-    const clock = { now: 0 };
+    const clock = { now: 0, elapsed: 0 };
     const options = { dataDir, maxAgeMs: MAX_AGE_MS, maxBytes: MAX_BYTES };
-    return new DroppingStore(await openStore(options, () => clock.now), clock);
+    return new DroppingStore(await openStore(options, { now: () => clock.now, elapsed: () => clock.elapsed }), clock);
   }
 
   /** Stores the records in one entry, each a little later than the one before. */
@@ -51,15 +51,21 @@ export class DroppingStore {
 
   /** Resolves when the limit has taken what it may of the records up to here. */
   async drop(upTo: Seq): Promise<void> {
-    // The age is looked at once a minute, and at once when the clock was set back.
-    await this.#look(0);
+    this.#setClock(0);
+    await this.#look();
     this.outdate(upTo);
-    await this.#look(this.#clock.now);
+    await this.#look();
   }
 
   /** Sets the clock so that the records up to here are too old; the store finds out by itself within a second. */
   outdate(upTo: Seq): void {
-    this.#clock.now = (this.#receivedAts.get(upTo) ?? 0) + 1 + MAX_AGE_MS;
+    this.#setClock((this.#receivedAts.get(upTo) ?? 0) + 1 + MAX_AGE_MS);
+  }
+
+  /** Forwards in the time that this takes, so that it is steady enough to tell ages; backwards at once. */
+  #setClock(now: number): void {
+    this.#clock.elapsed += Math.max(0, now - this.#clock.now);
+    this.#clock.now = now;
   }
 
   /** Loses a record of the stream, which only lanes of this uplink should feed on: it is reported in a gap of this seq. */
@@ -71,8 +77,7 @@ export class DroppingStore {
     return streams.find((each) => each.stream === 'gaps')?.lastSeq ?? 0;
   }
 
-  async #look(now: number): Promise<void> {
-    this.#clock.now = now;
+  async #look(): Promise<void> {
     await this.store.client.append(entryOf(LARGE));
     for (let look = 0; look < LOOKS; look += 1) await this.store.client.append(NOTHING_MUCH);
   }

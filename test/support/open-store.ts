@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { MessageChannel } from 'node:worker_threads';
 import { LaneClient } from '../../src/store/lane-client.ts';
 import { SqliteLogReader } from '../../src/store/log/reader.ts';
+import type { ReclaimClock } from '../../src/store/log/reclaim.ts';
 import type { StoreOpened, StoreOptions } from '../../src/store/protocol.ts';
 import { StoreClient } from '../../src/store/store-client.ts';
 import { StoreServer } from '../../src/store/store-server.ts';
@@ -33,6 +34,8 @@ export const STORE_DEFAULTS: Omit<StoreOptions, 'dataDir'> = {
   idempotency: { windowMs: 24 * 3_600_000, maxKeys: 100_000 },
 };
 
+const SYSTEM_CLOCK: ReclaimClock = { now: Date.now, elapsed: () => performance.now(), quality: () => 'synced' };
+
 /** A directory for a store, and how to take it away. */
 export function storeDirectory(): { dataDir: string; remove(): void } {
   const dataDir = mkdtempSync(join(tmpdir(), 'sluice-store-'));
@@ -42,14 +45,13 @@ export function storeDirectory(): { dataDir: string; remove(): void } {
 /** The real store, real files and real channels, all on this thread. */
 export async function openStore(
   options: Partial<StoreOptions> & { dataDir: string },
-  now: () => number = Date.now,
+  clock: Partial<ReclaimClock> = {},
 ): Promise<OpenStore> {
   const main = new MessageChannel();
   const lanes = new MessageChannel();
   const commits: number[] = [];
-  const clock = { now, quality: () => 'synced' as const };
   const onCommit = (durationMs: number) => commits.push(durationMs);
-  new StoreServer({ main: main.port2, lanes: lanes.port2, clock, onCommit }).start();
+  new StoreServer({ main: main.port2, lanes: lanes.port2, clock: { ...SYSTEM_CLOCK, ...clock }, onCommit }).start();
   const client = new StoreClient(main.port1);
   const closePorts = () => {
     main.port1.close();

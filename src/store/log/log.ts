@@ -9,6 +9,7 @@ import type { PackedEntry } from '../pack.ts';
 import { type Durability, openForWriting } from '../sqlite.ts';
 import { IdempotencyKeys, type IdempotencyLimits, type KnownKey } from './idempotency-keys.ts';
 import { Kept } from './kept.ts';
+import { KnownTimes } from './known-times.ts';
 import { Lanes } from './lanes.ts';
 import { Queues } from './queues.ts';
 import { Reclaim, type ReclaimClock } from './reclaim.ts';
@@ -44,6 +45,7 @@ export class Log {
   readonly #kept: Kept;
   readonly #keys: IdempotencyKeys;
   readonly #clock: ReclaimClock;
+  readonly #times: KnownTimes;
   readonly #openHandshake: Database.Statement;
   readonly #pageBytes: number;
 
@@ -56,6 +58,7 @@ export class Log {
     this.records = new Records(this.#db, options.seqs);
     this.lanes = new Lanes(this.#db, this.records);
     this.queues = new Queues(this.#db, this.records);
+    this.#times = new KnownTimes(this.#db);
     this.reclaim = new Reclaim({ ...this.#parts(), epoch: this.epoch, clock: options.clock });
     this.#kept = new Kept(this.#db, options.keptBytes);
     this.#keys = new IdempotencyKeys(this.#db, options.idempotency, options.clock);
@@ -147,6 +150,11 @@ export class Log {
     return this.records.count(stream).lastSeq;
   }
 
+  /** To be called when the clock is known to be right: everything in the log is older than now. */
+  noteTime(): void {
+    this.transaction(() => this.#times.add(this.records.lastSeq, this.#clock.now()));
+  }
+
   /** Bytes of the pages that hold something. */
   usedBytes(): number {
     return (this.#pragma('page_count') - this.#pragma('freelist_count')) * this.#pageBytes;
@@ -200,8 +208,8 @@ export class Log {
     this.#db.close();
   }
 
-  #parts(): { records: Records; lanes: Lanes; queues: Queues } {
-    return { records: this.records, lanes: this.lanes, queues: this.queues };
+  #parts(): { records: Records; lanes: Lanes; queues: Queues; times: KnownTimes } {
+    return { records: this.records, lanes: this.lanes, queues: this.queues, times: this.#times };
   }
 
   #appendRecords({ handshake, idempotency, records, keep }: Extract<PackedEntry, { kind: 'records' }>): Appended {

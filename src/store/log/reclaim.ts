@@ -4,16 +4,32 @@ import type { ReadLimit } from '../../core/ports.ts';
 import type { Seq, StoredRecord, TimeQuality } from '../../core/record.ts';
 import { encodeRecord, isIntact, isTimeTrusted, readRecord, receivedAtOf } from '../../core/record-codec.ts';
 import { STREAMS, type Stream } from '../../core/stream.ts';
+import type { KnownTimes } from './known-times.ts';
 import type { Lane, Lanes } from './lanes.ts';
 import type { Queues } from './queues.ts';
 import type { Records, StoredBody } from './records.ts';
 
 /** One chunk that concerns more devices than this is reported in one gap with `device: null`. */
 const MAX_GAPS_PER_CHUNK = 16;
+/** And so is every chunk of more than one device, once there were so many gaps in a minute. */
+const MAX_GAPS_PER_MINUTE = 64;
+const MINUTE_MS = 60_000;
 
 export interface ReclaimClock {
+  /** UTC milliseconds. */
   now(): number;
+  /** Milliseconds that never go back and never jump. */
+  elapsed(): number;
   quality(): TimeQuality;
+}
+
+interface ReclaimParts {
+  readonly records: Records;
+  readonly lanes: Lanes;
+  readonly queues: Queues;
+  readonly times: KnownTimes;
+  readonly epoch: string;
+  readonly clock: ReclaimClock;
 }
 
 interface Loss {
@@ -35,13 +51,17 @@ export class Reclaim {
   readonly #records: Records;
   readonly #lanes: Lanes;
   readonly #queues: Queues;
+  readonly #times: KnownTimes;
   readonly #epoch: string;
   readonly #clock: ReclaimClock;
+  #gapsSince = Number.NEGATIVE_INFINITY;
+  #gapCount = 0;
 
-  constructor(parts: { records: Records; lanes: Lanes; queues: Queues; epoch: string; clock: ReclaimClock }) {
+  constructor(parts: ReclaimParts) {
     this.#records = parts.records;
     this.#lanes = parts.lanes;
     this.#queues = parts.queues;
+    this.#times = parts.times;
     this.#epoch = parts.epoch;
     this.#clock = parts.clock;
   }
@@ -114,7 +134,8 @@ export class Reclaim {
   #chunk(stream: Stream, what: { upTo: Seq; olderThan: number; limit: ReadLimit }): StoredBody[] {
     const range = { after: 0, upTo: Math.min(what.upTo, Number.MAX_SAFE_INTEGER) };
     const rows = this.#records.oldest(stream, range, what.limit);
-    return rows.slice(0, olderCount(rows, what.olderThan));
+    if (what.olderThan === Number.POSITIVE_INFINITY) return rows;
+    return rows.slice(0, olderCount(rows, what.olderThan, this.#agesAt(this.#clock.now())));
   }
 
   #dropFrom(lane: Lane, drop: { chunk: readonly StoredBody[]; upTo: Seq; reason: GapReason }): void {
@@ -124,7 +145,35 @@ export class Reclaim {
       .map((row) => this.#read(lane.stream, row));
     const bytes = lost.reduce((sum, { value }) => sum + value.byteLength, 0);
     this.#lanes.drop(lane, drop.upTo, { reason: drop.reason, count: lost.length, bytes });
-    for (const loss of lossesOf(lane.stream, lost)) this.#report(lane, loss, drop.reason);
+    for (const loss of this.#lossesOf(lane.stream, lost)) this.#report(lane, loss, drop.reason);
+  }
+
+  /** One loss per device; one for all when there are many devices or were many gaps, or when they were reports of losses. */
+  #lossesOf(stream: Stream, records: readonly StoredRecord[]): Loss[] {
+    if (records.length === 0) return [];
+    const byDevice = Map.groupBy(records, ({ device }) => device);
+    const isSummary = stream === 'gaps' || (byDevice.size > 1 && !this.#mayName(byDevice.size));
+    if (isSummary) return [lossOf(null, records)];
+    this.#gapCount += byDevice.size;
+    return [...byDevice].map(([device, theirs]) => lossOf(device === '' ? null : device, theirs));
+  }
+
+  #mayName(deviceCount: number): boolean {
+    const elapsed = this.#clock.elapsed();
+    if (elapsed - this.#gapsSince >= MINUTE_MS) {
+      this.#gapsSince = elapsed;
+      this.#gapCount = 0;
+    }
+    return deviceCount <= MAX_GAPS_PER_CHUNK && this.#gapCount + deviceCount <= MAX_GAPS_PER_MINUTE;
+  }
+
+  /** When a record was accepted at the latest: its own time, unless that was not synchronised or is still to come. */
+  #agesAt(now: number): (row: StoredBody) => number {
+    const boundOf = this.#times.bounds();
+    return ({ seq, body }) => {
+      const receivedAt = isTimeTrusted(body) ? receivedAtOf(body) : Number.POSITIVE_INFINITY;
+      return receivedAt <= now ? receivedAt : boundOf(seq);
+    };
   }
 
   /** What a damaged record says of itself cannot be used: not its device, and a time that is no time least of all. */
@@ -179,27 +228,21 @@ export class Reclaim {
 }
 
 /**
- * How many of the rows, from the oldest end, are older. A time that was never synchronised (1970 …) must not make a
- * record look old, but it is older than any that came after it. A damaged record goes with what is before it: it must
- * not keep for ever what stands behind it.
+ * How many of the rows, from the oldest end, are older. One of which that is not sure is older than any that came after
+ * it. A damaged record goes with what is before it: it must not keep for ever what stands behind it.
  */
-function olderCount(rows: readonly StoredBody[], than: number): number {
-  if (than === Number.POSITIVE_INFINITY) return rows.length;
+function olderCount(rows: readonly StoredBody[], than: number, acceptedAt: (row: StoredBody) => number): number {
   let count = 0;
-  for (const [index, { seq, body }] of rows.entries()) {
-    if (!isIntact(body, seq)) count = count === index ? index + 1 : count;
-    else if (isTimeTrusted(body) && receivedAtOf(body) < than) count = index + 1;
-    else if (isTimeTrusted(body)) break;
+  for (const [index, row] of rows.entries()) {
+    if (!isIntact(row.body, row.seq)) {
+      count = count === index ? index + 1 : count;
+      continue;
+    }
+    const at = acceptedAt(row);
+    if (at < than) count = index + 1;
+    else if (at === receivedAtOf(row.body)) break;
   }
   return count;
-}
-
-/** One loss per device, or one for all when there are too many devices, or when they were reports of losses. */
-function lossesOf(stream: Stream, records: readonly StoredRecord[]): Loss[] {
-  const byDevice = Map.groupBy(records, ({ device }) => device);
-  const isSummary = byDevice.size > MAX_GAPS_PER_CHUNK || (stream === 'gaps' && records.length > 0);
-  if (isSummary) return [lossOf(null, records)];
-  return [...byDevice].map(([device, theirs]) => lossOf(device === '' ? null : device, theirs));
 }
 
 function lossOf(device: string | null, records: readonly StoredRecord[]): Loss {

@@ -104,6 +104,11 @@ export class Records {
     return this.#appendedBytes;
   }
 
+  /** Of all streams. No record has a greater one. */
+  get lastSeq(): Seq {
+    return this.#nextSeq - 1;
+  }
+
   count(stream: Stream): Readonly<StreamCount> {
     return this.#tables[stream].count;
   }

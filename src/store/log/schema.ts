@@ -158,4 +158,8 @@ export const LOG_MIGRATIONS: readonly string[] = [
   FROM (SELECT seq, CAST(substr(body, instr(body, CAST('{"uplink":' AS BLOB))) AS TEXT) AS value FROM gaps)
   WHERE CASE WHEN json_valid(value) THEN json_type(value, '$.uplink') = 'text' ELSE 0 END;
   `,
+  `
+  -- Everything up to seq was stored before: says how old records are whose own time cannot be trusted.
+  CREATE TABLE known_times (seq INTEGER PRIMARY KEY, at INTEGER NOT NULL) STRICT;
+  `,
 ];

@@ -63,6 +63,15 @@ describe('the clock', () => {
     expect(clock.quality()).toBe('synced');
   });
 
+  it('is not to be trusted while it is behind this program, whoever calls it synchronised', () => {
+    writeFileSync(synchronizedFile, '');
+    startClock('yes');
+    vi.useFakeTimers({ now: 86_400_000, toFake: ['Date'] });
+    expect(clock.quality()).toBe('unsynced');
+    vi.useRealTimers();
+    expect(clock.quality()).toBe('synced');
+  });
+
   it('is unknown when the time service cannot answer, until it can', async () => {
     startClock(undefined);
     await vi.waitFor(() => expect(clock.state()).toBe('unknown'), 10_000);

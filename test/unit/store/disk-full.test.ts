@@ -9,17 +9,17 @@ import { storeDirectory } from '../../support/open-store.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
 const WAL_BYTES = 256 * 1024;
-const CLOCK = { now: () => Date.now(), quality: (): TimeQuality => 'synced' };
+const CLOCK = { now: () => Date.now(), elapsed: () => performance.now(), quality: (): TimeQuality => 'synced' };
 const WAIT = { timeoutMs: 10_000 };
 
 class FaultyLimits extends Limits {
   fault: Error | null = null;
   stepCount = 0;
 
-  override step(now: number, clockSynced: boolean): boolean {
+  override step(): boolean {
     this.stepCount += 1;
     if (this.fault !== null) throw this.fault;
-    return super.step(now, clockSynced);
+    return super.step();
   }
 }
 
@@ -44,9 +44,8 @@ describe('a full disk', () => {
     } as const;
     log = new Log({ ...options, file: join(dataDir, 'log.db') });
     const bounds = { maxBytes: 2 ** 30, maxAgeMs: 1e9, keepFreeBytes: 0, whenFull: 'drop_oldest' } as const;
-    limits = new FaultyLimits(log, { ...bounds, dataDir, walBytes: WAL_BYTES });
-    const callbacks = { now: CLOCK.now, clockSynced: () => true, onCommit: () => undefined };
-    commits = new GroupCommit(log, limits, { commitIntervalMs: 0, ...callbacks });
+    limits = new FaultyLimits(log, { ...bounds, dataDir, walBytes: WAL_BYTES }, CLOCK);
+    commits = new GroupCommit(log, limits, { commitIntervalMs: 0, onCommit: () => undefined });
   });
 
   afterEach(() => {

@@ -35,7 +35,7 @@ describe('idempotency keys', () => {
       keptBytes: 2 ** 20,
       idempotency: { windowMs: WINDOW_MS, maxKeys: 1_000, maxBytes: 2 ** 20, ...limits },
       machineId: 'm',
-      clock: { now: () => now, quality: () => quality },
+      clock: { now: () => now, elapsed: () => now, quality: () => quality },
       seqs: SEQS,
     });
   }

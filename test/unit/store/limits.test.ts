@@ -207,27 +207,4 @@ describe('limits', () => {
     expect(await laneStats()).toMatchObject({ droppedCount: 0, pendingCount: 1_000 });
     expect((await store.client.stats()).full).toBeNull();
   });
-
-  it('take records that are too old, but not those whose time was never synchronised', async () => {
-    await open({ maxAgeMs: 60_000 });
-    await store.lanes.open(LANE, 'oldest');
-    const old = newRecord({ receivedAt: Date.now() - 120_000 });
-    await store.client.append(entryOf(old, old, newRecord({ receivedAt: 0, timeQuality: 'unsynced' })));
-    await store.close();
-    await open({ maxAgeMs: 60_000 });
-    await until(async () => (await laneStats()).droppedCount > 0);
-    expect(await laneStats()).toMatchObject({ droppedByReason: { max_age: 2 }, pendingCount: 1 });
-  });
-
-  it('take records without a synchronised time once one that came after them is too old', async () => {
-    await open({ maxAgeMs: 60_000 });
-    await store.lanes.open(LANE, 'oldest');
-    const unsynced = newRecord({ receivedAt: 0, timeQuality: 'unsynced' });
-    const old = newRecord({ receivedAt: Date.now() - 120_000 });
-    await store.client.append(entryOf(unsynced, unsynced, old, unsynced, newRecord({ receivedAt: Date.now() })));
-    await store.close();
-    await open({ maxAgeMs: 60_000 });
-    await until(async () => (await laneStats()).droppedCount > 0);
-    expect(await laneStats()).toMatchObject({ droppedByReason: { max_age: 3 }, pendingCount: 2 });
-  });
 });

@@ -109,7 +109,7 @@ describe('a reject that is tried again', () => {
   it('is a drop of its uplink alone when a limit takes it', async () => {
     await store.client.retryReject(1);
     await store.close();
-    store = await openStore({ dataDir: directory.dataDir, maxAgeMs: 1 }, () => Date.now() + 60_000);
+    store = await openStore({ dataDir: directory.dataDir, maxAgeMs: 1 }, { now: () => Date.now() + 60_000 });
     await expect.poll(() => countsOf(PLANT), SOON).toMatchObject({ droppedCount: 1, pendingCount: 0 });
     expect(await countsOf(STICK)).toMatchObject({ droppedCount: 0, pendingCount: 0 });
     expect(await deliver(LATE)).toEqual([]);
@@ -130,7 +130,7 @@ describe('a reject that is tried again', () => {
     const from = await store.lanes.open(gaps, 'now');
     await store.lanes.open(others, 'now');
     await store.close();
-    store = await openStore({ dataDir: directory.dataDir, maxAgeMs: 1 }, () => Date.now() + 60_000);
+    store = await openStore({ dataDir: directory.dataDir, maxAgeMs: 1 }, { now: () => Date.now() + 60_000 });
     await store.client.append(entryOf(newRecord()));
     await expect.poll(() => countsOf(gaps), SOON).toMatchObject({ acceptedCount: 1 });
     const [gap] = laneBatch(gaps, from, store.reader.read('gaps', from, ALL)).records;

@@ -11,6 +11,8 @@ import { countStore } from '../../support/verify.ts';
 
 /** From this format on a refused message has the size of its whole payload. */
 const SIZED = 4;
+/** From this format on gaps stand in `directed`. */
+const DIRECTED_GAPS = 6;
 const LANE = { uplink: 'plant', stream: 'telemetry' } as const;
 
 /** `log.db` as an earlier version left it: two records, one delivered, one pending; a gap, a reject and a refused message. */
@@ -29,6 +31,7 @@ function writeOldLog(dataDir: string, format: number): void {
   );
   const gap = newRecord({ stream: 'gaps', channel: 'stick', value: Buffer.from('{"uplink":"stick","device":null}') });
   db.prepare('INSERT INTO gaps VALUES (3, ?)').run(encodeRecord(gap, 3));
+  if (format >= DIRECTED_GAPS) db.exec(`INSERT INTO directed VALUES ('gaps', 3, 'stick')`);
   db.exec(`UPDATE streams SET accepted = 1, last_seq = 3 WHERE stream = 'gaps'`);
   db.exec(`INSERT INTO lanes (uplink, stream, cursor, base) VALUES ('plant', 'gaps', 0, 1), ('stick', 'gaps', 0, 0)`);
   for (const seq of [1, 2]) db.prepare('INSERT INTO telemetry VALUES (?, ?)').run(seq, body(seq));

@@ -1,0 +1,18 @@
+import { join } from 'node:path';
+import type { Seq } from '../../src/core/record.ts';
+import { Log } from '../../src/store/log/log.ts';
+import type { ReclaimClock } from '../../src/store/log/reclaim.ts';
+
+/** A real `log.db` on this thread, without anything around it. No seq up to `reserved` is given out. */
+export function openLog(dataDir: string, clock: ReclaimClock, reserved: Seq = 0): Log {
+  return new Log({
+    file: join(dataDir, 'log.db'),
+    durability: 'full',
+    walBytes: 2 ** 18,
+    keptBytes: 2 ** 18,
+    machineId: 'm',
+    idempotency: { windowMs: 24 * 3_600_000, maxKeys: 100, maxBytes: 2 ** 18 },
+    clock,
+    seqs: { reservedSeq: () => reserved, reserveSeq: (needed) => needed + 1_000 },
+  });
+}
