@@ -5,6 +5,7 @@ missing_packages() {
   command -v npm >/dev/null || printf 'nodejs\nnpm\n'
   java_17 || java_package
   command -v mvn >/dev/null || echo maven
+  command -v gcc >/dev/null || echo gcc
   command -v g++ >/dev/null || echo g++
   command -v mosquitto >/dev/null || [ -x /usr/sbin/mosquitto ] || echo mosquitto
   command -v mosquitto_pub >/dev/null || echo mosquitto-clients

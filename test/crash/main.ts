@@ -13,6 +13,7 @@ const SCENARIOS: Readonly<Record<string, () => Promise<{ readonly scenario: Scen
   sessions: () => import('./sessions.ts'),
   away: () => import('./away.ts'),
   soak: () => import('./soak.ts'),
+  power: () => import('./power/power.ts'),
 };
 
 function say(line: string): void {

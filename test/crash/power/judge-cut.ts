@@ -57,11 +57,18 @@ function lostRecords(store: OpenStore, promised: Promised, cursors: ReadonlyMap<
   return lost;
 }
 
+type RecordStream = 'telemetry' | 'events';
+
+const streamsOfEntries = new Map<number, readonly RecordStream[]>();
+
 /** The streams of its records, in their order. */
-function recordsOf(entry: number): readonly ('telemetry' | 'events')[] {
+function recordsOf(entry: number): readonly RecordStream[] {
+  const known = streamsOfEntries.get(entry);
+  if (known !== undefined) return known;
   const built = entryOfNumber(entry);
-  if (built.kind !== 'records') return [];
-  return built.records.map(({ stream }) => (stream === 'events' ? 'events' : 'telemetry'));
+  const streams = built.kind === 'records' ? built.records.map(({ stream }) => stream as RecordStream) : [];
+  streamsOfEntries.set(entry, streams);
+  return streams;
 }
 
 function readAll({ reader }: OpenStore, stream: Stream): Map<Seq, Part> {

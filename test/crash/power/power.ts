@@ -11,6 +11,7 @@ import process from 'node:process';
 import type { Durability } from '../../../src/store/sqlite.ts';
 import { shimEnvironment } from '../../support/disk-shim.ts';
 import { SeededRandom } from '../../support/random.ts';
+import { defineScenario, flag, wholeNumber } from '../scenario.ts';
 import { judgeCut } from './judge-cut.ts';
 import { type Operation, readOperations } from './recorded-disk.ts';
 import { Replay } from './replay.ts';
@@ -111,3 +112,25 @@ function writeDisk(dataDir: string, contents: ReadonlyMap<string, Uint8Array>): 
   mkdirSync(dataDir);
   for (const [name, content] of contents) writeFileSync(join(dataDir, name), content);
 }
+
+export const scenario = defineScenario({
+  about: 'power cuts: what was not synced is dropped, reordered or torn; nothing that was promised is lost',
+  usage: '[--cuts N] [--seed S] [--control]',
+  options: {
+    cuts: wholeNumber(500, 'points of the record at which the power goes', 1),
+    control: flag('let the store be of `relaxed` durability: records must be lost'),
+  },
+  run: async ({ cuts, control, seed, say }) => {
+    const result = await runPower({ cuts, control, seed, say });
+    if (!control) {
+      const lines = result.problems.map((problem) => `PROBLEM ${problem}`);
+      return { passed: result.problems.length === 0, lines, json: { control, ...result } };
+    }
+    const passed = result.lostCount > 0;
+    const line = passed
+      ? `as it must, the control has ${result.lostCount} promised things lost`
+      : 'FAIL: this run could not have noticed any loss';
+    const { problems: _, ...figures } = result;
+    return { passed, lines: [line], json: { control, ...figures } };
+  },
+});
