@@ -17,7 +17,7 @@ export interface Work {
 }
 
 export interface GroupCommitOptions {
-  /** Waits so long for more work before each commit; 0 commits what is there at once. */
+  /** Least time between two commits; 0 commits what is there at once. */
   readonly commitIntervalMs: number;
   /** After every commit that stored something, with its duration; gaps that a limit reports included. */
   readonly onCommit: (durationMs: number) => void;
@@ -37,6 +37,7 @@ export class GroupCommit {
   #queue: Work[] = [];
   #scheduled = false;
   #closed = false;
+  #committedAt = Number.NEGATIVE_INFINITY;
   #limitsDueAt = 0;
   #checkedBytes = 0;
   #diskFull: string | null = null;
@@ -59,7 +60,7 @@ export class GroupCommit {
 
   submit(work: Work): void {
     this.#queue.push(work);
-    this.#schedule(this.#options.commitIntervalMs);
+    this.#schedule(Math.max(0, this.#committedAt + this.#options.commitIntervalMs - performance.now()));
   }
 
   /** Commits what waits and can be stored, and then nothing more. */
@@ -105,6 +106,7 @@ export class GroupCommit {
       return;
     }
     this.#diskFull = null;
+    this.#committedAt = performance.now();
     for (const work of batch) {
       const failure = failures.get(work);
       if (failure === undefined) work.done();

@@ -37,6 +37,9 @@ import {
 
 /** Packs on their way at once: one is being committed, one is already there, and one is being answered. */
 const MAX_PACKS_IN_FLIGHT = 3;
+/** With a commit interval so many more wait for its end, handed over at even distances. */
+const PACKS_PER_INTERVAL = 16;
+const MAX_BYTES_IN_FLIGHT = 12 * 1024 * 1024;
 /** So many entries do not wait for the end of the turn: the worker commits them while the rest is decoded. */
 const EAGER_COUNT = 100;
 const MAX_PACK_BYTES = 4 * 1024 * 1024;
@@ -55,7 +58,7 @@ interface QueuedEntry extends Waiting {
 
 /**
  * The store as the main thread sees it. What is appended during one turn of the loop, or while the worker is busy,
- * goes over in one pack; a long turn hands over several. Memory: three packs, and what the sources hold back while their messages wait.
+ * goes over in one pack; a long turn hands over several. Memory: 12 MiB of packs, and what the sources hold back while their messages wait.
  */
 export class StoreClient implements LogWriter, StateStore, SessionStore, KeptStore {
   readonly #rpc: RpcClient<MainOperations>;
@@ -64,6 +67,9 @@ export class StoreClient implements LogWriter, StateStore, SessionStore, KeptSto
   /** Entries that found the pack full, in order. */
   #overflow: QueuedEntry[] = [];
   #inFlight = 0;
+  #bytesInFlight = 0;
+  #maxInFlight = MAX_PACKS_IN_FLIGHT;
+  #lingerMs = 0;
   #scheduled = false;
   #hasFailed = false;
 
@@ -72,6 +78,8 @@ export class StoreClient implements LogWriter, StateStore, SessionStore, KeptSto
   }
 
   open(options: StoreOptions): Promise<StoreOpened> {
+    this.#lingerMs = options.commitIntervalMs / PACKS_PER_INTERVAL;
+    if (this.#lingerMs > 0) this.#maxInFlight = MAX_PACKS_IN_FLIGHT + PACKS_PER_INTERVAL;
     return this.#rpc.call('open', options);
   }
 
@@ -199,14 +207,16 @@ export class StoreClient implements LogWriter, StateStore, SessionStore, KeptSto
   #schedule(): void {
     if (this.#scheduled || !this.#maySend()) return;
     this.#scheduled = true;
-    setImmediate(() => {
+    const send = () => {
       this.#scheduled = false;
       this.#send();
-    });
+    };
+    if (this.#lingerMs > 0) setTimeout(send, this.#lingerMs);
+    else setImmediate(send);
   }
 
   #maySend(): boolean {
-    return this.#inFlight < MAX_PACKS_IN_FLIGHT;
+    return this.#inFlight < this.#maxInFlight && this.#bytesInFlight < MAX_BYTES_IN_FLIGHT;
   }
 
   #send(): void {
@@ -214,9 +224,12 @@ export class StoreClient implements LogWriter, StateStore, SessionStore, KeptSto
     const waiting = this.#packed;
     const pack = this.#pack.take();
     this.#packed = [];
+    const { byteLength } = pack;
     this.#inFlight += 1;
+    this.#bytesInFlight += byteLength;
     const landed = () => {
       this.#inFlight -= 1;
+      this.#bytesInFlight -= byteLength;
       this.#refill();
     };
     this.#rpc.call('append', pack, [pack.buffer]).then(

@@ -1,5 +1,5 @@
 /**
- * npm run bench -- ack|api|e2e|drain|size|clients [--rounds N] [--messages N] [--records N]
+ * npm run bench -- ack|api|e2e|drain|size|clients|wear [--rounds N] [--messages N] [--records N] [--seconds N]
  * Each measurement is one line of JSON; at the end a table for docs/benchmarks.md. Exit code 1 when an aim is missed.
  */
 
@@ -12,6 +12,7 @@ import { benchDrain } from './drain.ts';
 import { benchE2e } from './e2e.ts';
 import { describeMachine, say } from './report.ts';
 import { benchSize } from './size.ts';
+import { benchWear } from './wear.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -19,6 +20,7 @@ const { values, positionals } = parseArgs({
     rounds: { type: 'string' },
     messages: { type: 'string' },
     records: { type: 'string', default: '1000000' },
+    seconds: { type: 'string', default: '200' },
   },
 });
 
@@ -41,12 +43,13 @@ const benches: Readonly<Record<string, () => Promise<boolean>>> = {
       records: count(values.records, 1_000_000),
     }),
   clients: () => benchClients({ rounds: count(values.rounds, 3), messages: count(values.messages, 200_000) }),
+  wear: () => benchWear({ seconds: count(values.seconds, 200) }),
 };
 
 const bench = benches[positionals[0] ?? ''];
 if (bench === undefined) {
   process.stderr.write(
-    `usage: npm run bench -- ${Object.keys(benches).join('|')} [--rounds N] [--messages N] [--records N]\n`,
+    `usage: npm run bench -- ${Object.keys(benches).join('|')} [--rounds N] [--messages N] [--records N] [--seconds N]\n`,
   );
   process.exit(2);
 }
