@@ -15,8 +15,10 @@ import { StatsPoll } from './gateway/stats-poll.ts';
 import { StoreThread } from './gateway/store-thread.ts';
 import { UplinkThread } from './gateway/uplink-thread.ts';
 import { Views } from './gateway/views.ts';
+import { Wear } from './gateway/wear.ts';
 import { Ingest } from './ingest/ingest.ts';
 import { SystemClock } from './platform/clock.ts';
+import { readDiskWrites } from './platform/disk-writes.ts';
 import { createLogger, type Logger } from './platform/logger.ts';
 import { readMachineId } from './platform/machine-id.ts';
 import { Metrics } from './platform/metrics.ts';
@@ -116,6 +118,7 @@ export class Gateway {
       onDeath: (error) => this.#die(error),
     });
     this.#running.add('store', () => store.close());
+    this.#running.add('commits', () => store.client.hurry());
     this.#uplinks.spawn(lanes);
     this.#running.add('uplinks', (limitMs) => this.#uplinks.stop({ deadlineMs: Math.max(limitMs - THREAD_END_MS, 0) }));
     return store;
@@ -172,7 +175,9 @@ export class Gateway {
     const identity = { gatewayId, epoch, dataDir: gateway.dataDir };
     const browser = new ReaderThread({ logFile, onDeath: (error) => this.#die(error) });
     this.#running.add('reader', () => browser.stop());
-    const views = new Views({ ...core, mqtt, uplinks: this.#uplinks, clock: this.#clock, identity });
+    const wear = this.#wear(core.stats);
+    wear.start();
+    const views = new Views({ ...core, mqtt, uplinks: this.#uplinks, clock: this.#clock, identity, wear });
     const api = new ApiServer({ ...options, controlSocket: join(gateway.dataDir, 'control.sock') }, views, {
       metrics: this.#metrics,
       logger: this.#logger,
@@ -187,6 +192,16 @@ export class Gateway {
     });
     this.#running.add('api', () => api.stop());
     await api.start();
+  }
+
+  #wear(stats: StatsPoll): Wear {
+    const { buffer, gateway } = this.#config;
+    return new Wear({
+      writes: () => readDiskWrites(gateway.dataDir),
+      acceptedCount: () => stats.latest().streams.reduce((sum, { acceptedCount }) => sum + acceptedCount, 0),
+      enduranceBytes: buffer.cardEndurance,
+      now: () => performance.now(),
+    });
   }
 
   #storeOptions(): StoreOptions {

@@ -20,6 +20,12 @@ export interface BufferDocument {
   readonly used_bytes: number;
   readonly max_bytes: number;
   readonly full: string | null;
+  readonly wear: {
+    readonly bytes_per_record: number | null;
+    readonly bytes_per_day: number | null;
+    readonly device_bytes_per_day: number | null;
+    readonly card_life_days: number | null;
+  };
   readonly streams: readonly { readonly stream: string; readonly accepted: number; readonly stored: number }[];
 }
 

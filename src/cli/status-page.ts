@@ -36,8 +36,20 @@ function facts({ gateway, buffer, health }: StatusDocuments): readonly (readonly
     ['messages', messagesText(gateway.messages)],
     ['buffer', `${sizeText(buffer.used_bytes)} of ${sizeText(buffer.max_bytes)}, ${plural(stored, 'record')}`],
     ['disk', `${sizeText(gateway.disk.free_bytes)} free, ${sizeText(gateway.disk.keep_free_bytes)} of it kept free`],
+    ['wear', wearText(buffer)],
     ['data', printable(gateway.data_dir, 300)],
   ];
+}
+
+function wearText({ wear }: StatusDocuments['buffer']): string {
+  const { bytes_per_record: aRecord, bytes_per_day: aDay, device_bytes_per_day: ofAll, card_life_days: days } = wear;
+  if (aDay === null) return 'not known yet';
+  return [
+    `${sizeText(aDay)} a day`,
+    ...(aRecord === null ? [] : [`${sizeText(aRecord)} a record`]),
+    ...(ofAll === null ? [] : [`${sizeText(ofAll)} a day with all programs`]),
+    ...(days === null ? [] : [`a new card lasts ${plural(days, 'day')}`]),
+  ].join(', ');
 }
 
 /** Uplinks have lines of their own. */

@@ -75,6 +75,11 @@ const buffer = section({
       max: '10s',
     },
   ),
+  cardEndurance: size(
+    '0B',
+    'Bytes that may be written to the memory card or disk in its life, as its maker says (TBW), to estimate how long it lasts. 0B: not known.',
+    { min: '0B', max: '1000000TiB' },
+  ),
 });
 
 /** One uplink, told apart by `type`. */

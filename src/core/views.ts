@@ -130,6 +130,21 @@ export interface MessageCounts {
   readonly local: number;
 }
 
+/** What is written to the card or disk, from the start of the process on. Rates are null in its first minute. */
+export interface WearView {
+  /** What the gateway caused to be written; null where the system does not say. */
+  readonly writtenBytes: number | null;
+  /** Null when no record came. */
+  readonly bytesPerRecord: number | null;
+  readonly bytesPerDay: number | null;
+  /** By all programs, to the device that holds the store; null where the system does not say. */
+  readonly deviceBytesPerDay: number | null;
+  /** Null when it is not configured. */
+  readonly enduranceBytes: number | null;
+  /** Of a new card at the present rate, that of the device where it is known. */
+  readonly cardLifeDays: number | null;
+}
+
 /** Everything the API needs; `gateway.ts` hands it over. */
 export interface GatewayViews {
   readonly devices: DeviceDirectory;
@@ -138,6 +153,7 @@ export interface GatewayViews {
   info(): GatewayInfo;
   /** A moment old at most (one second); never waits for the disk. */
   stats(): LogStats;
+  wear(): WearView;
   health(): readonly HealthPart[];
   /** MQTT clients connected now. */
   mqttClientCount(): number;

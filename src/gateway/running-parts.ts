@@ -5,6 +5,7 @@ import type { Logger } from '../platform/logger.ts';
  * up, in milliseconds since the stop began: whatever one of them waits for, the store has the last second of the ten.
  */
 const STOP_ORDER = [
+  ['commits', 500],
   ['mqtt', 4_000],
   ['ingest', 4_500],
   ['uplinks', 6_000],

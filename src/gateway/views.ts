@@ -9,16 +9,19 @@ import type {
   MessageCounts,
   UplinkControl,
   UplinkView,
+  WearView,
 } from '../core/views.ts';
 import type { Clock } from '../platform/clock.ts';
 import { VERSION } from '../platform/version.ts';
 import type { RefusedCounts } from './refused-counts.ts';
 import type { StatsPoll } from './stats-poll.ts';
+import type { Wear } from './wear.ts';
 
 export interface ViewsParts {
   readonly devices: DeviceDirectory & DeviceRegistry;
   readonly uplinks: UplinkControl;
   readonly stats: StatsPoll;
+  readonly wear: Wear;
   readonly clock: Clock;
   readonly identity: { readonly gatewayId: string; readonly epoch: string; readonly dataDir: string };
   readonly mqtt: {
@@ -78,6 +81,10 @@ export class Views implements GatewayViews {
 
   stats(): LogStats {
     return this.#parts.stats.latest();
+  }
+
+  wear(): WearView {
+    return this.#parts.wear.view();
   }
 
   mqttClientCount(): number {

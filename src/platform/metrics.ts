@@ -71,6 +71,17 @@ export class Metrics {
       'Lateness of the main event loop since the last scrape.',
       ['quantile'],
     ),
+    bytesPerDay: this.#gauge(
+      'sluice_written_bytes_per_day',
+      'What the gateway writes, at the rate since its start.',
+      [],
+    ),
+    deviceBytesPerDay: this.#gauge(
+      'sluice_device_written_bytes_per_day',
+      'What all programs write to the device that holds the store, at the rate since the start.',
+      [],
+    ),
+    cardLife: this.#gauge('sluice_card_life_days', 'What a new card lasts at this rate.', []),
     clockSynced: this.#gauge('sluice_clock_synced', '1 when the clock is synchronised, or nobody can tell.', []),
     buildInfo: this.#gauge('sluice_build_info', 'Always 1.', ['version', 'node', 'arch']),
   };
@@ -97,6 +108,7 @@ export class Metrics {
     for (const metric of [...Object.values(this.#counters), ...Object.values(this.#gauges)]) metric.reset();
     this.#copyBuffer(views);
     this.#copyUplinks(views, now);
+    this.#copyWear(views);
     this.#copyGateway(views);
     return this.#registry.metrics();
   }
@@ -127,6 +139,16 @@ export class Metrics {
       this.#gauges.oldestPending.set({ uplink: name }, ageSeconds);
       this.#gauges.lag.set({ uplink: name }, ageSeconds);
     }
+  }
+
+  /** What nobody knows is left out: 0 would be taken for a figure. */
+  #copyWear(views: GatewayViews): void {
+    const { bytesPerDay, deviceBytesPerDay, cardLifeDays } = views.wear();
+    const { bytesPerDay: own, deviceBytesPerDay: device, cardLife } = this.#gauges;
+    for (const gauge of [own, device, cardLife]) gauge.remove();
+    if (bytesPerDay !== null) own.set(bytesPerDay);
+    if (deviceBytesPerDay !== null) device.set(deviceBytesPerDay);
+    if (cardLifeDays !== null) cardLife.set(cardLifeDays);
   }
 
   #copyGateway(views: GatewayViews): void {

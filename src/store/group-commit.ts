@@ -36,6 +36,8 @@ export class GroupCommit {
   readonly #options: GroupCommitOptions;
   #queue: Work[] = [];
   #scheduled = false;
+  #timer: NodeJS.Timeout | undefined;
+  #intervalMs: number;
   #closed = false;
   #committedAt = Number.NEGATIVE_INFINITY;
   #limitsDueAt = 0;
@@ -46,6 +48,7 @@ export class GroupCommit {
     this.#log = log;
     this.#limits = limits;
     this.#options = options;
+    this.#intervalMs = options.commitIntervalMs;
   }
 
   /** Why nothing can be stored now, or null. */
@@ -60,7 +63,17 @@ export class GroupCommit {
 
   submit(work: Work): void {
     this.#queue.push(work);
-    this.#schedule(Math.max(0, this.#committedAt + this.#options.commitIntervalMs - performance.now()));
+    this.#schedule(Math.max(0, this.#committedAt + this.#intervalMs - performance.now()));
+  }
+
+  /** From now on nothing waits for an interval. */
+  hurry(): void {
+    this.#intervalMs = 0;
+    if (this.#timer === undefined) return;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#scheduled = false;
+    this.#schedule(0);
   }
 
   /** Commits what waits and can be stored, and then nothing more. */
@@ -80,11 +93,12 @@ export class GroupCommit {
     this.#scheduled = true;
     const run = () => {
       this.#scheduled = false;
+      this.#timer = undefined;
       if (this.#closed) return;
       this.#commit();
       this.#keepLimits();
     };
-    if (delayMs > 0) setTimeout(run, delayMs);
+    if (delayMs > 0) this.#timer = setTimeout(run, delayMs);
     else setImmediate(run);
   }
 

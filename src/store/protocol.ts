@@ -62,6 +62,7 @@ export type MainOperations = {
   retryReject: { args: number; result: Seq | undefined };
   removeReject: { args: number; result: boolean };
   removeRefused: { args: number; result: boolean };
+  hurry: { args: null; result: null };
   close: { args: null; result: null };
 };
 

@@ -71,6 +71,7 @@ export class StoreClient implements LogWriter, StateStore, SessionStore, KeptSto
   #maxInFlight = MAX_PACKS_IN_FLIGHT;
   #lingerMs = 0;
   #scheduled = false;
+  #timer: NodeJS.Timeout | undefined;
   #hasFailed = false;
 
   constructor(port: Port) {
@@ -178,6 +179,15 @@ export class StoreClient implements LogWriter, StateStore, SessionStore, KeptSto
     return this.#rpc.call('removeRefused', id);
   }
 
+  /** Before a stop: from now on nothing waits for `commitIntervalMs`. */
+  async hurry(): Promise<void> {
+    this.#lingerMs = 0;
+    clearTimeout(this.#timer);
+    this.#scheduled = false;
+    this.#send();
+    await this.#rpc.call('hurry', null);
+  }
+
   /** Commits what waits, truncates the write-ahead logs, closes both files. */
   async close(): Promise<void> {
     await this.#rpc.call('close', null);
@@ -211,7 +221,7 @@ export class StoreClient implements LogWriter, StateStore, SessionStore, KeptSto
       this.#scheduled = false;
       this.#send();
     };
-    if (this.#lingerMs > 0) setTimeout(send, this.#lingerMs);
+    if (this.#lingerMs > 0) this.#timer = setTimeout(send, this.#lingerMs);
     else setImmediate(send);
   }
 

@@ -81,6 +81,7 @@ export class StoreServer {
       retryReject: (id, reply) => this.#retryReject(id, reply),
       removeReject: (id, reply) => this.#removeKept(reply, () => this.#opened().log.removeReject(id)),
       removeRefused: (id, reply) => this.#removeKept(reply, () => this.#opened().log.removeRefused(id)),
+      hurry: (_, reply) => reply.ok(this.#opened().commits.hurry() ?? null),
       close: (_, reply) => reply.ok(this.#close()),
     };
   }

@@ -12,6 +12,7 @@ import type {
   MessageCounts,
   UplinkControl,
   UplinkView,
+  WearView,
 } from '../../src/core/views.ts';
 
 /** 2026-05-01T12:00:00Z: what the fakes take for now. */
@@ -175,6 +176,19 @@ export class FakeViews implements GatewayViews {
     denied: 4,
     local: 5,
   };
+
+  currentWear: WearView = {
+    writtenBytes: 90_000,
+    bytesPerRecord: 545.4,
+    bytesPerDay: 4_000_000_000,
+    deviceBytesPerDay: 5_000_000_000,
+    enduranceBytes: 32_000_000_000_000,
+    cardLifeDays: 6_400,
+  };
+
+  wear(): WearView {
+    return this.currentWear;
+  }
 
   info(): GatewayInfo {
     return this.currentInfo;

@@ -38,6 +38,12 @@ export function statusDocuments(changes: {
       used_bytes: 13_002_342,
       max_bytes: 2 * 2 ** 30,
       full: null,
+      wear: {
+        bytes_per_record: 545,
+        bytes_per_day: 5 * 2 ** 30,
+        device_bytes_per_day: 6 * 2 ** 30,
+        card_life_days: 5_461,
+      },
       streams: [
         { stream: 'telemetry', accepted: 100, stored: 100 },
         { stream: 'gaps', accepted: 0, stored: 0 },

@@ -1,7 +1,19 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import type { LogStats } from '../../core/ports.ts';
+import type { WearView } from '../../core/views.ts';
 import type { Api, ApiContext } from '../context.ts';
 import { ageSeconds, earliest, toTime } from '../times.ts';
+
+const WearState = z.object({
+  written_bytes: z.int().nullable().openapi({ description: 'Since the process started.' }),
+  bytes_per_record: z.int().nullable(),
+  bytes_per_day: z.int().nullable().openapi({ description: 'At the rate since then; null in the first minute.' }),
+  device_bytes_per_day: z.int().nullable().openapi({
+    description: 'By all programs, to the device that holds the store; null where the system does not say.',
+  }),
+  endurance_bytes: z.int().nullable().openapi({ description: '`buffer.cardEndurance`; null when it is not set.' }),
+  card_life_days: z.int().nullable().openapi({ description: 'What a new card lasts at this rate.' }),
+});
 
 const BufferState = z
   .object({
@@ -16,7 +28,8 @@ const BufferState = z
       .openapi({ description: 'When the oldest record came that an uplink still has before it; null when none has.' }),
     oldest_pending_seconds: z.number().nullable().openapi({ description: 'Its age.' }),
     full: z.string().nullable().openapi({ description: 'Why nothing can be stored now, or null.' }),
-    written_bytes: z.int(),
+    written_bytes: z.int().openapi({ description: 'To the store, since the process started.' }),
+    wear: WearState.openapi({ description: 'What the gateway writes to the card or disk; null where nobody knows.' }),
     refused: z.int().openapi({ description: 'Refused messages kept aside.' }),
     rejects: z.int().openapi({ description: 'Rejected records kept aside.' }),
     streams: z.array(
@@ -43,6 +56,14 @@ const BufferState = z
       oldest_pending_seconds: 0.3,
       full: null,
       written_bytes: 88_080_384,
+      wear: {
+        written_bytes: 90_177_536,
+        bytes_per_record: 545,
+        bytes_per_day: 4_708_800_000,
+        device_bytes_per_day: 5_100_000_000,
+        endurance_bytes: 32_985_348_833_280,
+        card_life_days: 6_467,
+      },
       refused: 3,
       rejects: 0,
       streams: [
@@ -66,10 +87,25 @@ const buffer = createRoute({
 });
 
 export function bufferRoutes(app: Api, { views, now }: ApiContext): void {
-  app.openapi(buffer, (c) => c.json(bufferJson(views.stats(), now()), 200));
+  app.openapi(buffer, (c) => c.json(bufferJson(views.stats(), views.wear(), now()), 200));
 }
 
-function bufferJson(stats: LogStats, now: number): z.infer<typeof BufferState> {
+function wearJson(wear: WearView): z.infer<typeof WearState> {
+  return {
+    written_bytes: wear.writtenBytes,
+    bytes_per_record: rounded(wear.bytesPerRecord),
+    bytes_per_day: rounded(wear.bytesPerDay),
+    device_bytes_per_day: rounded(wear.deviceBytesPerDay),
+    endurance_bytes: wear.enduranceBytes,
+    card_life_days: rounded(wear.cardLifeDays),
+  };
+}
+
+function rounded(value: number | null): number | null {
+  return value === null ? null : Math.round(value);
+}
+
+function bufferJson(stats: LogStats, wear: WearView, now: number): z.infer<typeof BufferState> {
   const oldest = earliest(stats.lanes.map((lane) => lane.oldestPendingAt));
   return {
     used_bytes: stats.bytes,
@@ -81,6 +117,7 @@ function bufferJson(stats: LogStats, now: number): z.infer<typeof BufferState> {
     oldest_pending_seconds: ageSeconds(oldest, now),
     full: stats.full,
     written_bytes: stats.writtenBytes,
+    wear: wearJson(wear),
     refused: stats.refusedCount,
     rejects: stats.rejectsCount,
     streams: stats.streams.map((stream) => ({

@@ -86,6 +86,14 @@ describe('GET /v1/buffer', () => {
         oldest_pending_seconds: 90,
         full: null,
         written_bytes: 123_456,
+        wear: {
+          written_bytes: 90_000,
+          bytes_per_record: 545,
+          bytes_per_day: 4_000_000_000,
+          device_bytes_per_day: 5_000_000_000,
+          endurance_bytes: 32_000_000_000_000,
+          card_life_days: 6_400,
+        },
         refused: 3,
         rejects: 2,
         streams: [

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { BufferDocument } from '../../../src/cli/status-documents.ts';
 import { statusPage } from '../../../src/cli/status-page.ts';
 import { statusDocuments, uplinkDocument } from '../../support/status-documents.ts';
 
@@ -12,11 +13,22 @@ mqtt      1 client, 1 device known
 messages  0 refused, 0 not allowed, 0 local, since the start
 buffer    12.4 MiB of 2 GiB, 100 records
 disk      20 GiB free, 512 MiB of it kept free
+wear      5 GiB a day, 545 B a record, 6 GiB a day with all programs, a new card lasts 5,461 days
 data      /var/lib/sluice
 
 uplink  state  accepted  delivered  rejected  dropped  pending  lag
 plant   up          100        100         0        0        0  0 s
 `);
+  });
+
+  it('says of the wear what is known', () => {
+    const lineOf = (wear: BufferDocument['wear']) =>
+      statusPage(statusDocuments({ buffer: { wear } }))
+        .split('\n')
+        .find((line) => line.startsWith('wear'));
+    const none = { bytes_per_record: null, bytes_per_day: null, device_bytes_per_day: null, card_life_days: null };
+    expect(lineOf(none)).toBe('wear      not known yet');
+    expect(lineOf({ ...none, bytes_per_day: 1024 })).toBe('wear      1 KiB a day');
   });
 
   it('says below each uplink what is wrong with it, and at last why nothing arrives', () => {
@@ -58,6 +70,7 @@ plant   up          100        100         0        0        0  0 s
       'messages  3 refused (mqtt invalid_json 2, http invalid_json 1), 4 not allowed, 1,200 local, since the start',
       'buffer    12.4 MiB of 2 GiB, 100 records',
       'disk      20 GiB free, 512 MiB of it kept free',
+      'wear      5 GiB a day, 545 B a record, 6 GiB a day with all programs, a new card lasts 5,461 days',
       'data      /var/lib/sluice',
       '',
       'uplink     state    accepted  delivered  rejected  dropped  pending         lag',

@@ -41,6 +41,7 @@ describe('a configuration', () => {
           whenFull: 'drop_oldest',
           durability: 'full',
           commitInterval: 0,
+          cardEndurance: 0,
         },
         uplinks: [],
         api: {

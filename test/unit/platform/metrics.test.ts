@@ -70,6 +70,17 @@ describe('the metrics', () => {
     expect(await metrics.render(views, 0)).toContain('sluice_uplink_lag_seconds{uplink="plant"} 0');
   });
 
+  it('show how long a card lasts, and nothing where nobody knows', async () => {
+    const wear = async () => (await samples()).filter((line) => /written_bytes_per_day|card_life/.test(line));
+    expect(await wear()).toEqual([
+      'sluice_written_bytes_per_day 4000000000',
+      'sluice_device_written_bytes_per_day 5000000000',
+      'sluice_card_life_days 6400',
+    ]);
+    views.currentWear = { ...views.currentWear, bytesPerDay: null, deviceBytesPerDay: null, cardLifeDays: null };
+    expect(await wear()).toEqual([]);
+  });
+
   it('count commits and requests by their duration', async () => {
     metrics.observeCommit(0.004);
     metrics.observeHttpRequest({ route: '/v1/devices/{id}', method: 'GET', status: 200 }, 0.2);

@@ -1,0 +1,41 @@
+import { readFileSync, statSync } from 'node:fs';
+
+const SECTOR_BYTES = 512;
+/** Of the statistics of a block device, its seventh field: sectors written. */
+const SECTORS_WRITTEN = 6;
+
+/** Bytes, since a moment that only the kernel knows: what counts is how they grow. */
+export interface DiskWrites {
+  /** What this process caused to be written (proc_pid_io(5)); null where the kernel does not say. */
+  readonly processBytes: number | null;
+  /** What all programs wrote to the device that holds the path; null where it is no block device, or the kernel does not say. */
+  readonly deviceBytes: number | null;
+}
+
+export function readDiskWrites(path: string): DiskWrites {
+  return { processBytes: processBytes(), deviceBytes: deviceBytes(path) };
+}
+
+function processBytes(): number | null {
+  const line = /^write_bytes: (\d+)$/m.exec(read('/proc/self/io') ?? '');
+  return line === null ? null : Number(line[1]);
+}
+
+function deviceBytes(path: string): number | null {
+  const [major, minor] = deviceNumbers(statSync(path).dev);
+  const sectors = read(`/sys/dev/block/${major}:${minor}/stat`)?.trim().split(/\s+/)[SECTORS_WRITTEN];
+  return sectors === undefined ? null : Number(sectors) * SECTOR_BYTES;
+}
+
+/** Linux keeps the low 8 bits of the minor number, then 12 of the major, then the rest of the minor. */
+function deviceNumbers(device: number): readonly [major: number, minor: number] {
+  return [(device >>> 8) & 0xfff, (device & 0xff) | ((device >>> 12) & 0xfff00)];
+}
+
+function read(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
