@@ -132,6 +132,31 @@ export interface LogWriter {
 export interface LaneId {
   readonly uplink: string;
   readonly stream: Stream;
+  /** A part of the stream that is fed beside the lane itself, with a cursor of its own. */
+  readonly range?: RangeId | undefined;
+}
+
+/** `backfill`: what the lane skipped, pending until it is delivered. `replay`: what somebody wants to have sent again. */
+export type RangeKind = 'backfill' | 'replay';
+
+export interface RangeId {
+  readonly kind: RangeKind;
+  /** Never given out twice. */
+  readonly id: number;
+}
+
+/** Which records of a range are sent. Times are UTC milliseconds of acceptance, `from` inclusive, `to` exclusive. */
+export interface RangeFilter {
+  readonly device: string | null;
+  readonly from: number | null;
+  readonly to: number | null;
+}
+
+/** A range with something left to send: (cursor, upTo]. */
+export interface LaneRange {
+  readonly lane: LaneId;
+  readonly upTo: Seq;
+  readonly filter: RangeFilter;
 }
 
 /** A record that the upstream can never take. */
@@ -169,11 +194,22 @@ export interface Settlement {
   /** Records in (from, upTo] that the upstream confirmed. */
   readonly deliveredCount: number;
   readonly rejected: readonly Rejection[];
+  /** What it took on the wire since the last settlement, counted for that day; only where a link is metered. */
+  readonly sent?: DayBytes | undefined;
 }
 
-/** The lane side of the store. */
+export interface DayBytes {
+  /** UTC days since 1970. */
+  readonly day: number;
+  readonly bytes: number;
+}
+
+/**
+ * The lane side of the store. Wherever a lane is named, one of its ranges may be; what it does then concerns the
+ * range's cursor, and rejects with `range_gone` once the range is done, or was cancelled.
+ */
 export interface LaneLog {
-  /** The lane's cursor; makes the lane, beginning at `oldest` or `now`, when it is new. */
+  /** The lane's cursor; makes the lane, beginning at `oldest` or `now`, when it is new. A range is never made here. */
   open(lane: LaneId, from: 'oldest' | 'now'): Promise<Seq>;
   /** Resolves when the lane's stream has a record after `after`, the signal is aborted, or the lane waits anew. */
   wait(lane: LaneId, after: Seq, signal: AbortSignal): Promise<void>;
@@ -186,9 +222,20 @@ export interface LaneLog {
   release(lane: LaneId): Promise<void>;
   /**
    * Moves the cursor, counts, and stores the rejects, in one transaction. Resolves when that is on disk.
-   * Frees what it settles; what is claimed beyond stays in flight.
+   * Frees what it settles; what is claimed beyond stays in flight. What a backfill settles counts as its lane's; what a
+   * replay settles counts for the replay alone, and its rejects are not kept. A range that is settled to its end is done.
    */
   settle(settlement: Settlement): Promise<void>;
+  /**
+   * Moves the cursor of a lane with nothing in flight to the end of its stream, and makes a backfill of what it skips;
+   * one that nothing was delivered behind grows instead. Counts do not change. Resolves with the cursor, which stays
+   * where it is when there are too many backfills.
+   */
+  skipAhead(lane: LaneId): Promise<Seq>;
+  /** What is left to send beside the lanes: backfills, then replays, the oldest first. */
+  ranges(uplink: string): Promise<readonly LaneRange[]>;
+  /** Bytes that settlements counted for the uplink on that day, which is the latest one. */
+  sentBytes(uplink: string, day: number): Promise<number>;
 }
 
 // ── uplink → upstream ───────────────────────────────────────────────────────────────────────────────────────────
@@ -269,10 +316,51 @@ export interface LaneStats {
   readonly oldestPendingAt: number | null;
 }
 
+/** What a lane skipped and still has to deliver: (cursor, upTo]. Its records count as pending of the lane. */
+export interface BackfillStats {
+  readonly uplink: string;
+  readonly stream: Stream;
+  readonly id: number;
+  readonly cursor: Seq;
+  readonly upTo: Seq;
+  /** When the lane skipped it; UTC milliseconds. */
+  readonly at: number;
+}
+
+/** What is to be sent again: records of (after, upTo] that fit the filter. */
+export interface NewReplay extends RangeFilter {
+  readonly uplink: string;
+  readonly stream: Stream;
+  readonly after: Seq;
+  readonly upTo: Seq;
+}
+
+export interface ReplayStats extends NewReplay {
+  readonly id: number;
+  /** Everything up to here is sent, or was removed. */
+  readonly cursor: Seq;
+  readonly at: number;
+  readonly isDone: boolean;
+  readonly deliveredCount: number;
+  readonly rejectedCount: number;
+  /** Removed by a limit before they were sent again. */
+  readonly removedCount: number;
+}
+
+export interface UplinkTotals {
+  readonly uplink: string;
+  /** Records delivered by replays, ever. */
+  readonly replayedCount: number;
+  /** Of the latest day that something was counted for; null when the link was never metered. */
+  readonly sent: DayBytes | null;
+}
+
 export interface LogStats {
   readonly epoch: string;
   readonly streams: readonly StreamStats[];
   readonly lanes: readonly LaneStats[];
+  readonly backfills: readonly BackfillStats[];
+  readonly uplinks: readonly UplinkTotals[];
   /** Pages of the database that hold something, and the write-ahead log. */
   readonly bytes: number;
   readonly maxBytes: number;
@@ -284,6 +372,19 @@ export interface LogStats {
   readonly writtenBytes: number;
   /** Why nothing can be stored now, or null. */
   readonly full: string | null;
+}
+
+/** Records sent again because somebody asks for it. All of it survives a restart. */
+export interface ReplayStore {
+  /**
+   * Ends at the lane's cursor at the latest: what is behind it is still to come anyway.
+   * @throws SluiceError `unknown_lane`, `too_many_replays`
+   */
+  addReplay(replay: NewReplay): Promise<ReplayStats>;
+  /** The newest first; of those that are done only the latest are kept. */
+  replays(): Promise<readonly ReplayStats[]>;
+  /** Cancels it when it is not done: what is on its way may still arrive. False when there is none of that id. */
+  removeReplay(id: number): Promise<boolean>;
 }
 
 // ── devices → store ─────────────────────────────────────────────────────────────────────────────────────────────

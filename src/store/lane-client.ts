@@ -1,5 +1,5 @@
 import type { SluiceError } from '../core/errors.ts';
-import type { LaneId, LaneLog, Settlement } from '../core/ports.ts';
+import type { LaneId, LaneLog, LaneRange, Settlement } from '../core/ports.ts';
 import type { Seq } from '../core/record.ts';
 import { type Port, RpcClient } from '../platform/rpc.ts';
 import type { LaneOperations } from './protocol.ts';
@@ -38,6 +38,18 @@ export class LaneClient implements LaneLog {
 
   async settle(settlement: Settlement): Promise<void> {
     await this.#rpc.call('settle', settlement);
+  }
+
+  skipAhead(lane: LaneId): Promise<Seq> {
+    return this.#rpc.call('skipAhead', lane);
+  }
+
+  ranges(uplink: string): Promise<readonly LaneRange[]> {
+    return this.#rpc.call('ranges', uplink);
+  }
+
+  sentBytes(uplink: string, day: number): Promise<number> {
+    return this.#rpc.call('sentBytes', { uplink, day });
   }
 
   fail(error: SluiceError): void {

@@ -1,4 +1,14 @@
-import type { Batch, DeviceRow, LaneId, LogStats, ReadLimit, Settlement } from '../core/ports.ts';
+import type {
+  Batch,
+  DeviceRow,
+  LaneId,
+  LaneRange,
+  LogStats,
+  NewReplay,
+  ReadLimit,
+  ReplayStats,
+  Settlement,
+} from '../core/ports.ts';
 import type { Handshake, Seq } from '../core/record.ts';
 import type {
   Place,
@@ -62,6 +72,9 @@ export type MainOperations = {
   retryReject: { args: number; result: Seq | undefined };
   removeReject: { args: number; result: boolean };
   removeRefused: { args: number; result: boolean };
+  addReplay: { args: NewReplay; result: ReplayStats };
+  replays: { args: null; result: ReplayStats[] };
+  removeReplay: { args: number; result: boolean };
   hurry: { args: null; result: null };
   close: { args: null; result: null };
 };
@@ -73,4 +86,7 @@ export type LaneOperations = {
   claim: { args: { lane: LaneId; upTo: Seq }; result: Seq };
   release: { args: LaneId; result: null };
   settle: { args: Settlement; result: null };
+  skipAhead: { args: LaneId; result: Seq };
+  ranges: { args: string; result: LaneRange[] };
+  sentBytes: { args: { uplink: string; day: number }; result: number };
 };

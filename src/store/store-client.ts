@@ -7,7 +7,10 @@ import type {
   LogEntry,
   LogStats,
   LogWriter,
+  NewReplay,
   ReadLimit,
+  ReplayStats,
+  ReplayStore,
   SessionStore,
   StateStore,
 } from '../core/ports.ts';
@@ -60,7 +63,7 @@ interface QueuedEntry extends Waiting {
  * The store as the main thread sees it. What is appended during one turn of the loop, or while the worker is busy,
  * goes over in one pack; a long turn hands over several. Memory: 12 MiB of packs, and what the sources hold back while their messages wait.
  */
-export class StoreClient implements LogWriter, StateStore, SessionStore, KeptStore {
+export class StoreClient implements LogWriter, StateStore, SessionStore, KeptStore, ReplayStore {
   readonly #rpc: RpcClient<MainOperations>;
   readonly #pack = new PackWriter();
   #packed: Waiting[] = [];
@@ -177,6 +180,18 @@ export class StoreClient implements LogWriter, StateStore, SessionStore, KeptSto
 
   removeRefused(id: number): Promise<boolean> {
     return this.#rpc.call('removeRefused', id);
+  }
+
+  addReplay(replay: NewReplay): Promise<ReplayStats> {
+    return this.#rpc.call('addReplay', replay);
+  }
+
+  replays(): Promise<readonly ReplayStats[]> {
+    return this.#rpc.call('replays', null);
+  }
+
+  removeReplay(id: number): Promise<boolean> {
+    return this.#rpc.call('removeReplay', id);
   }
 
   /** Before a stop: from now on nothing waits for `commitIntervalMs`. */

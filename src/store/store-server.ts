@@ -79,8 +79,11 @@ export class StoreServer {
         reply.ok(this.#opened().state.sessions.retainedPage(afterTopic, maxCount)),
       lastPlace: (_, reply) => reply.ok(this.#opened().lastPlace()),
       retryReject: (id, reply) => this.#retryReject(id, reply),
-      removeReject: (id, reply) => this.#removeKept(reply, () => this.#opened().log.removeReject(id)),
-      removeRefused: (id, reply) => this.#removeKept(reply, () => this.#opened().log.removeRefused(id)),
+      removeReject: (id, reply) => this.#answerLater(reply, () => this.#opened().log.removeReject(id)),
+      removeRefused: (id, reply) => this.#answerLater(reply, () => this.#opened().log.removeRefused(id)),
+      addReplay: (replay, reply) => this.#answerLater(reply, () => this.#opened().log.addReplay(replay)),
+      replays: (_, reply) => reply.ok(this.#opened().log.ranges.replayStats()),
+      removeReplay: (id, reply) => this.#answerLater(reply, () => this.#opened().log.ranges.removeReplay(id)),
       hurry: (_, reply) => reply.ok(this.#opened().commits.hurry() ?? null),
       close: (_, reply) => reply.ok(this.#close()),
     };
@@ -88,13 +91,7 @@ export class StoreServer {
 
   #laneHandlers(): LaneHandlers {
     return {
-      open: ({ lane, from }, reply) => {
-        let cursor = 0;
-        this.#change(reply, () => {
-          cursor = this.#opened().log.lanes.open(lane, from);
-          return () => cursor;
-        });
-      },
+      open: ({ lane, from }, reply) => this.#answerLater(reply, () => this.#opened().log.lanes.open(lane, from)),
       wait: ({ lane, after }, reply) => this.#wait(lane, after, reply),
       claim: (claim, reply) => this.#claim(claim, reply),
       release: (lane, reply) => {
@@ -107,6 +104,9 @@ export class StoreServer {
           this.#opened().log.settle(settlement);
           return () => null;
         }),
+      skipAhead: (lane, reply) => this.#answerLater(reply, () => this.#opened().log.skipAhead(lane)),
+      ranges: (uplink, reply) => reply.ok(this.#opened().log.ranges.toSend(uplink)),
+      sentBytes: ({ uplink, day }, reply) => reply.ok(this.#opened().log.totals.sentBytes(uplink, day)),
     };
   }
 
@@ -173,10 +173,11 @@ export class StoreServer {
     });
   }
 
-  #removeKept(reply: Reply, remove: () => boolean): void {
+  /** What `work` returns is the answer, once it is on disk. */
+  #answerLater(reply: Reply, work: () => unknown): void {
     this.#change(reply, () => {
-      const isRemoved = remove();
-      return () => isRemoved;
+      const answer = work();
+      return () => answer;
     });
   }
 

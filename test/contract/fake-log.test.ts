@@ -7,6 +7,7 @@ laneLogContract('FakeLog', async () => {
   return {
     laneLog: log,
     reader: log,
+    replays: log,
     append: async (records) => log.append(records),
     drop: async (stream, upTo) => log.drop(stream, upTo),
     reportGap: async (uplink) => log.append([newRecord({ stream: 'gaps', channel: uplink })])[0] ?? 0,

@@ -1,10 +1,11 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { LaneId, LaneLog, LaneStats, LogReader, Rejection } from '../../src/core/ports.ts';
+import type { LaneId, LaneLog, LaneStats, LogReader, Rejection, ReplayStore } from '../../src/core/ports.ts';
 import type { NewRecord, Seq } from '../../src/core/record.ts';
 import type { Stream } from '../../src/core/stream.ts';
 import { newRecord } from '../support/records.ts';
 import { waitFor } from '../support/wait-for.ts';
+import { laneRangesContract } from './lane-ranges.suite.ts';
 
 export type LaneCounts = Pick<
   LaneStats,
@@ -14,6 +15,7 @@ export type LaneCounts = Pick<
 export interface LaneLogUnderTest {
   readonly laneLog: LaneLog;
   readonly reader: LogReader;
+  readonly replays: ReplayStore;
   /** Resolves with the seqs of the records, which are on disk then. */
   append(records: readonly NewRecord[]): Promise<readonly Seq[]>;
   /** A limit wants all records of the stream up to here gone. Resolves when it has taken what it may take. */
@@ -268,7 +270,7 @@ export function laneLogContract(name: string, make: () => Promise<LaneLogUnderTe
     it('accounts for every record, whatever happens in whatever order', async () => {
       const step = fc.record({
         append: fc.nat({ max: 4 }),
-        act: fc.constantFrom('deliver', 'reject', 'drop', 'release'),
+        act: fc.constantFrom('deliver', 'reject', 'drop', 'release', 'skip', 'backfill'),
         share: fc.double({ min: 0, max: 1, noNaN: true }),
       });
       await log.laneLog.open(LANE, 'oldest');
@@ -292,6 +294,8 @@ export function laneLogContract(name: string, make: () => Promise<LaneLogUnderTe
         const chosen = records.slice(0, Math.ceil(records.length * share));
         const upTo = chosen.at(-1)?.seq;
         if (act === 'release') await log.laneLog.release(LANE);
+        else if (act === 'skip') await log.laneLog.skipAhead(LANE);
+        else if (act === 'backfill') await backfill(share);
         else if (upTo === undefined) return;
         else if (act === 'drop') await log.drop('telemetry', upTo);
         else {
@@ -302,6 +306,18 @@ export function laneLogContract(name: string, make: () => Promise<LaneLogUnderTe
           await log.laneLog.settle({ lane: LANE, from, upTo, deliveredCount, rejected });
         }
       }
+
+      async function backfill(share: number): Promise<void> {
+        const [range] = await log.laneLog.ranges('plant');
+        if (range === undefined) return;
+        const cursor = await log.laneLog.open(range.lane, 'oldest');
+        const rows = log.reader.read('telemetry', cursor, ALL).records.filter(({ seq }) => seq <= range.upTo);
+        const chosen = rows.slice(0, Math.ceil(rows.length * share));
+        const upTo = chosen.at(-1)?.seq ?? cursor;
+        const from = await log.laneLog.claim(range.lane, upTo);
+        await log.laneLog.settle({ lane: range.lane, from, upTo, deliveredCount: chosen.length, rejected: [] });
+      }
     });
   });
+  laneRangesContract(name, make);
 }

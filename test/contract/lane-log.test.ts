@@ -13,6 +13,7 @@ laneLogContract('the store', async () => {
   return {
     laneLog: store.lanes,
     reader: store.reader,
+    replays: store.client,
     append: (records) => dropping.append(records),
     drop: (_stream, upTo) => dropping.drop(upTo),
     reportGap: (uplink) => dropping.reportGap(uplink, uplink === 'plant' ? 'events' : 'state'),

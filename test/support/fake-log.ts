@@ -1,5 +1,17 @@
 import { SluiceError } from '../../src/core/errors.ts';
-import type { Batch, LaneId, LaneLog, LogReader, ReadLimit, Rejection, Settlement } from '../../src/core/ports.ts';
+import type {
+  Batch,
+  LaneId,
+  LaneLog,
+  LaneRange,
+  LogReader,
+  NewReplay,
+  ReadLimit,
+  Rejection,
+  ReplayStats,
+  ReplayStore,
+  Settlement,
+} from '../../src/core/ports.ts';
 import type { NewRecord, Seq, StoredRecord } from '../../src/core/record.ts';
 import type { Stream } from '../../src/core/stream.ts';
 
@@ -23,12 +35,27 @@ interface FakeLane {
   readonly rejected: Rejection[];
 }
 
+interface FakeRange extends LaneRange {
+  readonly id: number;
+  readonly after: Seq;
+  upTo: Seq;
+  cursor: Seq;
+  claimedUpTo: Seq;
+  deliveredCount: number;
+  rejectedCount: number;
+  removedCount: number;
+}
+
 /** The log in memory, with the promises of the real one. */
-export class FakeLog implements LogReader, LaneLog {
+export class FakeLog implements LogReader, LaneLog, ReplayStore {
   /** All streams, in the order of their seqs. */
   readonly #records: StoredRecord[] = [];
   readonly #damaged = new Set<Seq>();
   readonly #lanes = new Map<string, FakeLane>();
+  /** Those that are done too; the oldest first. */
+  #ranges: FakeRange[] = [];
+  #rangeCount = 0;
+  readonly #sentBytes = new Map<string, number>();
   readonly #waiting = new Set<() => void>();
   /** How often each lane waited: only the last one goes on waiting. */
   readonly #waitCounts = new Map<string, number>();
@@ -55,12 +82,21 @@ export class FakeLog implements LogReader, LaneLog {
   /** A limit wants everything of the stream up to here gone; what is in flight stays, and what is behind it. */
   drop(stream: Stream, upTo: Seq): void {
     const lanes = [...this.#lanes.values()].filter(({ id }) => id.stream === stream);
-    const inFlight = lanes.filter(({ cursor, claimedUpTo }) => claimedUpTo > cursor).map(({ cursor }) => cursor);
-    const allowed = Math.min(upTo, ...inFlight);
+    const ranges = this.#ranges.filter((range) => range.lane.stream === stream && range.cursor < range.upTo);
+    const inFlight = [...lanes, ...ranges].filter(({ cursor, claimedUpTo }) => claimedUpTo > cursor);
+    const allowed = Math.min(upTo, ...inFlight.map(({ cursor }) => cursor));
     for (const lane of lanes) {
       if (lane.cursor >= allowed) continue;
       lane.droppedCount += this.#count(lane.id, lane.cursor, allowed);
       lane.cursor = allowed;
+    }
+    for (const range of ranges) {
+      const last = Math.min(allowed, range.upTo);
+      if (range.cursor >= last) continue;
+      const lostCount = this.#count(range.lane, range.cursor, last, fitting(range));
+      if (range.lane.range?.kind === 'backfill') this.#lane(range.lane).droppedCount += lostCount;
+      else range.removedCount += lostCount;
+      range.cursor = last;
     }
     const kept = this.#records.filter((record) => record.stream !== stream || record.seq > allowed);
     this.#records.splice(0, this.#records.length, ...kept);
@@ -72,7 +108,8 @@ export class FakeLog implements LogReader, LaneLog {
 
   counts(id: LaneId): LaneCounts {
     const { cursor, acceptedCount, deliveredCount, rejectedCount, droppedCount } = this.#lane(id);
-    const pendingCount = this.#count(id, cursor, this.#lastSeq);
+    const skipped = this.#backfillsOf(id).map((range) => this.#count(id, range.cursor, range.upTo));
+    const pendingCount = skipped.reduce((sum, count) => sum + count, this.#count(id, cursor, this.#lastSeq));
     return { cursor, acceptedCount, deliveredCount, rejectedCount, droppedCount, pendingCount };
   }
 
@@ -102,15 +139,16 @@ export class FakeLog implements LogReader, LaneLog {
     return { records, damaged, upTo };
   }
 
-  open(id: LaneId, from: 'oldest' | 'now'): Promise<Seq> {
+  async open(id: LaneId, from: 'oldest' | 'now'): Promise<Seq> {
+    if (id.range !== undefined) return this.#range(id).cursor;
     const known = this.#lanes.get(nameOf(id));
-    if (known !== undefined) return Promise.resolve(known.cursor);
+    if (known !== undefined) return known.cursor;
     const oldest = this.#records.find(({ stream }) => stream === id.stream)?.seq ?? this.#lastSeq + 1;
     const cursor = from === 'now' ? this.#lastSeq : oldest - 1;
     const acceptedCount = this.#count(id, cursor, this.#lastSeq);
     const none = { deliveredCount: 0, rejectedCount: 0, droppedCount: 0 };
     this.#lanes.set(nameOf(id), { id, cursor, claimedUpTo: 0, acceptedCount, ...none, rejected: [] });
-    return Promise.resolve(cursor);
+    return cursor;
   }
 
   async wait(id: LaneId, after: Seq, signal: AbortSignal): Promise<void> {
@@ -129,28 +167,103 @@ export class FakeLog implements LogReader, LaneLog {
     }
   }
 
-  claim(id: LaneId, upTo: Seq): Promise<Seq> {
-    const lane = this.#lane(id);
-    lane.claimedUpTo = Math.max(lane.claimedUpTo, upTo);
-    return Promise.resolve(lane.cursor);
+  async claim(id: LaneId, upTo: Seq): Promise<Seq> {
+    const feed = id.range === undefined ? this.#lane(id) : this.#range(id);
+    feed.claimedUpTo = Math.max(feed.claimedUpTo, upTo);
+    return feed.cursor;
   }
 
-  release(id: LaneId): Promise<void> {
-    this.#lane(id).claimedUpTo = 0;
-    return Promise.resolve();
+  async release(id: LaneId): Promise<void> {
+    if (id.range === undefined) this.#lane(id).claimedUpTo = 0;
+    for (const range of this.#ranges) if (range.id === id.range?.id) range.claimedUpTo = 0;
   }
 
   async settle(settlement: Settlement): Promise<void> {
     await this.beforeSettle(settlement);
-    const lane = this.#lane(settlement.lane);
-    if (settlement.from !== lane.cursor) {
-      throw new SluiceError(`the cursor is ${lane.cursor}, not ${settlement.from}`, { code: 'stale_settlement' });
+    const { lane: id, from, upTo, deliveredCount, rejected, sent } = settlement;
+    const range = id.range === undefined ? undefined : this.#range(id);
+    const lane = this.#lane(id);
+    const feed = range ?? lane;
+    if (from !== feed.cursor) {
+      throw new SluiceError(`the cursor is ${feed.cursor}, not ${from}`, { code: 'stale_settlement' });
     }
-    lane.cursor = settlement.upTo;
-    lane.deliveredCount += settlement.deliveredCount;
-    lane.rejectedCount += settlement.rejected.length;
-    lane.rejected.push(...settlement.rejected);
+    feed.cursor = Math.min(upTo, range?.upTo ?? upTo);
+    const counted = id.range?.kind === 'replay' ? feed : lane;
+    counted.deliveredCount += deliveredCount;
+    counted.rejectedCount += rejected.length;
+    if (counted === lane) lane.rejected.push(...rejected);
+    if (sent !== undefined) {
+      const day = `${id.uplink}/${sent.day}`;
+      this.#sentBytes.set(day, (this.#sentBytes.get(day) ?? 0) + sent.bytes);
+    }
     this.settlements.push(settlement);
+  }
+
+  async skipAhead(id: LaneId): Promise<Seq> {
+    const lane = this.#lane(id);
+    const upTo = this.#lastSeqs.get(id.stream) ?? 0;
+    if (upTo <= lane.cursor) return lane.cursor;
+    const newest = this.#backfillsOf(id).at(-1);
+    if (newest?.upTo === lane.cursor) newest.upTo = upTo;
+    else {
+      const filter = { device: null, from: null, to: null };
+      this.#addRange({ uplink: id.uplink, stream: id.stream, after: lane.cursor, upTo, ...filter }, 'backfill');
+    }
+    lane.cursor = upTo;
+    return upTo;
+  }
+
+  async ranges(uplink: string): Promise<readonly LaneRange[]> {
+    const mine = this.#ranges.filter((range) => range.lane.uplink === uplink && range.cursor < range.upTo);
+    const isBackfill = ({ lane }: LaneRange): boolean => lane.range?.kind === 'backfill';
+    return [...mine.filter(isBackfill), ...mine.filter((range) => !isBackfill(range))].map(
+      ({ lane, upTo, filter }) => ({ lane, upTo, filter }),
+    );
+  }
+
+  async sentBytes(uplink: string, day: number): Promise<number> {
+    return this.#sentBytes.get(`${uplink}/${day}`) ?? 0;
+  }
+
+  async addReplay(replay: NewReplay): Promise<ReplayStats> {
+    const upTo = Math.max(replay.after, Math.min(replay.upTo, this.#lane(replay).cursor));
+    return statsOf(this.#addRange({ ...replay, upTo }, 'replay'));
+  }
+
+  async replays(): Promise<readonly ReplayStats[]> {
+    return this.#ranges
+      .filter(({ lane }) => lane.range?.kind === 'replay')
+      .map(statsOf)
+      .reverse();
+  }
+
+  async removeReplay(id: number): Promise<boolean> {
+    const found = this.#ranges.find((range) => range.id === id && range.lane.range?.kind === 'replay');
+    this.#ranges = this.#ranges.filter((range) => range !== found);
+    return found !== undefined;
+  }
+
+  #addRange({ uplink, stream, after, upTo, ...filter }: NewReplay, kind: 'backfill' | 'replay'): FakeRange {
+    this.#rangeCount += 1;
+    const id = this.#rangeCount;
+    const lane = { uplink, stream, range: { kind, id } };
+    const counts = { deliveredCount: 0, rejectedCount: 0, removedCount: 0 };
+    const range = { id, lane, filter, after, upTo, cursor: after, claimedUpTo: 0, ...counts };
+    this.#ranges.push(range);
+    return range;
+  }
+
+  #backfillsOf({ uplink, stream }: LaneId): FakeRange[] {
+    return this.#ranges.filter(
+      ({ lane, cursor, upTo }) =>
+        lane.uplink === uplink && lane.stream === stream && lane.range?.kind === 'backfill' && cursor < upTo,
+    );
+  }
+
+  #range(id: LaneId): FakeRange {
+    const range = this.#ranges.find((each) => each.id === id.range?.id && each.cursor < each.upTo);
+    if (range === undefined) throw new SluiceError('the range is done', { code: 'range_gone', retryable: true });
+    return range;
   }
 
   #lane(id: LaneId): FakeLane {
@@ -159,9 +272,23 @@ export class FakeLog implements LogReader, LaneLog {
     return lane;
   }
 
-  #count(id: LaneId, after: Seq, upTo: Seq): number {
-    return this.#records.filter((record) => isOf(id, record) && record.seq > after && record.seq <= upTo).length;
+  #count(id: LaneId, after: Seq, upTo: Seq, fits: (record: NewRecord) => boolean = () => true): number {
+    return this.#records.filter(
+      (record) => isOf(id, record) && record.seq > after && record.seq <= upTo && fits(record),
+    ).length;
   }
+}
+
+function fitting({ filter: { device, from, to } }: FakeRange): (record: NewRecord) => boolean {
+  return (record) =>
+    (device === null || record.device === device) &&
+    (from === null || record.receivedAt >= from) &&
+    (to === null || record.receivedAt < to);
+}
+
+function statsOf({ lane, filter, claimedUpTo: _, ...range }: FakeRange): ReplayStats {
+  const { uplink, stream } = lane;
+  return { ...range, ...filter, uplink, stream, at: 0, isDone: range.cursor >= range.upTo };
 }
 
 /** A gap counts only for the uplink that it concerns. */

@@ -67,6 +67,8 @@ export function logStats(changes: Partial<LogStats> = {}): LogStats {
         oldestPendingAt: null,
       }),
     ],
+    backfills: [],
+    uplinks: [],
     bytes: 4_096,
     maxBytes: 1_000_000,
     freeBytes: 5_000_000,

@@ -20,7 +20,7 @@ export interface LaneCount {
   readonly deliveredCount: number;
   readonly rejectedCount: number;
   readonly droppedCount: number;
-  /** Rows behind the cursor, counted one by one; for `gaps` only those that concern the uplink. */
+  /** Rows behind the cursor and in its backfills, counted one by one; for `gaps` only those that concern the uplink. */
   readonly pendingCount: number;
 }
 
@@ -40,6 +40,14 @@ interface LaneRow {
   readonly delivered: number;
   readonly rejected: number;
   readonly dropped: number;
+  /** What it skipped and still has to deliver. */
+  readonly backfills: readonly Stretch[];
+}
+
+/** (after, upTo] */
+interface Stretch {
+  readonly after: number;
+  readonly upTo: number;
 }
 
 interface StreamRow {
@@ -56,14 +64,14 @@ export function countStore(dataDir: string, { deep = false } = {}): StoreCount {
     let storedCount = 0;
     const streams = db.prepare<[], StreamRow>('SELECT stream, accepted, removed FROM streams').all();
     for (const { stream, accepted, removed } of streams) {
-      const stored = countRows(db, stream, 0);
+      const stored = countRows(db, stream, ALL);
       storedCount += stored;
       if (stored !== accepted - removed) {
         problems.push(`${stream}: ${stored} rows stored, but accepted ${accepted} - removed ${removed}`);
       }
       if (deep) problems.push(...damagedRows(db, stream));
     }
-    const lanes = db.prepare<[], LaneRow>('SELECT * FROM lanes').all();
+    const lanes = db.prepare<[], Omit<LaneRow, 'backfills'>>('SELECT * FROM lanes').all().map(withBackfills(db));
     const counts = lanes.map((lane) => countLane(db, lane, streams));
     return { lanes: counts, storedCount, problems: [...problems, ...counts.flatMap(imbalance)] };
   } finally {
@@ -99,8 +107,24 @@ function countLane(db: Database.Database, lane: LaneRow, streams: readonly Strea
     pendingCount:
       hasDirected(db, lane.stream) || lane.stream === 'gaps'
         ? countOwn(db, lane)
-        : countRows(db, lane.stream, lane.cursor),
+        : sum(stretchesOf(lane).map((stretch) => countRows(db, lane.stream, stretch))),
   };
+}
+
+function withBackfills(db: Database.Database): (lane: Omit<LaneRow, 'backfills'>) => LaneRow {
+  const find = db.prepare<[string, string], Stretch>(
+    `SELECT cursor AS after, up_to AS upTo FROM ranges
+     WHERE uplink = ? AND stream = ? AND kind = 'backfill' AND cursor < up_to`,
+  );
+  return (lane) => ({ ...lane, backfills: find.all(lane.uplink, lane.stream) });
+}
+
+function stretchesOf({ cursor, backfills }: LaneRow): Stretch[] {
+  return [...backfills, { after: cursor, upTo: Number.MAX_SAFE_INTEGER }];
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
 }
 
 function imbalance(lane: LaneCount): string[] {
@@ -112,14 +136,23 @@ function imbalance(lane: LaneCount): string[] {
   ];
 }
 
-function countRows(db: Database.Database, stream: Stream, after: number): number {
-  return db.prepare<[number], number>(`SELECT count(*) FROM ${stream} WHERE seq > ?`).pluck().get(after) ?? 0;
+const ALL: Stretch = { after: 0, upTo: Number.MAX_SAFE_INTEGER };
+
+function countRows(db: Database.Database, stream: Stream, { after, upTo }: Stretch): number {
+  const count = db.prepare<[number, number], number>(`SELECT count(*) FROM ${stream} WHERE seq > ? AND seq <= ?`);
+  return count.pluck().get(after, upTo) ?? 0;
 }
 
-function rows(db: Database.Database, stream: Stream, after: number): IterableIterator<{ seq: number; body: Buffer }> {
+function rows(
+  db: Database.Database,
+  stream: Stream,
+  { after, upTo }: Stretch,
+): IterableIterator<{ seq: number; body: Buffer }> {
   return db
-    .prepare<[number], { seq: number; body: Buffer }>(`SELECT seq, body FROM ${stream} WHERE seq > ?`)
-    .iterate(after);
+    .prepare<[number, number], { seq: number; body: Buffer }>(
+      `SELECT seq, body FROM ${stream} WHERE seq > ? AND seq <= ?`,
+    )
+    .iterate(after, upTo);
 }
 
 /** Most streams hold no record that is for one uplink alone, and need not be decoded. */
@@ -128,18 +161,21 @@ function hasDirected(db: Database.Database, stream: Stream): boolean {
 }
 
 /** What records say of themselves, not what stands beside them. */
-function countOwn(db: Database.Database, { uplink, stream, cursor }: LaneRow): number {
+function countOwn(db: Database.Database, lane: LaneRow): number {
+  const { uplink, stream } = lane;
   let count = 0;
-  for (const { seq, body } of rows(db, stream, cursor)) {
-    const { channel, retryOf } = readRecord(stream, seq, body);
-    if ((stream === 'gaps' ? channel : (retryOf?.uplink ?? uplink)) === uplink) count += 1;
+  for (const stretch of stretchesOf(lane)) {
+    for (const { seq, body } of rows(db, stream, stretch)) {
+      const { channel, retryOf } = readRecord(stream, seq, body);
+      if ((stream === 'gaps' ? channel : (retryOf?.uplink ?? uplink)) === uplink) count += 1;
+    }
   }
   return count;
 }
 
 function damagedRows(db: Database.Database, stream: Stream): string[] {
   const damaged: string[] = [];
-  for (const { seq, body } of rows(db, stream, 0)) {
+  for (const { seq, body } of rows(db, stream, ALL)) {
     if (!isIntact(body, seq)) damaged.push(`${stream}: record ${seq} is damaged`);
   }
   return damaged;

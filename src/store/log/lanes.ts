@@ -4,7 +4,8 @@ import type { GapReason } from '../../core/gap.ts';
 import type { LaneId, LaneStats } from '../../core/ports.ts';
 import type { Seq } from '../../core/record.ts';
 import type { Stream } from '../../core/stream.ts';
-import type { Records } from './records.ts';
+import { type Range, type Ranges, rangeGone } from './ranges.ts';
+import type { Records, StoredBody } from './records.ts';
 
 /** A cursor with its counts. `base`: records of the stream that are not this lane's. */
 export interface Lane {
@@ -27,16 +28,26 @@ interface DropRow {
   count: number;
 }
 
-/** The readers' positions. Every method that writes belongs into a transaction that ends with `flush`. */
+/** What feeds an upstream: a lane, or one of its ranges. `end`: the last seq that it will ever want as things are. */
+interface Feed {
+  readonly uplink: string;
+  readonly cursor: Seq;
+  readonly claimedUpTo: Seq;
+  readonly end: Seq;
+}
+
+/** The readers' positions, and the ranges beside them. Every method that writes belongs into a transaction that ends with `flush`. */
 export class Lanes {
   readonly #db: Database.Database;
   readonly #records: Records;
+  readonly #ranges: Ranges;
   readonly #save: Database.Statement;
   #lanes: Lane[] = [];
 
-  constructor(db: Database.Database, records: Records) {
+  constructor(db: Database.Database, records: Records, ranges: Ranges) {
     this.#db = db;
     this.#records = records;
+    this.#ranges = ranges;
     this.#save = db.prepare(
       'UPDATE lanes SET cursor = ?, base = ?, delivered = ?, rejected = ?, dropped = ? WHERE uplink = ? AND stream = ?',
     );
@@ -61,8 +72,9 @@ export class Lanes {
     return [...new Set(this.#lanes.map((lane) => lane.uplink))];
   }
 
-  open({ uplink, stream }: LaneId, from: 'oldest' | 'now'): Seq {
-    const known = this.#find({ uplink, stream });
+  open(id: LaneId, from: 'oldest' | 'now'): Seq {
+    const { uplink, stream } = id;
+    const known = id.range === undefined ? this.#find(id) : this.#get(id);
     if (known !== undefined) return known.cursor;
     const { acceptedCount, removedCount, lastSeq } = this.#records.count(stream);
     // What stands in `gaps` already concerns other uplinks.
@@ -78,14 +90,22 @@ export class Lanes {
     return cursor;
   }
 
+  /** @throws SluiceError `unknown_lane` */
+  cursorOf(id: LaneId): Seq {
+    return this.#lane(id).cursor;
+  }
+
   claim(id: LaneId, upTo: Seq): Seq {
     const lane = this.#get(id);
     lane.claimedUpTo = Math.max(lane.claimedUpTo, upTo);
     return lane.cursor;
   }
 
+  /** A range that is done, or was cancelled, holds nothing any more. */
   release(id: LaneId): void {
-    this.#get(id).claimedUpTo = 0;
+    const found = this.#find(id);
+    if (found !== undefined) found.claimedUpTo = 0;
+    else if (id.range === undefined) throw unknownLane(id);
   }
 
   /** Moves the cursor over records that were delivered or rejected. The claim on what lies behind stays. */
@@ -97,15 +117,55 @@ export class Lanes {
         { code: 'settle_out_of_step' },
       );
     }
-    lane.cursor = step.upTo;
-    lane.delivered += step.deliveredCount;
-    lane.rejected += step.rejectedCount;
-    lane.dirty = true;
+    if ('id' in lane) this.#ranges.moveTo(lane, Math.min(step.upTo, lane.upTo));
+    else lane.cursor = step.upTo;
+    // What a backfill delivers is its lane's.
+    const counted = 'id' in lane && lane.kind === 'backfill' ? this.#lane(id) : lane;
+    counted.delivered += step.deliveredCount;
+    counted.rejected += step.rejectedCount;
+    counted.dirty = true;
+  }
+
+  /** Moves the cursor to the end of the stream, and makes a backfill of what is skipped; see `LaneLog`. */
+  skipAhead(id: LaneId, at: number): Seq {
+    const lane = this.#lane(id);
+    const upTo = this.#records.count(lane.stream).lastSeq;
+    if (upTo > lane.cursor && this.#ranges.skip(lane, { from: lane.cursor, upTo, at })) {
+      lane.cursor = upTo;
+      lane.dirty = true;
+    }
+    return lane.cursor;
+  }
+
+  /** Up to here no lane of the stream waits for anything, and nothing is on its way. */
+  doneUpTo(stream: Stream): Seq {
+    const lanes = this.ofStream(stream);
+    const ranges = this.#ranges.ofStream(stream).filter((range) => range.kind === 'backfill' || isInFlight(range));
+    return Math.min(...[...lanes, ...ranges].map(({ cursor }) => cursor));
+  }
+
+  /** Those of the stream with a batch on its way. A replay has always something behind it that is worth waiting for. */
+  inFlight(stream: Stream): Feed[] {
+    const { lastSeq } = this.#records.count(stream);
+    const lanes = this.ofStream(stream).map((lane) => ({ ...lane, end: lastSeq }));
+    const ranges = this.#ranges
+      .ofStream(stream)
+      .map((range) => ({ ...range, end: range.kind === 'backfill' ? range.upTo : Number.POSITIVE_INFINITY }));
+    return [...lanes, ...ranges].filter(isInFlight);
+  }
+
+  /** Of these records those that the lane still has to deliver. */
+  pendingOf(lane: Lane, rows: readonly StoredBody[]): StoredBody[] {
+    const backfills = this.#ranges.backfillsOf(lane);
+    const isSkipped = (seq: Seq): boolean => backfills.some(({ cursor, upTo }) => seq > cursor && seq <= upTo);
+    return rows
+      .filter(({ seq }) => seq > lane.cursor || isSkipped(seq))
+      .filter(({ seq }) => this.#records.directed.isFor(lane.uplink, lane.stream, seq));
   }
 
   /** Moves the cursor over records that a limit took. */
   drop(lane: Lane, upTo: Seq, drop: { reason: GapReason; count: number; bytes: number }): void {
-    lane.cursor = upTo;
+    lane.cursor = Math.max(lane.cursor, upTo);
     lane.dropped += drop.count;
     lane.dirty = true;
     if (drop.count === 0) return;
@@ -152,20 +212,46 @@ export class Lanes {
         droppedCount: lane.dropped,
         droppedByReason: Object.fromEntries(mine.map(({ reason, count }) => [reason, count])),
         pendingCount,
-        oldestPendingAt: pendingCount > 0 ? this.#records.oldestReceivedAt(lane.stream, lane.cursor) : null,
+        oldestPendingAt: pendingCount > 0 ? this.#oldestPendingAt(lane) : null,
       };
     });
   }
 
-  #find({ uplink, stream }: LaneId): Lane | undefined {
+  #oldestPendingAt(lane: Lane): number | null {
+    const live = { cursor: lane.cursor, upTo: Number.MAX_SAFE_INTEGER };
+    for (const { cursor, upTo } of [...this.#ranges.backfillsOf(lane), live]) {
+      const at = this.#records.oldestReceivedAt(lane.stream, cursor, upTo);
+      if (at !== null) return at;
+    }
+    return null;
+  }
+
+  #find(id: LaneId): Lane | Range | undefined {
+    return id.range === undefined ? this.#findLane(id) : this.#ranges.find(id);
+  }
+
+  #findLane({ uplink, stream }: LaneId): Lane | undefined {
     return this.#lanes.find((lane) => lane.uplink === uplink && lane.stream === stream);
   }
 
-  #get(id: LaneId): Lane {
-    const lane = this.#find(id);
-    if (lane === undefined) {
-      throw new SluiceError(`lane ${id.uplink}/${id.stream} was never opened`, { code: 'unknown_lane' });
-    }
+  #get(id: LaneId): Lane | Range {
+    const found = this.#find(id);
+    if (found !== undefined) return found;
+    throw id.range === undefined ? unknownLane(id) : rangeGone(id);
+  }
+
+  /** The lane itself, also of a range. */
+  #lane(id: LaneId): Lane {
+    const lane = this.#findLane(id);
+    if (lane === undefined) throw unknownLane(id);
     return lane;
   }
+}
+
+function isInFlight({ claimedUpTo, cursor }: { readonly claimedUpTo: Seq; readonly cursor: Seq }): boolean {
+  return claimedUpTo > cursor;
+}
+
+function unknownLane({ uplink, stream }: LaneId): SluiceError {
+  return new SluiceError(`lane ${uplink}/${stream} was never opened`, { code: 'unknown_lane' });
 }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { statSync } from 'node:fs';
 import type Database from 'better-sqlite3';
 import { codeOf } from '../../core/errors.ts';
-import type { Appended, LogStats, Settlement } from '../../core/ports.ts';
+import type { Appended, LaneId, LogStats, NewReplay, ReplayStats, Settlement } from '../../core/ports.ts';
 import type { Handshake, Seq } from '../../core/record.ts';
 import { STREAMS, type Stream } from '../../core/stream.ts';
 import type { PackedEntry } from '../pack.ts';
@@ -12,10 +12,12 @@ import { Kept } from './kept.ts';
 import { KnownTimes } from './known-times.ts';
 import { Lanes } from './lanes.ts';
 import { Queues } from './queues.ts';
+import { Ranges } from './ranges.ts';
 import { Reclaim, type ReclaimClock } from './reclaim.ts';
 import { Records, type SeqReservation } from './records.ts';
 import { retriedBody } from './retried.ts';
 import { LOG_MIGRATIONS } from './schema.ts';
+import { Totals } from './uplink-totals.ts';
 
 export interface LogOptions {
   readonly file: string;
@@ -37,6 +39,8 @@ const DUPLICATE: Appended = { firstSeq: 0, duplicate: true };
 export class Log {
   readonly epoch: string;
   readonly lanes: Lanes;
+  readonly ranges: Ranges;
+  readonly totals: Totals;
   readonly records: Records;
   readonly reclaim: Reclaim;
   readonly queues: Queues;
@@ -56,7 +60,9 @@ export class Log {
     this.#pageBytes = Number(this.#db.pragma('page_size', { simple: true }));
     this.epoch = this.#epochOn(options.machineId);
     this.records = new Records(this.#db, options.seqs);
-    this.lanes = new Lanes(this.#db, this.records);
+    this.ranges = new Ranges(this.#db);
+    this.lanes = new Lanes(this.#db, this.records, this.ranges);
+    this.totals = new Totals(this.#db);
     this.queues = new Queues(this.#db, this.records);
     this.#times = new KnownTimes(this.#db);
     this.reclaim = new Reclaim({ ...this.#parts(), epoch: this.epoch, clock: options.clock });
@@ -76,11 +82,15 @@ export class Log {
       work();
       this.records.flush();
       this.lanes.flush();
+      this.ranges.flush();
+      this.totals.flush();
       this.#db.exec('COMMIT');
     } catch (error) {
       if (this.#db.inTransaction) this.#db.exec('ROLLBACK');
       this.records.reload();
       this.lanes.reload();
+      this.ranges.reload();
+      this.totals.reload();
       this.#kept.reload();
       this.#keys.reload();
       this.queues.reload();
@@ -105,15 +115,30 @@ export class Log {
     }
   }
 
-  settle({ lane, from, upTo, deliveredCount, rejected }: Settlement): void {
+  settle({ lane, from, upTo, deliveredCount, rejected, sent }: Settlement): void {
     // A record that is damaged does not say itself that it is for another uplink.
     const own = rejected.filter(({ seq }) => this.records.directed.isFor(lane.uplink, lane.stream, seq));
     this.lanes.advance(lane, { from, upTo, deliveredCount, rejectedCount: own.length });
+    if (sent !== undefined) this.totals.addSent(lane.uplink, sent);
+    if (lane.range?.kind === 'replay') {
+      this.totals.addReplayed(lane.uplink, deliveredCount);
+      return;
+    }
     const at = this.#clock.now();
     for (const rejection of own) {
       const body = this.records.body(lane.stream, rejection.seq);
       if (body !== undefined) this.#kept.reject(lane, rejection, { at, body });
     }
+  }
+
+  skipAhead(lane: LaneId): Seq {
+    return this.lanes.skipAhead(lane, this.#clock.now());
+  }
+
+  /** See `ReplayStore`. @throws SluiceError `unknown_lane`, `too_many_replays` */
+  addReplay(replay: NewReplay): ReplayStats {
+    const cursor = this.lanes.cursorOf(replay);
+    return this.ranges.addReplay({ ...replay, upTo: Math.min(replay.upTo, cursor) }, this.#clock.now());
   }
 
   /**
@@ -188,7 +213,7 @@ export class Log {
     }
   }
 
-  stats(): Pick<LogStats, 'epoch' | 'streams' | 'lanes' | 'refusedCount' | 'rejectsCount'> {
+  stats(): Pick<LogStats, 'epoch' | 'streams' | 'lanes' | 'backfills' | 'uplinks' | 'refusedCount' | 'rejectsCount'> {
     const kept = this.#kept.counts();
     return {
       epoch: this.epoch,
@@ -198,6 +223,8 @@ export class Log {
         return { stream, acceptedCount, storedCount: acceptedCount - removedCount, lastSeq, oldestReceivedAt };
       }),
       lanes: this.lanes.stats(),
+      backfills: this.ranges.backfillStats(),
+      uplinks: this.totals.stats(),
       refusedCount: kept.refused,
       rejectsCount: kept.rejects,
     };
@@ -208,8 +235,8 @@ export class Log {
     this.#db.close();
   }
 
-  #parts(): { records: Records; lanes: Lanes; queues: Queues; times: KnownTimes } {
-    return { records: this.records, lanes: this.lanes, queues: this.queues, times: this.#times };
+  #parts(): { records: Records; lanes: Lanes; ranges: Ranges; queues: Queues; times: KnownTimes } {
+    return { records: this.records, lanes: this.lanes, ranges: this.ranges, queues: this.queues, times: this.#times };
   }
 
   #appendRecords({ handshake, idempotency, records, keep }: Extract<PackedEntry, { kind: 'records' }>): Appended {

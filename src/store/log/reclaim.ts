@@ -7,6 +7,7 @@ import { STREAMS, type Stream } from '../../core/stream.ts';
 import type { KnownTimes } from './known-times.ts';
 import type { Lane, Lanes } from './lanes.ts';
 import type { Queues } from './queues.ts';
+import type { Ranges } from './ranges.ts';
 import type { Records, StoredBody } from './records.ts';
 
 /** One chunk that concerns more devices than this is reported in one gap with `device: null`. */
@@ -26,6 +27,7 @@ export interface ReclaimClock {
 interface ReclaimParts {
   readonly records: Records;
   readonly lanes: Lanes;
+  readonly ranges: Ranges;
   readonly queues: Queues;
   readonly times: KnownTimes;
   readonly epoch: string;
@@ -50,6 +52,7 @@ interface Loss {
 export class Reclaim {
   readonly #records: Records;
   readonly #lanes: Lanes;
+  readonly #ranges: Ranges;
   readonly #queues: Queues;
   readonly #times: KnownTimes;
   readonly #epoch: string;
@@ -60,6 +63,7 @@ export class Reclaim {
   constructor(parts: ReclaimParts) {
     this.#records = parts.records;
     this.#lanes = parts.lanes;
+    this.#ranges = parts.ranges;
     this.#queues = parts.queues;
     this.#times = parts.times;
     this.#epoch = parts.epoch;
@@ -69,12 +73,12 @@ export class Reclaim {
   /** Removes a chunk of records that no lane waits for; returns how many. */
   removeDelivered(limit: ReadLimit, olderThan = Number.POSITIVE_INFINITY): number {
     for (const stream of STREAMS) {
-      const done = Math.min(...this.#lanes.ofStream(stream).map(({ cursor }) => cursor));
-      const chunk = this.#chunk(stream, { upTo: done, olderThan, limit });
+      const chunk = this.#chunk(stream, { upTo: this.#lanes.doneUpTo(stream), olderThan, limit });
       const last = chunk.at(-1);
       if (last === undefined) continue;
-      this.#records.directed.removeUpTo(stream, last.seq);
-      return this.#remove(stream, last.seq);
+      const removed = this.#remove(stream, last.seq);
+      this.#pass(stream, last.seq, chunk);
+      return removed;
     }
     return 0;
   }
@@ -85,8 +89,7 @@ export class Reclaim {
    */
   dropPending(reason: GapReason, limit: ReadLimit, olderThan = Number.POSITIVE_INFINITY): number {
     for (const stream of STREAMS) {
-      const inFlight = this.#inFlight(stream);
-      const free = Math.min(...inFlight.map(({ cursor }) => cursor));
+      const free = Math.min(...this.#lanes.inFlight(stream).map(({ cursor }) => cursor));
       const chunk = this.#chunk(stream, { upTo: free, olderThan, limit });
       const last = stream === 'gaps' && chunk.length <= this.#fewGaps() ? undefined : chunk.at(-1);
       if (last === undefined) {
@@ -95,11 +98,8 @@ export class Reclaim {
       }
       const removed = this.#remove(stream, last.seq);
       // Behind the removal: a gap that is reported now must not fall under it, even when `gaps` itself is short.
-      for (const lane of this.#lanes.ofStream(stream)) {
-        if (lane.cursor < last.seq) this.#dropFrom(lane, { chunk, upTo: last.seq, reason });
-      }
-      // Only now that each lane has counted what was its own.
-      this.#records.directed.removeUpTo(stream, last.seq);
+      for (const lane of this.#lanes.ofStream(stream)) this.#dropFrom(lane, { chunk, upTo: last.seq, reason });
+      this.#pass(stream, last.seq, chunk);
       return removed;
     }
     return 0;
@@ -116,19 +116,23 @@ export class Reclaim {
     return this.#records.removeUpTo(stream, upTo);
   }
 
+  /** Only once each lane has counted what was its own. */
+  #pass(stream: Stream, upTo: Seq, chunk: readonly StoredBody[]): void {
+    const { directed } = this.#records;
+    this.#ranges.pass(stream, upTo, chunk, (uplink, seq) => directed.isFor(uplink, stream, seq));
+    directed.removeUpTo(stream, upTo);
+  }
+
   /** Dropping so many gaps would free nothing: each lane's are reported in a new one. */
   #fewGaps(): number {
     return 2 * this.#lanes.ofStream('gaps').length;
   }
 
-  #inFlight(stream: Stream): readonly Lane[] {
-    return this.#lanes.ofStream(stream).filter(({ claimedUpTo, cursor }) => claimedUpTo > cursor);
-  }
-
+  /** Whether every uplink with a batch in flight has more behind it. */
   #isBacklogInFlight(stream: Stream): boolean {
-    const { lastSeq } = this.#records.count(stream);
-    const inFlight = this.#inFlight(stream);
-    return inFlight.length > 0 && inFlight.every(({ claimedUpTo }) => claimedUpTo < lastSeq);
+    const byUplink = Map.groupBy(this.#lanes.inFlight(stream), ({ uplink }) => uplink);
+    const hasMore = [...byUplink.values()].map((feeds) => feeds.some(({ claimedUpTo, end }) => claimedUpTo < end));
+    return hasMore.length > 0 && hasMore.every(Boolean);
   }
 
   #chunk(stream: Stream, what: { upTo: Seq; olderThan: number; limit: ReadLimit }): StoredBody[] {
@@ -139,10 +143,7 @@ export class Reclaim {
   }
 
   #dropFrom(lane: Lane, drop: { chunk: readonly StoredBody[]; upTo: Seq; reason: GapReason }): void {
-    const lost = drop.chunk
-      .filter(({ seq }) => seq > lane.cursor)
-      .filter(({ seq }) => this.#records.directed.isFor(lane.uplink, lane.stream, seq))
-      .map((row) => this.#read(lane.stream, row));
+    const lost = this.#lanes.pendingOf(lane, drop.chunk).map((row) => this.#read(lane.stream, row));
     const bytes = lost.reduce((sum, { value }) => sum + value.byteLength, 0);
     this.#lanes.drop(lane, drop.upTo, { reason: drop.reason, count: lost.length, bytes });
     for (const loss of this.#lossesOf(lane.stream, lost)) this.#report(lane, loss, drop.reason);

@@ -126,9 +126,9 @@ export class Records {
   }
 
   /** Of the oldest record that is not damaged; null when there is none among the first. */
-  oldestReceivedAt(stream: Stream, after: Seq): number | null {
+  oldestReceivedAt(stream: Stream, after: Seq, upTo: Seq = Number.MAX_SAFE_INTEGER): number | null {
     let looked = 0;
-    for (const [seq, body] of this.#tables[stream].oldest.iterate(after, Number.MAX_SAFE_INTEGER)) {
+    for (const [seq, body] of this.#tables[stream].oldest.iterate(after, upTo)) {
       if (isIntact(body, seq)) return receivedAtOf(body);
       looked += 1;
       if (looked === MAX_DAMAGED_LOOKED_AT) break;

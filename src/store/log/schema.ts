@@ -162,4 +162,32 @@ export const LOG_MIGRATIONS: readonly string[] = [
   -- Everything up to seq was stored before: says how old records are whose own time cannot be trusted.
   CREATE TABLE known_times (seq INTEGER PRIMARY KEY, at INTEGER NOT NULL) STRICT;
   `,
+  `
+  -- Parts of a stream that are sent beside a lane: (cursor, up_to]. backfill: what the lane skipped, part of its pending.
+  -- replay: what is sent again, of that device and time of acceptance; it has counts of its own and is kept when done.
+  CREATE TABLE ranges (
+    id        INTEGER PRIMARY KEY AUTOINCREMENT,
+    uplink    TEXT NOT NULL,
+    stream    TEXT NOT NULL,
+    kind      TEXT NOT NULL,
+    after     INTEGER NOT NULL,
+    cursor    INTEGER NOT NULL,
+    up_to     INTEGER NOT NULL,
+    at        INTEGER NOT NULL,
+    device    TEXT,
+    from_time INTEGER,
+    to_time   INTEGER,
+    delivered INTEGER NOT NULL DEFAULT 0,
+    rejected  INTEGER NOT NULL DEFAULT 0,
+    removed   INTEGER NOT NULL DEFAULT 0
+  ) STRICT;
+
+  -- replayed: records delivered by replays, ever; sent_bytes: on that UTC day, where the link is metered.
+  CREATE TABLE uplinks (
+    uplink     TEXT PRIMARY KEY,
+    replayed   INTEGER NOT NULL DEFAULT 0,
+    sent_day   INTEGER NOT NULL DEFAULT 0,
+    sent_bytes INTEGER NOT NULL DEFAULT 0
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
