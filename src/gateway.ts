@@ -8,6 +8,7 @@ import type { SluiceError } from './core/errors.ts';
 import type { LogStats, SessionStore } from './core/ports.ts';
 import { DeviceTable } from './devices/device-table.ts';
 import { checkFiles } from './gateway/check-files.ts';
+import { forgottenLanes } from './gateway/forgotten-lanes.ts';
 import { ReaderThread } from './gateway/reader-thread.ts';
 import { RefusedCounts } from './gateway/refused-counts.ts';
 import { RunningParts } from './gateway/running-parts.ts';
@@ -229,12 +230,14 @@ export class Gateway {
     await this.#uplinks.openGate();
   }
 
-  /** Lanes stay when an uplink leaves the configuration: it may come back, and nothing is lost silently. */
+  /** Lanes stay when they leave the configuration: they may come back, and nothing is lost silently. */
   #warnOfForgotten({ lanes }: LogStats): void {
-    const configured = this.#config.uplinks.map(({ name }) => name);
-    const forgotten = new Set(lanes.map(({ uplink }) => uplink).filter((name) => !configured.includes(name)));
-    for (const uplink of forgotten) {
-      this.#logger.warn({ uplink }, 'an uplink of earlier is not configured any more; its records wait until a limit');
+    for (const [uplink, forgotten] of Map.groupBy(forgottenLanes(lanes, this.#config.uplinks), (lane) => lane.uplink)) {
+      const streams = forgotten.map(({ stream }) => stream);
+      this.#logger.warn(
+        { uplink, streams },
+        'an uplink does not carry streams any more that it carried; their records wait until a limit',
+      );
     }
   }
 
