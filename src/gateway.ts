@@ -17,7 +17,9 @@ import { StoreThread } from './gateway/store-thread.ts';
 import { UplinkThread } from './gateway/uplink-thread.ts';
 import { Views } from './gateway/views.ts';
 import { Wear } from './gateway/wear.ts';
+import { DeviceRates } from './ingest/device-rates.ts';
 import { Ingest } from './ingest/ingest.ts';
+import { Shares } from './ingest/shares.ts';
 import { SystemClock } from './platform/clock.ts';
 import { readDiskWrites } from './platform/disk-writes.ts';
 import { createLogger, type Logger } from './platform/logger.ts';
@@ -126,7 +128,8 @@ export class Gateway {
   }
 
   #compose(client: StoreClient): Core {
-    const { max: maxDevices, maxMetrics } = this.#config.devices;
+    const { max: maxDevices, maxMetrics, maxMessageRate } = this.#config.devices;
+    const { highWater, shareWindow, whenFull } = this.#config.buffer;
     const logger = this.#logger;
     const clock = this.#clock;
     const read: StoreClient['read'] = (stream, after, limit) => client.read(stream, after, limit);
@@ -139,6 +142,8 @@ export class Gateway {
       log: client,
       routes: this.#config.mqtt.routes,
       clock,
+      shares: new Shares({ highWater: highWater / 100, windowMs: shareWindow, refuses: whenFull === 'drop_oldest' }),
+      rates: new DeviceRates({ ratePerS: maxMessageRate }),
       onAccepted: (observations) => devices.recordsAccepted(observations),
       onRefused: (message, reason) => refused.add(message, reason),
     });

@@ -208,6 +208,19 @@ const KINDS = {
     meaning: 'The client asks more often than api.maxRequestRate allows.',
     remedy: 'Wait for as long as Retry-After says, and ask less often.',
   },
+  over_share: {
+    status: 429,
+    title: 'Over its share',
+    meaning:
+      'More waits in the buffer than buffer.highWater allows for all, and this device sent much more than the others. Nothing of this request was stored.',
+    remedy: 'Send the same again after as long as Retry-After says. It is better once the uplink delivers again.',
+  },
+  over_rate: {
+    status: 429,
+    title: 'Over its rate',
+    meaning: 'The device sends more often than devices.maxMessageRate allows. Nothing of this request was stored.',
+    remedy: 'Send the same again after as long as Retry-After says; a request may hold several objects.',
+  },
   headers_too_large: {
     status: 431,
     title: 'Headers too large',

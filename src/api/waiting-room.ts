@@ -53,6 +53,25 @@ export function bufferFull(reason: string): SluiceError {
   });
 }
 
+/** The buffer runs full, and the device sent much more than others. */
+export function overShare(waitMs: number): SluiceError {
+  return new SluiceError('the buffer runs full, and this device is over its share of it', {
+    code: 'over_share',
+    retryable: true,
+    retryAfterMs: waitMs,
+    hint: 'Nothing of the request is stored; send it again later, and less of it.',
+  });
+}
+
+export function overRate(waitMs: number): SluiceError {
+  return new SluiceError('this device sends too often', {
+    code: 'over_rate',
+    retryable: true,
+    retryAfterMs: waitMs,
+    hint: 'Nothing of the request is stored; send it again later, several objects in one request, or raise devices.maxMessageRate.',
+  });
+}
+
 function tooBusy(): SluiceError {
   return new SluiceError('too many requests wait for the disk', {
     code: 'too_busy',

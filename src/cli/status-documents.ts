@@ -19,6 +19,7 @@ export interface GatewayDocument {
 export interface BufferDocument {
   readonly used_bytes: number;
   readonly max_bytes: number;
+  readonly room_bytes: number;
   readonly full: string | null;
   readonly wear: {
     readonly bytes_per_record: number | null;
@@ -26,7 +27,12 @@ export interface BufferDocument {
     readonly device_bytes_per_day: number | null;
     readonly card_life_days: number | null;
   };
-  readonly streams: readonly { readonly stream: string; readonly accepted: number; readonly stored: number }[];
+  readonly streams: readonly {
+    readonly stream: string;
+    readonly accepted: number;
+    readonly stored: number;
+    readonly over_share: number;
+  }[];
 }
 
 export interface UplinkDocument {

@@ -24,7 +24,6 @@ export function statusPage(documents: StatusDocuments): string {
 }
 
 function facts({ gateway, buffer, health }: StatusDocuments): readonly (readonly string[])[] {
-  const stored = buffer.streams.reduce((sum, stream) => sum + stream.stored, 0);
   return [
     [
       'gateway',
@@ -34,7 +33,7 @@ function facts({ gateway, buffer, health }: StatusDocuments): readonly (readonly
     ['clock', CLOCKS[gateway.clock]],
     ['mqtt', `${plural(gateway.mqtt.clients, 'client')}, ${plural(gateway.devices, 'device')} known`],
     ['messages', messagesText(gateway.messages)],
-    ['buffer', `${sizeText(buffer.used_bytes)} of ${sizeText(buffer.max_bytes)}, ${plural(stored, 'record')}`],
+    ['buffer', bufferText(buffer)],
     ['disk', `${sizeText(gateway.disk.free_bytes)} free, ${sizeText(gateway.disk.keep_free_bytes)} of it kept free`],
     ['wear', wearText(buffer)],
     ['data', printable(gateway.data_dir, 300)],
@@ -50,6 +49,14 @@ function wearText({ wear }: StatusDocuments['buffer']): string {
     ...(ofAll === null ? [] : [`${sizeText(ofAll)} a day with all programs`]),
     ...(days === null ? [] : [`a new card lasts ${plural(days, 'day')}`]),
   ].join(', ');
+}
+
+function bufferText(buffer: StatusDocuments['buffer']): string {
+  const stored = buffer.streams.reduce((sum, stream) => sum + stream.stored, 0);
+  const overShare = buffer.streams.reduce((sum, stream) => sum + stream.over_share, 0);
+  const used = `${sizeText(buffer.used_bytes)} of ${sizeText(buffer.max_bytes)}, ${plural(stored, 'record')}`;
+  const refused = overShare === 0 ? '' : `; ${plural(overShare, 'record')} refused from devices over their share`;
+  return `${used}, room for ${sizeText(buffer.room_bytes)}${refused}`;
 }
 
 /** Uplinks have lines of their own. */

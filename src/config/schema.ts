@@ -50,6 +50,11 @@ const devices = section({
     unit: 'devices',
   }),
   maxMetrics: count(256, 'Metrics of one device whose newest value is kept.', { min: 1, max: 10_000, unit: 'metrics' }),
+  maxMessageRate: count(
+    0,
+    'Messages per second of one device, from whatever source; over it it is slowed down, over HTTP told to wait. 0: no limit.',
+    { min: 0, max: 1_000_000, unit: 'messages/s' },
+  ),
   staleAfter: duration('10m', 'Age from which a newest value is shown as stale.', { min: '1s', max: '365d' }),
 });
 
@@ -62,6 +67,12 @@ const buffer = section({
     'drop_oldest',
     'When a limit is met and nothing delivered is left to remove: drop the oldest records, counted and reported, or take nothing new.',
   ),
+  highWater: count(
+    80,
+    'Part of the buffer that what no uplink has delivered may take before devices are held to their share of the rest. 100: never.',
+    { min: 1, max: 100, unit: '%' },
+  ),
+  shareWindow: duration('1h', 'Time over which it is measured how much a device sends.', { min: '1s', max: '7d' }),
   durability: choice(
     ['full', 'relaxed'],
     'full',

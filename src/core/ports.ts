@@ -11,6 +11,7 @@ import type {
   IdempotencyKey,
   NewRecord,
   RefusedMessage,
+  RefusedShare,
   Seq,
   Source,
   StoredRecord,
@@ -57,16 +58,28 @@ export interface Message {
   readonly keep?: Keep | undefined;
 }
 
-/** What became of a message. All may be acknowledged: sending it again cannot help. */
+/** Why a device is held back: it is over its share of a buffer that runs full, or over its rate. */
+export type Restraint = 'share' | 'rate';
+
+/** What became of a message. All but `postponed` may be acknowledged: sending it again cannot help. */
 export type Acceptance =
-  | { readonly kind: 'accepted'; readonly device: string; readonly firstSeq: Seq; readonly count: number }
+  | {
+      readonly kind: 'accepted';
+      readonly device: string;
+      readonly firstSeq: Seq;
+      readonly count: number;
+      /** The acknowledgement is to wait for so long. */
+      readonly slow?: { readonly reason: Restraint; readonly waitMs: number };
+    }
+  /** For HTTP only, where the sender can be told: nothing is stored or counted as lost, it is to be sent again later. */
+  | { readonly kind: 'postponed'; readonly device: string; readonly reason: Restraint; readonly waitMs: number }
   /** A repeated QoS 2 PUBLISH: what it carried is stored already. `device` is null when it was no record. */
   | { readonly kind: 'duplicate'; readonly device: string | null }
   /** A request whose idempotency key is known: it was stored before, under these seqs. */
   | { readonly kind: 'repeated'; readonly device: string; readonly firstSeq: Seq; readonly count: number }
   /** The idempotency key came with another request before: nothing is stored. */
   | { readonly kind: 'key_reused'; readonly device: string }
-  /** Kept aside and counted. */
+  /** Kept aside and counted; for the reason `share` not kept, but reported in `gaps`. */
   | { readonly kind: 'refused'; readonly reason: string }
   /** No route knows the topic: nothing is stored but what the broker keeps of it. */
   | { readonly kind: 'local' };
@@ -102,6 +115,13 @@ export type LogEntry =
       readonly handshake?: Handshake | null;
       readonly keep?: KeptMessage | undefined;
     }
+  /** Counted, to be reported in `gaps`. */
+  | {
+      readonly kind: 'over_share';
+      readonly share: RefusedShare;
+      readonly handshake: Handshake | null;
+      readonly keep?: KeptMessage | undefined;
+    }
   | { readonly kind: 'queues'; readonly changes: readonly QueueChange[] }
   | { readonly kind: 'release'; readonly clientId: string; readonly packetId: number | null }
   /** Stores nothing; resolves in its place in the order. */
@@ -117,7 +137,16 @@ export interface Appended {
   readonly keyReused?: boolean;
 }
 
+/** What may still be stored before records have to be dropped that no uplink has delivered. */
+export interface Room {
+  readonly bytes: number;
+  /** Of how much that is what is left: the limits, or what the disk has for them. */
+  readonly capacityBytes: number;
+}
+
 export interface LogWriter {
+  /** As the store said last; what was handed over since counts as stored. Infinite until it has said something. */
+  readonly room: Room;
   /**
    * Resolves only when the entry would survive a power cut (`durability: full`), in the order of the calls.
    * All records of an entry are stored, or none. Everything that waits is committed together, without linger.
@@ -300,6 +329,8 @@ export interface StreamStats {
   readonly storedCount: number;
   readonly lastSeq: Seq;
   readonly oldestReceivedAt: number | null;
+  /** Records that were refused at the door because their device was over its share; they are in no other count. */
+  readonly overShareCount: number;
 }
 
 /** For each lane: accepted = delivered + rejected + dropped + pending, always and exactly. */
@@ -364,6 +395,7 @@ export interface LogStats {
   /** Pages of the database that hold something, and the write-ahead log. */
   readonly bytes: number;
   readonly maxBytes: number;
+  readonly room: Room;
   readonly freeBytes: number;
   readonly keepFreeBytes: number;
   readonly maxAgeMs: number;

@@ -78,5 +78,15 @@ export interface RefusedMessage {
   readonly payload: Uint8Array;
 }
 
+/** Records that are not taken because their device is over its share; all of one message. */
+export interface RefusedShare {
+  readonly stream: Stream;
+  readonly device: string;
+  readonly count: number;
+  /** Of the values. */
+  readonly bytes: number;
+  readonly receivedAt: number;
+}
+
 /** Adapters that bring data in. */
 export type Source = 'mqtt' | 'serial' | 'http';

@@ -1,21 +1,31 @@
-import type { Acceptance, Appended, Intake, LogWriter, Message } from '../core/ports.ts';
+import type { Acceptance, Appended, Intake, LogWriter, Message, Restraint } from '../core/ports.ts';
 import type { NewRecord, TimeQuality } from '../core/record.ts';
 import type { RouteOptions } from '../core/route.ts';
 import type { KeptMessage } from '../core/session.ts';
 import type { Observation } from '../core/views.ts';
 import type { Draft } from './decode.ts';
+import type { DeviceRates } from './device-rates.ts';
 import { asBuffer, judge } from './judge.ts';
 import { RouteTable } from './routes/route-table.ts';
+import type { Shares, ShareVerdict } from './shares.ts';
 
 export interface IngestOptions {
   readonly log: LogWriter;
   /** For MQTT topics outside the default namespace. */
   readonly routes: readonly RouteOptions[];
   readonly clock: { now(): number; quality(): TimeQuality };
+  readonly shares: Shares;
+  readonly rates: DeviceRates;
   /** Called with the records of a message once they are on disk, in the order of the log. Must not throw. */
   readonly onAccepted: (observations: readonly Observation[]) => void;
-  /** Called for every refused message once it is kept aside. */
+  /** Called for every refused message once it is kept aside, or counted. */
   readonly onRefused: (message: Message, reason: string) => void;
+}
+
+/** Why a device is held back, and for how long. */
+interface Hold {
+  readonly reason: Restraint;
+  readonly waitMs: number;
 }
 
 const LOCAL: Acceptance = { kind: 'local' };
@@ -38,7 +48,7 @@ export class Ingest implements Intake {
       case 'refused':
         return this.#refuse(message, judgement.reason);
       case 'good':
-        return this.#store(message, judgement.device, judgement.drafts);
+        return this.#pass(message, judgement.device, judgement.drafts);
     }
   }
 
@@ -48,6 +58,21 @@ export class Ingest implements Intake {
 
   async release(clientId: string, packetId: number | null): Promise<void> {
     await this.#options.log.append({ kind: 'release', clientId, packetId });
+  }
+
+  /** Fairness is decided here, before anything becomes a record. */
+  #pass(message: Message, device: string, drafts: readonly Draft[]): Promise<Acceptance> {
+    const bytes = drafts.reduce((sum, { value }) => sum + value.byteLength, 0);
+    const { shares, rates, log } = this.#options;
+    const verdict = shares.judge(device, bytes, log.room);
+    const hold = holdOf(verdict, rates.waitMs(device));
+    if (hold !== undefined && message.source === 'http') {
+      return Promise.resolve({ kind: 'postponed', device, ...hold });
+    }
+    rates.count(device);
+    if (verdict.kind === 'refused') return this.#refuseShare(message, device, drafts);
+    shares.count(device, bytes);
+    return this.#store(message, device, drafts, hold);
   }
 
   // Async like its siblings and not a `.then`, which would resolve behind the next message of the same commit.
@@ -62,7 +87,7 @@ export class Ingest implements Intake {
     return duplicate ? { kind: 'duplicate', device: null } : LOCAL;
   }
 
-  async #store(message: Message, device: string, drafts: readonly Draft[]): Promise<Acceptance> {
+  async #store(message: Message, device: string, drafts: readonly Draft[], slow?: Hold): Promise<Acceptance> {
     const receivedAt = this.#options.clock.now();
     const timeQuality = this.#options.clock.quality();
     const records: NewRecord[] = drafts.map(({ stream, observedAt, contentType, eventType, value }) => ({
@@ -86,7 +111,7 @@ export class Ingest implements Intake {
     if (duplicate)
       return handshake === null ? { kind: 'repeated', device, firstSeq, count } : { kind: 'duplicate', device };
     this.#tell(appended, { device, receivedAt }, drafts);
-    return { kind: 'accepted', device, firstSeq, count };
+    return { kind: 'accepted', device, firstSeq, count, ...(slow && { slow }) };
   }
 
   #tell({ firstSeq }: Appended, about: { device: string; receivedAt: number }, drafts: readonly Draft[]): void {
@@ -99,6 +124,20 @@ export class Ingest implements Intake {
       units,
     }));
     this.#options.onAccepted(observations);
+  }
+
+  /** In the transaction that it is acknowledged by it is counted, to be reported to every uplink. */
+  async #refuseShare(message: Message, device: string, drafts: readonly Draft[]): Promise<Acceptance> {
+    const [first] = drafts;
+    // A batch without records is no loss.
+    if (first === undefined) return await this.#store(message, device, drafts);
+    const bytes = drafts.reduce((sum, { value }) => sum + value.byteLength, 0);
+    const receivedAt = this.#options.clock.now();
+    const share = { stream: first.stream, device, count: drafts.length, bytes, receivedAt };
+    const entry = { kind: 'over_share', share, handshake: message.handshake, keep: keptOf(message) } as const;
+    if ((await this.#options.log.append(entry)).duplicate) return { kind: 'duplicate', device };
+    this.#options.onRefused(message, 'share');
+    return { kind: 'refused', reason: 'share' };
   }
 
   async #refuse(message: Message, reason: string): Promise<Acceptance> {
@@ -116,6 +155,14 @@ export class Ingest implements Intake {
     this.#options.onRefused(message, reason);
     return { kind: 'refused', reason };
   }
+}
+
+/** What takes longer. */
+function holdOf(verdict: ShareVerdict, rateWaitMs: number): Hold | undefined {
+  const shareWaitMs = verdict.kind === 'within' ? 0 : verdict.waitMs;
+  if (shareWaitMs === 0 && rateWaitMs === 0) return undefined;
+  if (shareWaitMs > rateWaitMs) return { reason: 'share', waitMs: shareWaitMs };
+  return { reason: 'rate', waitMs: rateWaitMs };
 }
 
 /** What the broker keeps, without its payload when that is the only record, byte for byte. */

@@ -33,10 +33,11 @@ export class Metrics {
     registers: [this.#registry],
   });
   readonly #counters = {
-    refused: this.#counter('sluice_messages_refused_total', 'Messages that cannot be what their topic says.', [
-      'source',
-      'reason',
-    ]),
+    refused: this.#counter(
+      'sluice_messages_refused_total',
+      'Messages that are not taken: they cannot be what their topic says, or their device is over its share.',
+      ['source', 'reason'],
+    ),
     accepted: this.#counter('sluice_records_accepted_total', 'Records stored durably.', ['stream']),
     delivered: this.#counter('sluice_records_delivered_total', 'Records confirmed by the upstream.', [
       'uplink',
@@ -51,11 +52,21 @@ export class Metrics {
       'stream',
       'reason',
     ]),
+    overShare: this.#counter(
+      'sluice_records_over_share_total',
+      'Records refused because their device was over its share of a buffer that ran full.',
+      ['stream'],
+    ),
     written: this.#counter('sluice_buffer_written_bytes_total', 'Bytes written to the store.', []),
   };
   readonly #gauges = {
     pending: this.#gauge('sluice_records_pending', 'Records that wait for the upstream.', ['uplink', 'stream']),
     bytes: this.#gauge('sluice_buffer_bytes', 'Bytes the store takes on disk.', []),
+    room: this.#gauge(
+      'sluice_buffer_room_bytes',
+      'Bytes that may still be stored before records are dropped that no uplink has delivered.',
+      [],
+    ),
     oldestPending: this.#gauge(
       'sluice_buffer_oldest_pending_seconds',
       'Age of the oldest pending record, 0 when none is.',
@@ -116,8 +127,12 @@ export class Metrics {
   #copyBuffer(views: GatewayViews): void {
     const stats = views.stats();
     this.#gauges.bytes.set(stats.bytes);
+    if (Number.isFinite(stats.room.bytes)) this.#gauges.room.set(stats.room.bytes);
     this.#counters.written.inc(stats.writtenBytes);
-    for (const { stream, acceptedCount } of stats.streams) this.#counters.accepted.inc({ stream }, acceptedCount);
+    for (const { stream, acceptedCount, overShareCount } of stats.streams) {
+      this.#counters.accepted.inc({ stream }, acceptedCount);
+      this.#counters.overShare.inc({ stream }, overShareCount);
+    }
     for (const lane of stats.lanes) this.#copyLane(lane);
   }
 

@@ -1,6 +1,6 @@
 import type { ReadLimit } from '../core/ports.ts';
 import type { Log } from './log/log.ts';
-import type { ReclaimClock } from './log/reclaim.ts';
+import type { StoreClock } from './store-clock.ts';
 
 export interface AgeLimitOptions {
   readonly maxAgeMs: number;
@@ -22,14 +22,14 @@ const SETTLE_MS = 3_600_000;
 export class AgeLimit {
   readonly #log: Log;
   readonly #options: AgeLimitOptions;
-  readonly #clock: ReclaimClock;
+  readonly #clock: StoreClock;
   readonly #settleMs: number;
   #steadySince: number | undefined;
   /** The clock's time at the moment from which `elapsed` counts. */
   #origin = 0;
   #dueAt = Number.NEGATIVE_INFINITY;
 
-  constructor(log: Log, options: AgeLimitOptions, clock: ReclaimClock) {
+  constructor(log: Log, options: AgeLimitOptions, clock: StoreClock) {
     this.#log = log;
     this.#options = options;
     this.#clock = clock;

@@ -1,4 +1,5 @@
 import { codeOf, SluiceError } from '../core/errors.ts';
+import type { Room } from '../core/ports.ts';
 import type { Stream } from '../core/stream.ts';
 import type { Limits } from './limits.ts';
 import type { Log } from './log/log.ts';
@@ -54,6 +55,10 @@ export class GroupCommit {
   /** Why nothing can be stored now, or null. */
   get full(): string | null {
     return this.#diskFull ?? this.#limits.full;
+  }
+
+  get room(): Room {
+    return this.#limits.room;
   }
 
   /** True while a limit waits for its turn at the stream. */

@@ -1,10 +1,10 @@
 import { statfsSync } from 'node:fs';
 import type { GapReason } from '../core/gap.ts';
-import type { ReadLimit } from '../core/ports.ts';
+import type { ReadLimit, Room } from '../core/ports.ts';
 import type { Stream } from '../core/stream.ts';
 import { AgeLimit } from './age-limit.ts';
 import type { Log } from './log/log.ts';
-import type { ReclaimClock } from './log/reclaim.ts';
+import type { StoreClock } from './store-clock.ts';
 
 export interface LimitOptions {
   readonly dataDir: string;
@@ -44,8 +44,10 @@ export class Limits {
   #holds = false;
   #awaited: Stream | null = null;
   #reclaiming = false;
+  #room: Room = { bytes: Number.POSITIVE_INFINITY, capacityBytes: Number.POSITIVE_INFINITY };
+  #measuredAt = 0;
 
-  constructor(log: Log, options: LimitSettings, clock: ReclaimClock) {
+  constructor(log: Log, options: LimitSettings, clock: StoreClock) {
     this.#log = log;
     this.#chunk = { maxRecords: CHUNK_RECORDS, maxBytes: Math.min(CHUNK_BYTES, options.maxBytes / 64) };
     this.#options = options;
@@ -70,6 +72,12 @@ export class Limits {
     return this.#awaited;
   }
 
+  /** As of now: what came since it was measured counts as waiting. */
+  get room(): Room {
+    const { bytes, capacityBytes } = this.#room;
+    return { bytes: Math.max(0, bytes - (this.#log.records.appendedBytes - this.#measuredAt)), capacityBytes };
+  }
+
   /** So much new may be stored before `step` must look again. */
   get strideBytes(): number {
     return this.#chunk.maxBytes;
@@ -82,6 +90,12 @@ export class Limits {
 
   /** Must run outside a transaction. Returns true when it should be called again soon. */
   step(): boolean {
+    const isMore = this.#step();
+    this.#measureRoom();
+    return isMore;
+  }
+
+  #step(): boolean {
     const until = performance.now() + STEP_MS;
     let freed = this.#enforceBytes();
     while (freed && performance.now() < until) freed = this.#enforceBytes();
@@ -138,6 +152,15 @@ export class Limits {
       }
     });
     return removed > 0;
+  }
+
+  #measureRoom(): void {
+    const used = this.#log.usedBytes();
+    const diskBytes = this.freeBytes() + this.#log.freePageBytes() - this.#options.keepFreeBytes;
+    const capacityBytes = Math.max(0, Math.min(this.#options.maxBytes - this.#options.walBytes, used + diskBytes));
+    const bytes = capacityBytes - used * this.#log.waitingPart();
+    this.#room = { bytes: Math.min(capacityBytes, Math.max(0, bytes)), capacityBytes };
+    this.#measuredAt = this.#log.records.appendedBytes;
   }
 
   /** Free pages are used again by new records; what is far more than they need goes back to the file system. */

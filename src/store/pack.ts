@@ -10,6 +10,7 @@
  * | 4 barrier | – |
  * | 5 keyed records | text device · text key · 32 bytes fingerprint · then as records |
  * | 6 queues | u32 count · per change: u8 kind, f64 session, f64 place |
+ * | 7 over share | handshake · u8 stream · text device · u32 count · f64 bytes · f64 receivedAt · keep |
  *
  * text: u16 length, UTF-8. handshake: text client id (empty: none), u16 packet id.
  * keep: u8 kind: 0 nothing, 1 the record, 2 with u32 length, payload behind it · f64 place · u8 retained · u8 QoS ·
@@ -18,7 +19,7 @@
 
 import { Buffer } from 'node:buffer';
 import type { LogEntry } from '../core/ports.ts';
-import type { DeviceKey, Handshake, RefusedMessage, Source } from '../core/record.ts';
+import type { DeviceKey, Handshake, RefusedMessage, RefusedShare, Source } from '../core/record.ts';
 import { maxEncodedBytes, writeRecord } from '../core/record-codec.ts';
 import type { KeptMessage, Qos, QueueChange, QueuedCopy } from '../core/session.ts';
 import { STREAMS, type Stream } from '../core/stream.ts';
@@ -29,6 +30,7 @@ const RELEASE = 3;
 const BARRIER = 4;
 const KEYED_RECORDS = 5;
 const QUEUES = 6;
+const OVER_SHARE = 7;
 const FINGERPRINT_BYTES = 32;
 const KEPT_NOTHING = 0;
 const KEPT_RECORD = 1;
@@ -60,6 +62,9 @@ export class PackWriter {
         break;
       case 'refused':
         this.#addRefused(entry);
+        break;
+      case 'over_share':
+        this.#addOverShare(entry);
         break;
       case 'queues':
         this.#addChanges(entry.changes);
@@ -113,6 +118,17 @@ export class PackWriter {
     this.#text(message.reason);
     this.#text(message.channel);
     this.#blob(message.payload);
+    this.#keep(keep);
+  }
+
+  #addOverShare({ share, handshake, keep }: Extract<LogEntry, { kind: 'over_share' }>): void {
+    this.#byte(OVER_SHARE);
+    this.#handshake(handshake ?? NO_HANDSHAKE);
+    this.#byte(STREAMS.indexOf(share.stream));
+    this.#text(share.device);
+    this.#u32(share.count);
+    this.#f64(share.bytes);
+    this.#f64(share.receivedAt);
     this.#keep(keep);
   }
 
@@ -217,7 +233,7 @@ export type PackedEntry =
       readonly records: readonly PackedRecord[];
       readonly keep?: KeptMessage | undefined;
     }
-  | Extract<LogEntry, { readonly kind: 'refused' | 'queues' }>
+  | Extract<LogEntry, { readonly kind: 'refused' | 'over_share' | 'queues' }>
   | { readonly kind: 'release'; readonly clientId: string; readonly packetId: number | null }
   | { readonly kind: 'barrier' };
 
@@ -250,6 +266,8 @@ class PackReader {
         return { idempotency: this.#key(), ...this.#recordsEntry() };
       case REFUSED:
         return { kind: 'refused', handshake: this.#handshake(), message: this.#refused(), keep: this.#keep() };
+      case OVER_SHARE:
+        return { kind: 'over_share', handshake: this.#handshake(), share: this.#share(), keep: this.#keep() };
       case QUEUES:
         return { kind: 'queues', changes: this.#changes() };
       case RELEASE: {
@@ -265,12 +283,24 @@ class PackReader {
 
   #records(): PackedRecord[] {
     const records: PackedRecord[] = new Array(this.#u32());
-    for (let i = 0; i < records.length; i++) {
-      const stream = STREAMS[this.#byte()];
-      if (stream === undefined) throw new Error(`pack: unknown stream at byte ${this.#at - 1}`);
-      records[i] = { stream, body: this.#blob() };
-    }
+    for (let i = 0; i < records.length; i++) records[i] = { stream: this.#stream(), body: this.#blob() };
     return records;
+  }
+
+  #stream(): Stream {
+    const stream = STREAMS[this.#byte()];
+    if (stream === undefined) throw new Error(`pack: unknown stream at byte ${this.#at - 1}`);
+    return stream;
+  }
+
+  #share(): RefusedShare {
+    return {
+      stream: this.#stream(),
+      device: this.#text(),
+      count: this.#u32(),
+      bytes: this.#f64(),
+      receivedAt: this.#f64(),
+    };
   }
 
   #refused(): RefusedMessage {

@@ -43,7 +43,10 @@ export interface StoreOpened {
   readonly logFile: string;
 }
 
-/** Results of an append: two numbers per entry, the first seq of its records (0: none) and the index of what became of it. */
+/**
+ * Results of an append: two numbers per entry, the first seq of its records (0: none) and the index of what became of it;
+ * behind them the two of `Room`.
+ */
 export type AppendResult = Float64Array<ArrayBuffer>;
 
 /** What became of an entry. `reused`: its idempotency key is known with another request. */

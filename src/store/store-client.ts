@@ -11,6 +11,7 @@ import type {
   ReadLimit,
   ReplayStats,
   ReplayStore,
+  Room,
   SessionStore,
   StateStore,
 } from '../core/ports.ts';
@@ -76,6 +77,11 @@ export class StoreClient implements LogWriter, StateStore, SessionStore, KeptSto
   #scheduled = false;
   #timer: NodeJS.Timeout | undefined;
   #hasFailed = false;
+  /** Bytes of all that was ever packed. */
+  #packedBytes = 0;
+  #room: Room = { bytes: Number.POSITIVE_INFINITY, capacityBytes: Number.POSITIVE_INFINITY };
+  /** What had been packed when the store last told its room. */
+  #toldAt = 0;
 
   constructor(port: Port) {
     this.#rpc = new RpcClient(port);
@@ -85,6 +91,11 @@ export class StoreClient implements LogWriter, StateStore, SessionStore, KeptSto
     this.#lingerMs = options.commitIntervalMs / PACKS_PER_INTERVAL;
     if (this.#lingerMs > 0) this.#maxInFlight = MAX_PACKS_IN_FLIGHT + PACKS_PER_INTERVAL;
     return this.#rpc.call('open', options);
+  }
+
+  get room(): Room {
+    const { bytes, capacityBytes } = this.#room;
+    return { bytes: Math.max(0, bytes - (this.#packedBytes - this.#toldAt)), capacityBytes };
   }
 
   append(entry: LogEntry): Promise<Appended> {
@@ -225,7 +236,9 @@ export class StoreClient implements LogWriter, StateStore, SessionStore, KeptSto
 
   /** `waiting` without the entry: once packed, that is not needed again. */
   #add(entry: LogEntry, waiting: Waiting): void {
+    const before = this.#pack.byteLength;
     this.#pack.add(entry);
+    this.#packedBytes += this.#pack.byteLength - before;
     this.#packed.push(waiting);
   }
 
@@ -248,6 +261,7 @@ export class StoreClient implements LogWriter, StateStore, SessionStore, KeptSto
     if (this.#packed.length === 0 || !this.#maySend()) return;
     const waiting = this.#packed;
     const pack = this.#pack.take();
+    const packedBytes = this.#packedBytes;
     this.#packed = [];
     const { byteLength } = pack;
     this.#inFlight += 1;
@@ -260,6 +274,7 @@ export class StoreClient implements LogWriter, StateStore, SessionStore, KeptSto
     this.#rpc.call('append', pack, [pack.buffer]).then(
       (result) => {
         landed();
+        this.#noteRoom(result, packedBytes);
         resolveAll(waiting, result);
       },
       (error: unknown) => {
@@ -268,6 +283,12 @@ export class StoreClient implements LogWriter, StateStore, SessionStore, KeptSto
       },
     );
     this.#refill();
+  }
+
+  #noteRoom(result: AppendResult, packedBytes: number): void {
+    const [bytes = 0, capacityBytes = 0] = result.subarray(-2);
+    this.#room = { bytes, capacityBytes };
+    this.#toldAt = packedBytes;
   }
 
   #refill(): void {

@@ -3,7 +3,6 @@ import type { Seq } from '../core/record.ts';
 import type { SessionChange } from '../core/session.ts';
 import type { Stream } from '../core/stream.ts';
 import { type Port, type Reply, serve } from '../platform/rpc.ts';
-import type { ReclaimClock } from './log/reclaim.ts';
 import { unpack } from './pack.ts';
 import {
   APPEND_OUTCOMES,
@@ -14,6 +13,7 @@ import {
 } from './protocol.ts';
 import { mayPass } from './sqlite.ts';
 import { Store } from './store.ts';
+import type { StoreClock } from './store-clock.ts';
 
 const RETRY_MS = 500;
 
@@ -26,7 +26,7 @@ interface Waiter {
 export interface StoreServerOptions {
   readonly main: Port;
   readonly lanes: Port;
-  readonly clock: ReclaimClock;
+  readonly clock: StoreClock;
   readonly onCommit: (durationMs: number) => void;
 }
 
@@ -120,14 +120,18 @@ export class StoreServer {
 
   #append({ buffer, byteLength, count }: MainOperations['append']['args'], reply: Reply): void {
     const entries = unpack(buffer, byteLength);
-    const result: AppendResult = new Float64Array(2 * count);
+    const result: AppendResult = new Float64Array(2 * count + 2);
     const { log, commits } = this.#opened();
     commits.submit({
       grows: true,
       apply: () => {
         for (const [i, entry] of entries.entries()) result.set(numbersOf(log.append(entry)), 2 * i);
       },
-      done: () => reply.ok(result, [result.buffer]),
+      done: () => {
+        const { bytes, capacityBytes } = commits.room;
+        result.set([bytes, capacityBytes], 2 * count);
+        reply.ok(result, [result.buffer]);
+      },
       failed: (error) => reply.fail(error),
     });
   }

@@ -9,10 +9,11 @@ import { Limits } from './limits.ts';
 import { DataDirLock } from './lock.ts';
 import { Log } from './log/log.ts';
 import { SqliteLogReader } from './log/reader.ts';
-import type { ReclaimClock } from './log/reclaim.ts';
+import { OverShareReporter } from './over-share-reporter.ts';
 import type { StoreOpened, StoreOptions } from './protocol.ts';
 import { RetainedWriter } from './retained-writer.ts';
 import { State } from './state/state.ts';
+import type { StoreClock } from './store-clock.ts';
 
 const TICK_MS = 1_000;
 const MIN_WAL_BYTES = 256 * 1024;
@@ -28,13 +29,14 @@ export class Store {
   readonly #ticker: NodeJS.Timeout;
   readonly #reader: SqliteLogReader;
   readonly #retained: RetainedWriter;
+  readonly #overShare: OverShareReporter;
   readonly opened: StoreOpened;
   readonly state: State;
   readonly log: Log;
   readonly commits: GroupCommit;
 
   /** @throws SluiceError `locked`, `data_dir_unusable`, `store_damaged`, `store_too_new`, `store_unusable` */
-  constructor(options: StoreOptions, clock: ReclaimClock, onCommit: (durationMs: number) => void) {
+  constructor(options: StoreOptions, clock: StoreClock, onCommit: (durationMs: number) => void) {
     this.#options = options;
     this.#lock = new DataDirLock(options.dataDir);
     try {
@@ -47,6 +49,7 @@ export class Store {
       this.log = new Log({ ...options, machineId, file, walBytes, keptBytes, idempotency, clock, seqs: this.state });
       this.#reader = new SqliteLogReader(file);
       this.#retained = new RetainedWriter(this.log, this.state);
+      this.#overShare = new OverShareReporter(this.log, clock);
       this.#recoverKept();
       this.#limits = new Limits(this.log, { ...options, walBytes }, clock);
       this.commits = new GroupCommit(this.log, this.#limits, {
@@ -81,6 +84,7 @@ export class Store {
       ...this.log.stats(),
       bytes: this.log.usedBytes() + this.log.walBytes(),
       maxBytes: this.#options.maxBytes,
+      room: this.#limits.room,
       freeBytes: this.#limits.freeBytes(),
       keepFreeBytes: this.#options.keepFreeBytes,
       maxAgeMs: this.#options.maxAgeMs,
@@ -111,6 +115,7 @@ export class Store {
   #tick(): void {
     this.commits.tick();
     this.#retained.step(this.commits);
+    this.#overShare.step(this.commits);
     // With `relaxed` a commit reaches the disk at the next checkpoint: at most this much later.
     if (this.#options.durability === 'relaxed') this.log.tryCheckpoint('PASSIVE');
   }

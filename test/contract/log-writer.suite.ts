@@ -10,6 +10,8 @@ export interface LogWriterUnderTest {
   /** All records of the stream, as a reader finds them. */
   records(stream: Stream): Promise<readonly StoredRecord[]>;
   refusedCount(): Promise<number>;
+  /** Records of telemetry that were refused for a share. */
+  overShareCount(): Promise<number>;
   /** Closes the log and opens what it left behind, as a restart does; this object then means the new one. */
   reopen(): Promise<void>;
   close(): Promise<void>;
@@ -17,6 +19,12 @@ export interface LogWriterUnderTest {
 
 const HANDSHAKE = { clientId: 'client', packetId: 7 };
 const BARRIER: LogEntry = { kind: 'barrier' };
+/** Of a message that is not taken. */
+const OVER_SHARE = {
+  kind: 'over_share',
+  share: { stream: 'telemetry', device: 'd1', count: 3, bytes: 60, receivedAt: 5 },
+  handshake: HANDSHAKE,
+} as const;
 
 function refused(changes: Partial<RefusedMessage> = {}): LogEntry {
   const message: RefusedMessage = {
@@ -60,6 +68,16 @@ export function logWriterContract(name: string, make: () => Promise<LogWriterUnd
 
     const append = (entry: LogEntry): Promise<Appended> => subject.log.append(entry);
     const devices = async (stream: Stream = 'telemetry') => (await subject.records(stream)).map(({ device }) => device);
+
+    it('counts what is refused for its share, once for each QoS 2 message, and makes no record of it', async () => {
+      expect(await append(OVER_SHARE)).toEqual({ firstSeq: 0, duplicate: false });
+      expect(await append(OVER_SHARE)).toEqual({ firstSeq: 0, duplicate: true });
+      await append({ ...OVER_SHARE, handshake: null });
+      expect(await subject.overShareCount()).toBe(6);
+      await subject.reopen();
+      expect(await subject.overShareCount()).toBe(6);
+      expect(await subject.records('telemetry')).toEqual([]);
+    });
 
     it('has stored what it resolved, as it was, also after a restart', async () => {
       const record = newRecord({ observedAt: 5, timeQuality: 'unsynced', value: Buffer.from([0, 255, 1]) });

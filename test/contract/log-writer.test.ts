@@ -13,6 +13,7 @@ logWriterContract('the store', async () => {
     },
     records: async (stream) => store.reader.read(stream, 0, ALL).records,
     refusedCount: async () => (await store.client.stats()).refusedCount,
+    overShareCount: async () => (await store.client.stats()).streams[0]?.overShareCount ?? 0,
     reopen: async () => {
       await store.close();
       store = await openStore({ dataDir });
@@ -32,6 +33,7 @@ logWriterContract('the fake', async () => {
     },
     records: async (stream) => log.records.filter((record) => record.stream === stream),
     refusedCount: async () => log.refused.length,
+    overShareCount: async () => log.shares.reduce((sum, { count }) => sum + count, 0),
     reopen: async () => {
       log = log.reopened();
     },

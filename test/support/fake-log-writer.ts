@@ -1,11 +1,20 @@
 import { Buffer } from 'node:buffer';
-import type { Appended, LogEntry, LogWriter } from '../../src/core/ports.ts';
-import type { DeviceKey, Handshake, NewRecord, RefusedMessage, Seq, StoredRecord } from '../../src/core/record.ts';
+import type { Appended, LogEntry, LogWriter, Room } from '../../src/core/ports.ts';
+import type {
+  DeviceKey,
+  Handshake,
+  NewRecord,
+  RefusedMessage,
+  RefusedShare,
+  Seq,
+  StoredRecord,
+} from '../../src/core/record.ts';
 
 /** What would be on disk. */
 class Disk {
   readonly records: StoredRecord[] = [];
   readonly refused: RefusedMessage[] = [];
+  readonly shares: RefusedShare[] = [];
   readonly handshakes = new Map<string, Handshake>();
   readonly keys = new Map<string, { readonly fingerprint: string; readonly firstSeq: Seq }>();
   lastSeq: Seq = 0;
@@ -22,6 +31,7 @@ const NOTHING: Appended = { firstSeq: 0, duplicate: false };
 /** Keeps the promises of the port in memory. A test can hold its commits back, or lose it for good. */
 export class FakeLogWriter implements LogWriter {
   readonly #disk: Disk;
+  room: Room = { bytes: Number.POSITIVE_INFINITY, capacityBytes: Number.POSITIVE_INFINITY };
   #waiting: Waiting[] = [];
   #isHeld = false;
   #lost: { readonly error: unknown } | null = null;
@@ -36,6 +46,11 @@ export class FakeLogWriter implements LogWriter {
 
   get refused(): readonly RefusedMessage[] {
     return this.#disk.refused;
+  }
+
+  /** Refused because a device was over its share. */
+  get shares(): readonly RefusedShare[] {
+    return this.#disk.shares;
   }
 
   /** Entries asked for and not yet committed, in order. */
@@ -90,6 +105,10 @@ export class FakeLogWriter implements LogWriter {
       case 'refused':
         if (this.#isRepeated(entry.handshake ?? null)) return { firstSeq: 0, duplicate: true };
         this.#disk.refused.push({ ...entry.message, payload: Buffer.from(entry.message.payload) });
+        return NOTHING;
+      case 'over_share':
+        if (this.#isRepeated(entry.handshake)) return { firstSeq: 0, duplicate: true };
+        this.#disk.shares.push(entry.share);
         return NOTHING;
       case 'release':
         for (const [key, { clientId, packetId }] of this.#disk.handshakes)

@@ -51,8 +51,15 @@ export function logStats(changes: Partial<LogStats> = {}): LogStats {
   return {
     epoch: 'a1b2c3',
     streams: [
-      { stream: 'telemetry', acceptedCount: 100, storedCount: 90, lastSeq: 110, oldestReceivedAt: FAKE_NOW - 90_000 },
-      { stream: 'events', acceptedCount: 10, storedCount: 0, lastSeq: 12, oldestReceivedAt: null },
+      {
+        stream: 'telemetry',
+        acceptedCount: 100,
+        storedCount: 90,
+        lastSeq: 110,
+        oldestReceivedAt: FAKE_NOW - 90_000,
+        overShareCount: 4,
+      },
+      { stream: 'events', acceptedCount: 10, storedCount: 0, lastSeq: 12, oldestReceivedAt: null, overShareCount: 0 },
     ],
     lanes: [
       laneStats(),
@@ -71,6 +78,7 @@ export function logStats(changes: Partial<LogStats> = {}): LogStats {
     uplinks: [],
     bytes: 4_096,
     maxBytes: 1_000_000,
+    room: { bytes: 600_000, capacityBytes: 950_000 },
     freeBytes: 5_000_000,
     keepFreeBytes: 500_000,
     maxAgeMs: 30 * 86_400_000,

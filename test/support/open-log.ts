@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import type { Seq } from '../../src/core/record.ts';
 import { Log } from '../../src/store/log/log.ts';
-import type { ReclaimClock } from '../../src/store/log/reclaim.ts';
+import type { StoreClock } from '../../src/store/store-clock.ts';
 
 /** A real `log.db` on this thread, without anything around it. No seq up to `reserved` is given out. */
-export function openLog(dataDir: string, clock: ReclaimClock, reserved: Seq = 0): Log {
+export function openLog(dataDir: string, clock: StoreClock, reserved: Seq = 0): Log {
   return new Log({
     file: join(dataDir, 'log.db'),
     durability: 'full',

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { MessageChannel } from 'node:worker_threads';
 import { LaneClient } from '../../src/store/lane-client.ts';
 import { SqliteLogReader } from '../../src/store/log/reader.ts';
-import type { ReclaimClock } from '../../src/store/log/reclaim.ts';
 import type { StoreOpened, StoreOptions } from '../../src/store/protocol.ts';
 import { StoreClient } from '../../src/store/store-client.ts';
+import type { StoreClock } from '../../src/store/store-clock.ts';
 import { StoreServer } from '../../src/store/store-server.ts';
 
 export interface OpenStore {
@@ -34,7 +34,7 @@ export const STORE_DEFAULTS: Omit<StoreOptions, 'dataDir'> = {
   idempotency: { windowMs: 24 * 3_600_000, maxKeys: 100_000 },
 };
 
-const SYSTEM_CLOCK: ReclaimClock = { now: Date.now, elapsed: () => performance.now(), quality: () => 'synced' };
+const SYSTEM_CLOCK: StoreClock = { now: Date.now, elapsed: () => performance.now(), quality: () => 'synced' };
 
 /** A directory for a store, and how to take it away. */
 export function storeDirectory(): { dataDir: string; remove(): void } {
@@ -45,7 +45,7 @@ export function storeDirectory(): { dataDir: string; remove(): void } {
 /** The real store, real files and real channels, all on this thread. */
 export async function openStore(
   options: Partial<StoreOptions> & { dataDir: string },
-  clock: Partial<ReclaimClock> = {},
+  clock: Partial<StoreClock> = {},
 ): Promise<OpenStore> {
   const main = new MessageChannel();
   const lanes = new MessageChannel();

@@ -37,6 +37,7 @@ export function statusDocuments(changes: {
     buffer: {
       used_bytes: 13_002_342,
       max_bytes: 2 * 2 ** 30,
+      room_bytes: 1.5 * 2 ** 30,
       full: null,
       wear: {
         bytes_per_record: 545,
@@ -45,8 +46,8 @@ export function statusDocuments(changes: {
         card_life_days: 5_461,
       },
       streams: [
-        { stream: 'telemetry', accepted: 100, stored: 100 },
-        { stream: 'gaps', accepted: 0, stored: 0 },
+        { stream: 'telemetry', accepted: 100, stored: 100, over_share: 0 },
+        { stream: 'gaps', accepted: 0, stored: 0, over_share: 0 },
       ],
       ...changes.buffer,
     },

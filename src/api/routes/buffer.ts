@@ -19,6 +19,12 @@ const BufferState = z
   .object({
     used_bytes: z.int(),
     max_bytes: z.int(),
+    capacity_bytes: z.int().openapi({ description: 'What of it there is room for on the disk.' }),
+    room_bytes: z.int().openapi({
+      description:
+        'What may still be stored before records are dropped that no uplink has delivered. When it is less than what ' +
+        '`buffer.highWater` leaves of `capacity_bytes`, devices are held to their share.',
+    }),
     free_bytes: z.int().openapi({ description: 'Free on the disk.' }),
     keep_free_bytes: z.int(),
     max_age_seconds: z.number().openapi({ description: 'Older records are removed.' }),
@@ -39,6 +45,9 @@ const BufferState = z
         stored: z.int(),
         last_seq: z.int(),
         oldest_at: z.string().nullable(),
+        over_share: z.int().openapi({
+          description: 'Records refused because their device was over its share; they are in no other count.',
+        }),
       }),
     ),
     drops: z
@@ -49,6 +58,8 @@ const BufferState = z
     example: {
       used_bytes: 73_400_320,
       max_bytes: 2_147_483_648,
+      capacity_bytes: 2_143_289_344,
+      room_bytes: 2_143_100_000,
       free_bytes: 12_884_901_888,
       keep_free_bytes: 536_870_912,
       max_age_seconds: 2_592_000,
@@ -73,6 +84,7 @@ const BufferState = z
           stored: 402_113,
           last_seq: 1_402_113,
           oldest_at: '2026-04-24T08:12:31.004Z',
+          over_share: 0,
         },
       ],
       drops: [{ uplink: 'plant', stream: 'telemetry', reason: 'max_bytes', count: 0 }],
@@ -110,6 +122,8 @@ function bufferJson(stats: LogStats, wear: WearView, now: number): z.infer<typeo
   return {
     used_bytes: stats.bytes,
     max_bytes: stats.maxBytes,
+    capacity_bytes: whole(stats.room.capacityBytes, stats.maxBytes),
+    room_bytes: whole(stats.room.bytes, stats.maxBytes),
     free_bytes: stats.freeBytes,
     keep_free_bytes: stats.keepFreeBytes,
     max_age_seconds: stats.maxAgeMs / 1000,
@@ -126,9 +140,15 @@ function bufferJson(stats: LogStats, wear: WearView, now: number): z.infer<typeo
       stored: stream.storedCount,
       last_seq: stream.lastSeq,
       oldest_at: toTime(stream.oldestReceivedAt),
+      over_share: stream.overShareCount,
     })),
     drops: stats.lanes.flatMap(({ uplink, stream, droppedByReason }) =>
       Object.entries(droppedByReason).map(([reason, count]) => ({ uplink, stream, reason, count })),
     ),
   };
+}
+
+/** Nothing is known in the first moment. */
+function whole(bytes: number, otherwise: number): number {
+  return Number.isFinite(bytes) ? Math.round(bytes) : otherwise;
 }

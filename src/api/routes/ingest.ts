@@ -6,7 +6,7 @@ import type { ContentType } from '../../core/record.ts';
 import type { Api, ApiContext } from '../context.ts';
 import { checkDeviceId, checkEventType, declaredType, idempotencyKey, keyedRequest } from '../ingest-request.ts';
 import { problemResponses } from '../problems.ts';
-import { bufferFull } from '../waiting-room.ts';
+import { bufferFull, overRate, overShare } from '../waiting-room.ts';
 
 const Accepted = z
   .object({
@@ -43,6 +43,8 @@ const ACCEPTED = {
     'bad_event_type',
     'payload_refused',
     'idempotency_key_reused',
+    'over_share',
+    'over_rate',
     'buffer_full',
     'too_busy',
     'store_timeout',
@@ -120,7 +122,7 @@ async function messageOf(request: HonoRequest, channel: string, allowed: readonl
   return { source: 'http', channel, payload, handshake: null, idempotency, declared };
 }
 
-/** @throws SluiceError `payload_refused`, `idempotency_key_reused` */
+/** @throws SluiceError `payload_refused`, `idempotency_key_reused`, `over_share`, `over_rate` */
 function storedOf(acceptance: Acceptance): Stored {
   switch (acceptance.kind) {
     case 'accepted':
@@ -139,6 +141,8 @@ function storedOf(acceptance: Acceptance): Stored {
         code: 'idempotency_key_reused',
         hint: 'Nothing is stored. Use a new key for each new request.',
       });
+    case 'postponed':
+      throw acceptance.reason === 'share' ? overShare(acceptance.waitMs) : overRate(acceptance.waitMs);
     case 'duplicate':
     case 'local':
       throw new Error(`HTTP ingest: ${acceptance.kind} is for MQTT only`);

@@ -171,7 +171,7 @@ export class LocalBroker {
     this.#bySocket.set(socket, connection);
     socket.once('close', () => {
       this.#connections.delete(connection);
-      connection.pacer.flush();
+      connection.hurry();
       this.publishes.gone(connection);
       this.#subscribes.gone(connection);
       this.#expel(connection);
@@ -187,7 +187,7 @@ export class LocalBroker {
     for (const connection of connections) {
       this.#forgotten.add(connection);
       // What it sent comes before the removal, not after it.
-      connection.pacer.flush();
+      connection.hurry();
       connection.end();
       this.#expel(connection);
     }
@@ -201,10 +201,11 @@ export class LocalBroker {
     this.#stopping = true;
     for (const connection of this.#connections) {
       connection.ignore();
-      connection.pacer.flush();
+      connection.hurry();
     }
     this.publishes.stop();
     await within(SETTLE_MS, this.#intake.settled());
+    for (const connection of this.#connections) connection.hurry();
     // PUBREC is written a few turns after PUBACK.
     await delay(1);
     const closed = [...this.#connections].map(({ socket }) => once(socket, 'close'));

@@ -2,6 +2,7 @@ import { Buffer } from 'node:buffer';
 import type { Duplex } from 'node:stream';
 import type { Identity } from './access.ts';
 import { AckWatch } from './ack-watch.ts';
+import { Brake } from './brake.ts';
 import { connackPacket, inspectConnect, REFUSED, type RefusalCode } from './connect-packet.ts';
 import { type FrameFault, FrameGuard } from './frame-guard.ts';
 import { HeldBytes } from './held-bytes.ts';
@@ -39,6 +40,7 @@ export class Connection {
   readonly socket: Duplex;
   readonly link: Link;
   readonly pacer: Pacer;
+  readonly brake = new Brake();
   readonly acks: AckWatch;
   /** Known once the CONNECT was found good. */
   clientId = '';
@@ -99,6 +101,12 @@ export class Connection {
     if (this.#phase !== 'login' || this.closed) return;
     this.#phase = 'open';
     this.acks.start(this.keepAliveS);
+  }
+
+  /** What waits for its rate is taken and answered at once. */
+  hurry(): void {
+    this.pacer.flush();
+    this.brake.flush();
   }
 
   /** What comes from now on is thrown away. */

@@ -32,6 +32,11 @@ export class PresenceTracker {
     if (count === 0) this.#tell(device, 'online');
   }
 
+  /** How many it speaks for. */
+  deviceCount(session: object): number {
+    return this.#devices.get(session)?.size ?? 0;
+  }
+
   gone(session: object): void {
     for (const device of this.#devices.get(session) ?? []) {
       const count = (this.#sessionCounts.get(device) ?? 1) - 1;

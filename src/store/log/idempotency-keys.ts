@@ -1,7 +1,7 @@
 import type Database from 'better-sqlite3';
 import type { DeviceKey, Seq } from '../../core/record.ts';
+import type { StoreClock } from '../store-clock.ts';
 import { BoundedTable } from './bounded-table.ts';
-import type { ReclaimClock } from './reclaim.ts';
 
 export interface IdempotencyLimits {
   /** So long a key is known; the clock must be synchronised then and now, otherwise it is known for longer. */
@@ -28,12 +28,12 @@ const EXPIRED_PER_INSERT = 16;
 export class IdempotencyKeys {
   readonly #table: BoundedTable;
   readonly #windowMs: number;
-  readonly #clock: ReclaimClock;
+  readonly #clock: StoreClock;
   readonly #find: Database.Statement<[string, string], Row>;
   readonly #oldest: Database.Statement<[number], Pick<Row, 'id' | 'at'>>;
   readonly #insert: Database.Statement;
 
-  constructor(db: Database.Database, { windowMs, maxKeys, maxBytes }: IdempotencyLimits, clock: ReclaimClock) {
+  constructor(db: Database.Database, { windowMs, maxKeys, maxBytes }: IdempotencyLimits, clock: StoreClock) {
     this.#windowMs = windowMs;
     this.#clock = clock;
     this.#table = new BoundedTable(db, {

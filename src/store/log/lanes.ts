@@ -18,6 +18,8 @@ export interface Lane {
   dropped: number;
   /** Last seq of the batch in flight; at most `cursor` when there is none. Not on disk: no batch outlives a start. */
   claimedUpTo: Seq;
+  /** How far it is in bytes, as `Records.headBytes` counts them. Not on disk: estimated at the start. */
+  passedBytes: number;
   dirty: boolean;
 }
 
@@ -26,6 +28,18 @@ interface DropRow {
   stream: Stream;
   reason: string;
   count: number;
+}
+
+type LaneRow = Omit<Lane, 'claimedUpTo' | 'passedBytes' | 'dirty'>;
+
+/** What a limit takes from a lane. */
+interface Drop {
+  readonly reason: GapReason;
+  readonly count: number;
+  /** Of the values alone. */
+  readonly bytes: number;
+  /** Of everything that the cursor moves over. */
+  readonly passedBytes: number;
 }
 
 /** What feeds an upstream: a lane, or one of its ranges. `end`: the last seq that it will ever want as things are. */
@@ -56,12 +70,8 @@ export class Lanes {
 
   reload(): void {
     const claims = new Map(this.#lanes.map((lane) => [`${lane.uplink}/${lane.stream}`, lane.claimedUpTo]));
-    const rows = this.#db.prepare<[], Omit<Lane, 'claimedUpTo' | 'dirty'>>('SELECT * FROM lanes').all();
-    this.#lanes = rows.map((row) => ({
-      ...row,
-      claimedUpTo: claims.get(`${row.uplink}/${row.stream}`) ?? 0,
-      dirty: false,
-    }));
+    const rows = this.#db.prepare<[], LaneRow>('SELECT * FROM lanes').all();
+    this.#lanes = rows.map((row) => this.#laneOf(row, claims.get(`${row.uplink}/${row.stream}`)));
   }
 
   ofStream(stream: Stream): readonly Lane[] {
@@ -86,7 +96,7 @@ export class Lanes {
       .prepare('INSERT INTO lanes (uplink, stream, cursor, base) VALUES (?, ?, ?, ?)')
       .run(uplink, stream, cursor, base);
     const counts = { delivered: 0, rejected: 0, dropped: 0 };
-    this.#lanes.push({ uplink, stream, cursor, base, ...counts, claimedUpTo: 0, dirty: false });
+    this.#lanes.push(this.#laneOf({ uplink, stream, cursor, base, ...counts }));
     return cursor;
   }
 
@@ -119,11 +129,11 @@ export class Lanes {
     }
     if ('id' in lane) this.#ranges.moveTo(lane, Math.min(step.upTo, lane.upTo));
     else lane.cursor = step.upTo;
-    // What a backfill delivers is its lane's.
-    const counted = 'id' in lane && lane.kind === 'backfill' ? this.#lane(id) : lane;
-    counted.delivered += step.deliveredCount;
-    counted.rejected += step.rejectedCount;
-    counted.dirty = true;
+    if ('id' in lane && lane.kind === 'replay') {
+      lane.delivered += step.deliveredCount;
+      lane.rejected += step.rejectedCount;
+      lane.dirty = true;
+    } else this.#settled(this.#lane(id), step);
   }
 
   /** Moves the cursor to the end of the stream, and makes a backfill of what is skipped; see `LaneLog`. */
@@ -164,10 +174,11 @@ export class Lanes {
   }
 
   /** Moves the cursor over records that a limit took. */
-  drop(lane: Lane, upTo: Seq, drop: { reason: GapReason; count: number; bytes: number }): void {
+  drop(lane: Lane, upTo: Seq, drop: Drop): void {
     lane.cursor = Math.max(lane.cursor, upTo);
     lane.dropped += drop.count;
-    lane.dirty = true;
+    lane.passedBytes += drop.passedBytes;
+    this.#moved(lane);
     if (drop.count === 0) return;
     this.#db
       .prepare(
@@ -196,11 +207,17 @@ export class Lanes {
     }
   }
 
+  /** Bytes that no lane of the stream has passed yet: what only this log has. Estimated, see `Records.storedBytes`. */
+  waitingBytes(stream: Stream): number {
+    const behind = this.ofStream(stream).map(({ passedBytes }) => this.#records.headBytes(stream) - passedBytes);
+    return behind.length === 0 ? 0 : Math.max(0, Math.min(...behind));
+  }
+
   stats(): LaneStats[] {
     const drops = this.#db.prepare<[], DropRow>('SELECT uplink, stream, reason, count FROM drops').all();
     return this.#lanes.map((lane) => {
-      const acceptedCount = this.#records.count(lane.stream).acceptedCount - lane.base;
-      const pendingCount = acceptedCount - lane.delivered - lane.rejected - lane.dropped;
+      const acceptedCount = this.#acceptedCount(lane);
+      const pendingCount = this.#pendingCount(lane);
       const mine = drops.filter(({ uplink, stream }) => uplink === lane.uplink && stream === lane.stream);
       return {
         uplink: lane.uplink,
@@ -215,6 +232,35 @@ export class Lanes {
         oldestPendingAt: pendingCount > 0 ? this.#oldestPendingAt(lane) : null,
       };
     });
+  }
+
+  #laneOf(row: LaneRow, claimedUpTo: Seq = 0): Lane {
+    const cursors = [row, ...this.#ranges.backfillsOf(row)].map(({ cursor }) => cursor);
+    const behind = this.#records.estimateBytes(row.stream, Math.min(...cursors), this.#pendingCount(row));
+    const passedBytes = this.#records.headBytes(row.stream) - behind;
+    return { ...row, claimedUpTo, passedBytes, dirty: false };
+  }
+
+  /** What a backfill delivers is its lane's. */
+  #settled(lane: Lane, step: { from: Seq; upTo: Seq; deliveredCount: number; rejectedCount: number }): void {
+    lane.passedBytes += this.#records.bytesBetween(lane.stream, step.from, step.upTo);
+    lane.delivered += step.deliveredCount;
+    lane.rejected += step.rejectedCount;
+    this.#moved(lane);
+  }
+
+  #moved(lane: Lane): void {
+    lane.dirty = true;
+    // Here an estimate ends.
+    if (this.#pendingCount(lane) === 0) lane.passedBytes = this.#records.headBytes(lane.stream);
+  }
+
+  #acceptedCount({ stream, base }: LaneRow): number {
+    return this.#records.count(stream).acceptedCount - base;
+  }
+
+  #pendingCount(lane: LaneRow): number {
+    return this.#acceptedCount(lane) - lane.delivered - lane.rejected - lane.dropped;
   }
 
   #oldestPendingAt(lane: Lane): number | null {

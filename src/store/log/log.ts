@@ -7,13 +7,16 @@ import type { Handshake, Seq } from '../../core/record.ts';
 import { STREAMS, type Stream } from '../../core/stream.ts';
 import type { PackedEntry } from '../pack.ts';
 import { type Durability, openForWriting } from '../sqlite.ts';
+import type { StoreClock } from '../store-clock.ts';
+import { GapReports } from './gap-reports.ts';
 import { IdempotencyKeys, type IdempotencyLimits, type KnownKey } from './idempotency-keys.ts';
 import { Kept } from './kept.ts';
 import { KnownTimes } from './known-times.ts';
 import { Lanes } from './lanes.ts';
+import { OverShare } from './over-share.ts';
 import { Queues } from './queues.ts';
 import { Ranges } from './ranges.ts';
-import { Reclaim, type ReclaimClock } from './reclaim.ts';
+import { Reclaim } from './reclaim.ts';
 import { Records, type SeqReservation } from './records.ts';
 import { retriedBody } from './retried.ts';
 import { LOG_MIGRATIONS } from './schema.ts';
@@ -27,7 +30,7 @@ export interface LogOptions {
   readonly keptBytes: number;
   readonly idempotency: IdempotencyLimits;
   readonly seqs: SeqReservation;
-  readonly clock: ReclaimClock;
+  readonly clock: StoreClock;
   /** Names the machine; a log that wakes up on another one (a cloned card) gets a new epoch. */
   readonly machineId: string;
 }
@@ -44,12 +47,14 @@ export class Log {
   readonly records: Records;
   readonly reclaim: Reclaim;
   readonly queues: Queues;
+  readonly overShare: OverShare;
   readonly #file: string;
   readonly #db: Database.Database;
   readonly #kept: Kept;
   readonly #keys: IdempotencyKeys;
-  readonly #clock: ReclaimClock;
+  readonly #clock: StoreClock;
   readonly #times: KnownTimes;
+  readonly #gaps: GapReports;
   readonly #openHandshake: Database.Statement;
   readonly #pageBytes: number;
 
@@ -65,7 +70,9 @@ export class Log {
     this.totals = new Totals(this.#db);
     this.queues = new Queues(this.#db, this.records);
     this.#times = new KnownTimes(this.#db);
-    this.reclaim = new Reclaim({ ...this.#parts(), epoch: this.epoch, clock: options.clock });
+    this.#gaps = new GapReports({ records: this.records, lanes: this.lanes, epoch: this.epoch, clock: options.clock });
+    this.overShare = new OverShare(this.#db);
+    this.reclaim = new Reclaim({ ...this.#parts(), gaps: this.#gaps, clock: options.clock });
     this.#kept = new Kept(this.#db, options.keptBytes);
     this.#keys = new IdempotencyKeys(this.#db, options.idempotency, options.clock);
     this.transaction(() => {
@@ -94,6 +101,7 @@ export class Log {
       this.#kept.reload();
       this.#keys.reload();
       this.queues.reload();
+      this.overShare.reload();
       throw error;
     }
   }
@@ -104,6 +112,8 @@ export class Log {
         return this.#appendRecords(entry);
       case 'refused':
         return this.#appendRefused(entry);
+      case 'over_share':
+        return this.#appendOverShare(entry);
       case 'queues':
         this.queues.change(entry.changes);
         return NOTHING;
@@ -113,6 +123,11 @@ export class Log {
       case 'barrier':
         return NOTHING;
     }
+  }
+
+  /** Everything that was refused for its share since the last time becomes gaps. */
+  reportOverShare(): void {
+    this.overShare.report(this.lanes, this.#gaps);
   }
 
   settle({ lane, from, upTo, deliveredCount, rejected, sent }: Settlement): void {
@@ -185,6 +200,14 @@ export class Log {
     return (this.#pragma('page_count') - this.#pragma('freelist_count')) * this.#pageBytes;
   }
 
+  /** The part of the stored records, by their bytes, that no uplink has delivered yet. Estimated, see `Records.storedBytes`. */
+  waitingPart(): number {
+    const sum = (bytesOf: (stream: Stream) => number) => STREAMS.reduce((total, stream) => total + bytesOf(stream), 0);
+    const stored = sum((stream) => this.records.storedBytes(stream));
+    const waiting = sum((stream) => this.lanes.waitingBytes(stream));
+    return stored === 0 ? 0 : Math.min(1, waiting / stored);
+  }
+
   /** Bytes of the write-ahead log as it is now. */
   walBytes(): number {
     return statSync(`${this.#file}-wal`, { throwIfNoEntry: false })?.size ?? 0;
@@ -215,12 +238,15 @@ export class Log {
 
   stats(): Pick<LogStats, 'epoch' | 'streams' | 'lanes' | 'backfills' | 'uplinks' | 'refusedCount' | 'rejectsCount'> {
     const kept = this.#kept.counts();
+    const overShare = this.overShare.totals();
     return {
       epoch: this.epoch,
       streams: STREAMS.map((stream) => {
         const { acceptedCount, removedCount, lastSeq } = this.records.count(stream);
         const oldestReceivedAt = this.records.oldestReceivedAt(stream, 0);
-        return { stream, acceptedCount, storedCount: acceptedCount - removedCount, lastSeq, oldestReceivedAt };
+        const storedCount = acceptedCount - removedCount;
+        const overShareCount = overShare.get(stream) ?? 0;
+        return { stream, acceptedCount, storedCount, lastSeq, oldestReceivedAt, overShareCount };
       }),
       lanes: this.lanes.stats(),
       backfills: this.ranges.backfillStats(),
@@ -257,6 +283,13 @@ export class Log {
   #appendRefused({ message, handshake, keep }: Extract<PackedEntry, { kind: 'refused' }>): Appended {
     if (this.#isRepeated(handshake)) return DUPLICATE;
     this.#kept.refuse(message);
+    if (keep !== undefined) this.queues.keep(keep, null);
+    return NOTHING;
+  }
+
+  #appendOverShare({ share, handshake, keep }: Extract<PackedEntry, { kind: 'over_share' }>): Appended {
+    if (this.#isRepeated(handshake)) return DUPLICATE;
+    this.overShare.add(share);
     if (keep !== undefined) this.queues.keep(keep, null);
     return NOTHING;
   }

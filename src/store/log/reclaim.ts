@@ -1,9 +1,10 @@
-import { Buffer } from 'node:buffer';
-import type { Gap, GapReason } from '../../core/gap.ts';
+import type { GapReason } from '../../core/gap.ts';
 import type { ReadLimit } from '../../core/ports.ts';
-import type { Seq, StoredRecord, TimeQuality } from '../../core/record.ts';
-import { encodeRecord, isIntact, isTimeTrusted, readRecord, receivedAtOf } from '../../core/record-codec.ts';
+import type { Seq, StoredRecord } from '../../core/record.ts';
+import { isIntact, isTimeTrusted, readRecord, receivedAtOf } from '../../core/record-codec.ts';
 import { STREAMS, type Stream } from '../../core/stream.ts';
+import type { StoreClock } from '../store-clock.ts';
+import type { GapReports, Loss } from './gap-reports.ts';
 import type { KnownTimes } from './known-times.ts';
 import type { Lane, Lanes } from './lanes.ts';
 import type { Queues } from './queues.ts';
@@ -16,32 +17,14 @@ const MAX_GAPS_PER_CHUNK = 16;
 const MAX_GAPS_PER_MINUTE = 64;
 const MINUTE_MS = 60_000;
 
-export interface ReclaimClock {
-  /** UTC milliseconds. */
-  now(): number;
-  /** Milliseconds that never go back and never jump. */
-  elapsed(): number;
-  quality(): TimeQuality;
-}
-
 interface ReclaimParts {
   readonly records: Records;
   readonly lanes: Lanes;
   readonly ranges: Ranges;
   readonly queues: Queues;
   readonly times: KnownTimes;
-  readonly epoch: string;
-  readonly clock: ReclaimClock;
-}
-
-interface Loss {
-  device: string | null;
-  firstSeq: Seq;
-  lastSeq: Seq;
-  count: number;
-  bytes: number;
-  firstTime: number;
-  lastTime: number;
+  readonly gaps: GapReports;
+  readonly clock: StoreClock;
 }
 
 /**
@@ -55,8 +38,8 @@ export class Reclaim {
   readonly #ranges: Ranges;
   readonly #queues: Queues;
   readonly #times: KnownTimes;
-  readonly #epoch: string;
-  readonly #clock: ReclaimClock;
+  readonly #gaps: GapReports;
+  readonly #clock: StoreClock;
   #gapsSince = Number.NEGATIVE_INFINITY;
   #gapCount = 0;
 
@@ -66,7 +49,7 @@ export class Reclaim {
     this.#ranges = parts.ranges;
     this.#queues = parts.queues;
     this.#times = parts.times;
-    this.#epoch = parts.epoch;
+    this.#gaps = parts.gaps;
     this.#clock = parts.clock;
   }
 
@@ -143,10 +126,12 @@ export class Reclaim {
   }
 
   #dropFrom(lane: Lane, drop: { chunk: readonly StoredBody[]; upTo: Seq; reason: GapReason }): void {
-    const lost = this.#lanes.pendingOf(lane, drop.chunk).map((row) => this.#read(lane.stream, row));
+    const pending = this.#lanes.pendingOf(lane, drop.chunk);
+    const lost = pending.map((row) => this.#read(lane.stream, row));
     const bytes = lost.reduce((sum, { value }) => sum + value.byteLength, 0);
-    this.#lanes.drop(lane, drop.upTo, { reason: drop.reason, count: lost.length, bytes });
-    for (const loss of this.#lossesOf(lane.stream, lost)) this.#report(lane, loss, drop.reason);
+    const passedBytes = pending.reduce((sum, { body }) => sum + body.byteLength, 0);
+    this.#lanes.drop(lane, drop.upTo, { reason: drop.reason, count: lost.length, bytes, passedBytes });
+    for (const loss of this.#lossesOf(lane.stream, lost)) this.#gaps.report(lane, loss, drop.reason);
   }
 
   /** One loss per device; one for all when there are many devices or were many gaps, or when they were reports of losses. */
@@ -192,39 +177,6 @@ export class Reclaim {
       channel: '',
       value: body,
     };
-  }
-
-  #report(lane: Lane, loss: Loss, reason: GapReason): void {
-    const gap: Gap = {
-      uplink: lane.uplink,
-      epoch: this.#epoch,
-      device: loss.device,
-      stream: lane.stream,
-      first_seq: loss.firstSeq,
-      last_seq: loss.lastSeq,
-      count: loss.count,
-      bytes: loss.bytes,
-      first_time: new Date(loss.firstTime).toISOString(),
-      last_time: new Date(loss.lastTime).toISOString(),
-      reason,
-    };
-    const body = encodeRecord(
-      {
-        stream: 'gaps',
-        device: loss.device ?? '',
-        receivedAt: this.#clock.now(),
-        observedAt: null,
-        timeQuality: this.#clock.quality(),
-        contentType: 'application/json',
-        eventType: null,
-        channel: lane.uplink,
-        value: Buffer.from(JSON.stringify(gap)),
-      },
-      0,
-    );
-    const seq = this.#records.append('gaps', body);
-    this.#records.directed.add('gaps', seq, lane.uplink);
-    this.#lanes.excludeFromOthers('gaps', lane.uplink);
   }
 }
 

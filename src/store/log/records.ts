@@ -8,6 +8,8 @@ import { Directed } from './directed.ts';
 
 /** An age is not worth reading more of a damaged log. */
 const MAX_DAMAGED_LOOKED_AT = 100;
+/** Records whose size is looked at, to estimate that of all. */
+const SAMPLES = 64;
 
 export interface StoredBody {
   readonly seq: Seq;
@@ -32,7 +34,12 @@ interface StreamTable {
   readonly oldest: Database.Statement<[number, number], [number, Buffer]>;
   readonly body: Database.Statement<[number], Buffer>;
   readonly saveCount: Database.Statement<[number, number, number]>;
+  readonly sizeBehind: Database.Statement<[number], number>;
+  readonly sizeBetween: Database.Statement<[number, number], number>;
   count: StreamCount;
+  /** Where the newest and the oldest end are, in bytes from where the newest was when the log was opened. */
+  headBytes: number;
+  tailBytes: number;
   dirty: boolean;
 }
 
@@ -80,6 +87,7 @@ export class Records {
       };
       this.#tables[row.stream].dirty = false;
       last = Math.max(last, row.last_seq);
+      this.#measure(row.stream);
     }
     this.#nextSeq = Math.max(last + 1, this.#nextSeq);
   }
@@ -93,6 +101,7 @@ export class Records {
     table.insert.run(seq, body);
     table.count.acceptedCount += 1;
     table.count.lastSeq = seq;
+    table.headBytes += body.byteLength;
     table.dirty = true;
     this.#nextSeq = seq + 1;
     this.#appendedBytes += body.byteLength;
@@ -143,10 +152,36 @@ export class Records {
   /** Takes the oldest end away, up to and including `upTo`; returns how many records that were. */
   removeUpTo(stream: Stream, upTo: Seq): number {
     const table = this.#tables[stream];
+    table.tailBytes += this.bytesBetween(stream, 0, upTo);
     const removed = table.removeUpTo.run(upTo).changes;
     table.count.removedCount += removed;
     table.dirty = true;
     return removed;
+  }
+
+  /** Where the newest end is, in bytes; see `estimateBytes`. */
+  headBytes(stream: Stream): number {
+    return this.#tables[stream].headBytes;
+  }
+
+  /** Of the bodies of the stored records: counted, but for those from before the start, which are estimated. */
+  storedBytes(stream: Stream): number {
+    const { headBytes, tailBytes } = this.#tables[stream];
+    return Math.max(0, headBytes - tailBytes);
+  }
+
+  /** Of the bodies of the records with after < seq <= upTo. */
+  bytesBetween(stream: Stream, after: Seq, upTo: Seq): number {
+    return this.#tables[stream].sizeBetween.get(after, upTo) ?? 0;
+  }
+
+  /** Of the bodies of `count` records behind `after`, by the sizes of some. */
+  estimateBytes(stream: Stream, after: Seq, count: number): number {
+    if (count <= 0) return 0;
+    const { sizeBehind, count: known } = this.#tables[stream];
+    const step = (known.lastSeq - after) / SAMPLES;
+    const sizes = Array.from({ length: SAMPLES }, (_, index) => sizeBehind.get(Math.floor(after + index * step)) ?? 0);
+    return (count * sizes.reduce((sum, size) => sum + size, 0)) / SAMPLES;
   }
 
   flush(): void {
@@ -157,6 +192,12 @@ export class Records {
       table.saveCount.run(acceptedCount, removedCount, lastSeq);
       table.dirty = false;
     }
+  }
+
+  #measure(stream: Stream): void {
+    const table = this.#tables[stream];
+    const { acceptedCount, removedCount } = table.count;
+    table.tailBytes = table.headBytes - this.estimateBytes(stream, 0, acceptedCount - removedCount);
   }
 }
 
@@ -171,7 +212,17 @@ function prepareTable(db: Database.Database, stream: Stream): StreamTable {
       .raw(),
     body: db.prepare<[number], Buffer>(`SELECT body FROM ${stream} WHERE seq = ?`).pluck(),
     saveCount: db.prepare(`UPDATE streams SET accepted = ?, removed = ?, last_seq = ? WHERE stream = '${stream}'`),
+    sizeBehind: db
+      .prepare<[number], number>(`SELECT octet_length(body) FROM ${stream} WHERE seq > ? ORDER BY seq LIMIT 1`)
+      .pluck(),
+    sizeBetween: db
+      .prepare<[number, number], number>(
+        `SELECT coalesce(sum(octet_length(body)), 0) FROM ${stream} WHERE seq > ? AND seq <= ?`,
+      )
+      .pluck(),
     count: { acceptedCount: 0, removedCount: 0, lastSeq: 0 },
+    headBytes: 0,
+    tailBytes: 0,
     dirty: false,
   };
 }

@@ -3,7 +3,7 @@ import { SluiceError } from '../../core/errors.ts';
 import type { Seq } from '../../core/record.ts';
 import { encodeRecord, isIntact, readRecord } from '../../core/record-codec.ts';
 import type { Stream } from '../../core/stream.ts';
-import type { ReclaimClock } from './reclaim.ts';
+import type { StoreClock } from '../store-clock.ts';
 
 /** A reject as it is kept. */
 export interface StoredReject {
@@ -18,7 +18,7 @@ export interface StoredReject {
  * uplink that rejected it alone, and naming the old one.
  * @throws SluiceError `record_damaged`
  */
-export function retriedBody({ uplink, stream, seq, body }: StoredReject, clock: ReclaimClock): Buffer {
+export function retriedBody({ uplink, stream, seq, body }: StoredReject, clock: StoreClock): Buffer {
   if (!isIntact(body, seq)) {
     throw new SluiceError(`the checksum of the rejected record ${seq} does not hold`, { code: 'record_damaged' });
   }

@@ -190,4 +190,19 @@ export const LOG_MIGRATIONS: readonly string[] = [
     sent_bytes INTEGER NOT NULL DEFAULT 0
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- What was refused because its device was over its share, and is not reported in gaps yet. device: '' sums up many.
+  CREATE TABLE over_share (
+    stream     TEXT NOT NULL,
+    device     TEXT NOT NULL,
+    count      INTEGER NOT NULL,
+    bytes      INTEGER NOT NULL,
+    first_time INTEGER NOT NULL,
+    last_time  INTEGER NOT NULL,
+    PRIMARY KEY (stream, device)
+  ) STRICT, WITHOUT ROWID;
+
+  -- over_share: records that were refused so, ever.
+  ALTER TABLE streams ADD COLUMN over_share INTEGER NOT NULL DEFAULT 0;
+  `,
 ];

@@ -79,6 +79,8 @@ describe('GET /v1/buffer', () => {
       body: {
         used_bytes: 4_096,
         max_bytes: 1_000_000,
+        capacity_bytes: 950_000,
+        room_bytes: 600_000,
         free_bytes: 5_000_000,
         keep_free_bytes: 500_000,
         max_age_seconds: 2_592_000,
@@ -97,8 +99,15 @@ describe('GET /v1/buffer', () => {
         refused: 3,
         rejects: 2,
         streams: [
-          { stream: 'telemetry', accepted: 100, stored: 90, last_seq: 110, oldest_at: '2026-05-01T11:58:30.000Z' },
-          { stream: 'events', accepted: 10, stored: 0, last_seq: 12, oldest_at: null },
+          {
+            stream: 'telemetry',
+            accepted: 100,
+            stored: 90,
+            last_seq: 110,
+            oldest_at: '2026-05-01T11:58:30.000Z',
+            over_share: 4,
+          },
+          { stream: 'events', accepted: 10, stored: 0, last_seq: 12, oldest_at: null, over_share: 0 },
         ],
         drops: [
           { uplink: 'plant', stream: 'telemetry', reason: 'max_bytes', count: 5 },

@@ -11,7 +11,7 @@ health    ready
 clock     synchronised
 mqtt      1 client, 1 device known
 messages  0 refused, 0 not allowed, 0 local, since the start
-buffer    12.4 MiB of 2 GiB, 100 records
+buffer    12.4 MiB of 2 GiB, 100 records, room for 1.5 GiB
 disk      20 GiB free, 512 MiB of it kept free
 wear      5 GiB a day, 545 B a record, 6 GiB a day with all programs, a new card lasts 5,461 days
 data      /var/lib/sluice
@@ -29,6 +29,12 @@ plant   up          100        100         0        0        0  0 s
     const none = { bytes_per_record: null, bytes_per_day: null, device_bytes_per_day: null, card_life_days: null };
     expect(lineOf(none)).toBe('wear      not known yet');
     expect(lineOf({ ...none, bytes_per_day: 1024 })).toBe('wear      1 KiB a day');
+  });
+
+  it('says how much was refused from devices over their share', () => {
+    const streams = [{ stream: 'telemetry', accepted: 100, stored: 100, over_share: 1_234 }];
+    const page = statusPage(statusDocuments({ buffer: { streams } }));
+    expect(page).toContain('100 records, room for 1.5 GiB; 1,234 records refused from devices over their share');
   });
 
   it('says below each uplink what is wrong with it, and at last why nothing arrives', () => {
@@ -68,7 +74,7 @@ plant   up          100        100         0        0        0  0 s
       'clock     synchronised',
       'mqtt      1 client, 1 device known',
       'messages  3 refused (mqtt invalid_json 2, http invalid_json 1), 4 not allowed, 1,200 local, since the start',
-      'buffer    12.4 MiB of 2 GiB, 100 records',
+      'buffer    12.4 MiB of 2 GiB, 100 records, room for 1.5 GiB',
       'disk      20 GiB free, 512 MiB of it kept free',
       'wear      5 GiB a day, 545 B a record, 6 GiB a day with all programs, a new card lasts 5,461 days',
       'data      /var/lib/sluice',

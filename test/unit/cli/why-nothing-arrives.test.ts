@@ -4,7 +4,7 @@ import { statusDocuments, uplinkDocument } from '../../support/status-documents.
 
 type Changes = Parameters<typeof statusDocuments>[0];
 
-const EMPTY = { streams: [{ stream: 'telemetry', accepted: 0, stored: 0 }] };
+const EMPTY = { streams: [{ stream: 'telemetry', accepted: 0, stored: 0, over_share: 0 }] };
 const NOTHING_YET = { accepted: 0, delivered: 0, rejected: 0, dropped: 0, pending: 0 };
 const WAITING = { accepted: 100, delivered: 0, rejected: 0, dropped: 0, pending: 100 };
 const quiet = { refused: [], denied: 0, local: 0 };
@@ -34,7 +34,10 @@ const CASES: readonly (readonly [when: string, changes: Changes, why: string | u
   ],
   [
     'only gaps are in the log',
-    { buffer: { streams: [{ stream: 'gaps', accepted: 5, stored: 5 }] }, gateway: { mqtt: { clients: 0 } } },
+    {
+      buffer: { streams: [{ stream: 'gaps', accepted: 5, stored: 5, over_share: 0 }] },
+      gateway: { mqtt: { clients: 0 } },
+    },
     'no device has connected yet: publish to devices/{id}/telemetry',
   ],
   [

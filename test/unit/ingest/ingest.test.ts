@@ -9,6 +9,7 @@ import { Ingest } from '../../../src/ingest/ingest.ts';
 import { PackWriter } from '../../../src/store/pack.ts';
 import { FakeLogWriter } from '../../support/fake-log-writer.ts';
 import { jsonText } from '../../support/json-text.ts';
+import { noRestraint } from '../../support/no-restraint.ts';
 
 const NOW = 1_780_000_000_000;
 
@@ -34,6 +35,7 @@ describe('ingest', () => {
     observations = [];
     refusals = [];
     ingest = new Ingest({
+      ...noRestraint(),
       log,
       routes: [],
       clock: { now: () => NOW, quality: () => quality },
@@ -248,7 +250,7 @@ describe('ingest', () => {
       return log.append(entry);
     };
     const options = { clock: { now: () => NOW, quality: () => quality }, onAccepted: () => 0, onRefused: () => 0 };
-    const door = new Ingest({ ...options, routes: [], log: { append } });
+    const door = new Ingest({ ...options, ...noRestraint(), routes: [], log: { room: log.room, append } });
     const level = fc.oneof(
       fc.constantFrom('d1', '', 'telemetry', 'events', '漢'.repeat(128), '😀'.repeat(128), 'ü'.repeat(128)),
       fc.string({ unit: 'binary', maxLength: 200 }),

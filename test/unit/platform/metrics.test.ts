@@ -30,6 +30,8 @@ describe('the metrics', () => {
         'sluice_records_dropped_total{uplink="plant",stream="telemetry",reason="max_bytes"} 5',
         'sluice_records_pending{uplink="plant",stream="telemetry"} 20',
         'sluice_buffer_bytes 4096',
+        'sluice_buffer_room_bytes 600000',
+        'sluice_records_over_share_total{stream="telemetry"} 4',
         'sluice_buffer_written_bytes_total 123456',
         'sluice_buffer_oldest_pending_seconds{uplink="plant"} 90',
         'sluice_uplink_up{uplink="plant"} 1',

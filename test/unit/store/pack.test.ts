@@ -49,7 +49,21 @@ const keep = fc.record({
 const change = fc.record({ kind: fc.constantFrom('released', 'removed', 'ended'), session: place, place });
 const maybeKeep = fc.option(keep, { nil: undefined });
 
+const share = fc.record({
+  stream: fc.constantFrom('telemetry', 'events', 'state', 'responses'),
+  device: fc.stringMatching(/^[A-Za-z0-9._-]{1,128}$/),
+  count: fc.integer({ min: 1, max: 10_000 }),
+  bytes: fc.nat({ max: 2 ** 40 }),
+  receivedAt: fc.nat({ max: 2 ** 45 }),
+});
+
 const anyEntry: fc.Arbitrary<LogEntry> = fc.oneof(
+  fc.record({
+    kind: fc.constant('over_share' as const),
+    share,
+    handshake: fc.option(handshake),
+    keep: maybeKeep,
+  }),
   fc.record({
     kind: fc.constant('records' as const),
     records: fc.array(anyRecord, { maxLength: 5 }),
