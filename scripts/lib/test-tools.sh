@@ -7,6 +7,7 @@ missing_packages() {
   command -v mvn >/dev/null || echo maven
   command -v gcc >/dev/null || echo gcc
   command -v g++ >/dev/null || echo g++
+  command -v mkfs.ext4 >/dev/null || echo e2fsprogs
   command -v mosquitto >/dev/null || [ -x /usr/sbin/mosquitto ] || echo mosquitto
   command -v mosquitto_pub >/dev/null || echo mosquitto-clients
   command -v kcat >/dev/null || echo kcat

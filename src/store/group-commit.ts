@@ -1,8 +1,9 @@
-import { codeOf, SluiceError } from '../core/errors.ts';
+import { SluiceError } from '../core/errors.ts';
 import type { Room } from '../core/ports.ts';
 import type { Stream } from '../core/stream.ts';
 import type { Limits } from './limits.ts';
 import type { Log } from './log/log.ts';
+import type { Outage } from './outage.ts';
 
 /** One piece of work for the next transaction. */
 export interface Work {
@@ -20,12 +21,12 @@ export interface Work {
 export interface GroupCommitOptions {
   /** Least time between two commits; 0 commits what is there at once. */
   readonly commitIntervalMs: number;
+  readonly outage: Outage;
   /** After every commit that stored something, with its duration; gaps that a limit reports included. */
   readonly onCommit: (durationMs: number) => void;
 }
 
 const LIMITS_CHECK_MS = 100;
-const RETRY_WHEN_FULL_MS = 500;
 
 /**
  * Everything that waits is committed together: one fsync serves all. No linger unless one is configured, because a
@@ -43,7 +44,6 @@ export class GroupCommit {
   #committedAt = Number.NEGATIVE_INFINITY;
   #limitsDueAt = 0;
   #checkedBytes = 0;
-  #diskFull: string | null = null;
 
   constructor(log: Log, limits: Limits, options: GroupCommitOptions) {
     this.#log = log;
@@ -54,7 +54,7 @@ export class GroupCommit {
 
   /** Why nothing can be stored now, or null. */
   get full(): string | null {
-    return this.#diskFull ?? this.#limits.full;
+    return this.#options.outage.reason ?? this.#limits.full;
   }
 
   get room(): Room {
@@ -108,7 +108,9 @@ export class GroupCommit {
   }
 
   #commit(): void {
-    const holds = this.#limits.holds || this.#diskFull !== null;
+    const { outage } = this.#options;
+    if (outage.isTotal) return;
+    const holds = this.#limits.holds || outage.reason !== null;
     const { awaited } = this.#limits;
     const waits = ({ grows, claims }: Work) => (holds && grows) || (claims !== undefined && claims === awaited);
     const batch = this.#queue.filter((work) => !waits(work));
@@ -121,10 +123,12 @@ export class GroupCommit {
         for (const work of batch) applyAlone(work, failures);
       });
     } catch (error) {
-      this.#putBack(batch, error);
+      outage.begin(error);
+      // Nothing of it is on disk, or at least not there to stay.
+      this.#queue = [...batch, ...this.#queue];
       return;
     }
-    this.#diskFull = null;
+    outage.worked();
     this.#committedAt = performance.now();
     for (const work of batch) {
       const failure = failures.get(work);
@@ -134,28 +138,12 @@ export class GroupCommit {
     this.#options.onCommit(performance.now() - startedAt);
   }
 
-  /** Nothing of the batch is on disk. */
-  #putBack(batch: readonly Work[], error: unknown): void {
-    this.#waitForDisk(error);
-    this.#queue = [...batch, ...this.#queue];
-  }
-
-  /** A full disk is waited out; anything else must not be survived by guessing. */
-  #waitForDisk(error: unknown): void {
-    if (codeOf(error) !== 'SQLITE_FULL') throw error;
-    this.#diskFull = 'the disk is full';
-    setTimeout(() => {
-      this.#diskFull = null;
-      this.tick();
-    }, RETRY_WHEN_FULL_MS);
-  }
-
   #keepLimits(): void {
     const { appendedBytes } = this.#log.records;
     const grown = appendedBytes - this.#checkedBytes >= this.#limits.strideBytes;
     const { holds, awaited } = this.#limits;
     const isDue = grown || awaited !== null || performance.now() >= this.#limitsDueAt;
-    if (this.#diskFull !== null || !isDue) return;
+    if (this.#options.outage.isTotal || !isDue) return;
     this.#checkedBytes = appendedBytes;
     const more = this.#stepLimits();
     this.#limitsDueAt = more ? 0 : performance.now() + LIMITS_CHECK_MS;
@@ -172,7 +160,7 @@ export class GroupCommit {
       if (this.#log.records.appendedBytes > appendedBytes) this.#options.onCommit(performance.now() - startedAt);
       return more;
     } catch (error) {
-      this.#waitForDisk(error);
+      this.#options.outage.begin(error);
       return false;
     }
   }

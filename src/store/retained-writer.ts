@@ -1,6 +1,5 @@
 import type { GroupCommit } from './group-commit.ts';
 import type { Log } from './log/log.ts';
-import { mayPass } from './sqlite.ts';
 import type { State } from './state/state.ts';
 
 /** Moved in one piece of work: small enough not to hold up acknowledgements. */
@@ -46,16 +45,10 @@ export class RetainedWriter {
     });
   }
 
-  /** The last place that `state.db` has now, or 0 when there was nothing to carry. A full disk or a busy file is waited out. */
+  /** The last place that `state.db` has now, or 0 when there was nothing to carry. */
   #carryPage(): number {
     const { messages, upTo } = this.#log.queues.fresh(PAGE);
-    if (upTo === 0) return 0;
-    try {
-      this.#state.sessions.retain(messages);
-      return upTo;
-    } catch (error) {
-      if (!mayPass(error)) throw error;
-      return 0;
-    }
+    if (upTo > 0) this.#state.sessions.retain(messages);
+    return upTo;
   }
 }

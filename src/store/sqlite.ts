@@ -1,5 +1,5 @@
 import Database from 'better-sqlite3';
-import { codeOf, SluiceError } from '../core/errors.ts';
+import { codeOf, messageOf, SluiceError } from '../core/errors.ts';
 
 export type Durability = 'full' | 'relaxed';
 
@@ -10,10 +10,14 @@ export interface OpenOptions {
   readonly durability: Durability;
   /** The write-ahead log is carried over into the database when it is longer than this. */
   readonly walBytes: number;
+  /** Refuses to make a file where there is none: a disk that is gone leaves an empty directory behind. */
+  readonly mustExist?: boolean;
 }
 
 const PAGE_BYTES = 4096;
-const PASSING = /^SQLITE_(FULL|BUSY)/;
+const INCREMENTAL = 2;
+/** SQLite's, and those of Node's own calls. Where less is on the disk than was written, only a new process finds out what is. */
+const FAILING = /^(SQLITE_(IOERR(?!_SHORT_READ)|READONLY|CANTOPEN|PERM)|EIO$|EROFS$|ENXIO$|ENODEV$|ESTALE$)/;
 const DAMAGED: readonly string[] = ['SQLITE_NOTADB', 'SQLITE_CORRUPT'];
 
 /**
@@ -21,11 +25,12 @@ const DAMAGED: readonly string[] = ['SQLITE_NOTADB', 'SQLITE_CORRUPT'];
  * promise rests on: `synchronous` falls back to NORMAL when an existing WAL file is opened, so it is set and read back.
  * @throws SluiceError `store_damaged`, `store_too_new`, `store_unusable`
  */
-export function openForWriting({ file, migrations, durability, walBytes }: OpenOptions): Database.Database {
-  const db = new Database(file);
+export function openForWriting({ file, migrations, mustExist = false, ...settings }: OpenOptions): Database.Database {
+  const db = new Database(file, { fileMustExist: mustExist });
   try {
-    settle(db, { file, durability, walBytes });
+    settle(db, { file, ...settings });
     migrate(db, file, migrations);
+    carryOver(db);
     return db;
   } catch (error) {
     db.close();
@@ -33,11 +38,14 @@ export function openForWriting({ file, migrations, durability, walBytes }: OpenO
   }
 }
 
-function settle(db: Database.Database, { file, durability, walBytes }: Omit<OpenOptions, 'migrations'>): void {
-  // Only before the first table does this take effect; afterwards the file remembers it.
-  db.pragma('auto_vacuum = INCREMENTAL');
-  db.pragma('journal_mode = WAL');
+function settle(
+  db: Database.Database,
+  { file, durability, walBytes }: Omit<OpenOptions, 'migrations' | 'mustExist'>,
+): void {
   const wanted = durability === 'full' ? 2 : 1;
+  // Only before the first table does this take effect; set again, it would be written again, by a commit without a sync.
+  if (db.pragma('auto_vacuum', { simple: true }) !== INCREMENTAL) db.pragma('auto_vacuum = INCREMENTAL');
+  db.pragma('journal_mode = WAL');
   db.pragma(`synchronous = ${wanted}`);
   db.pragma('busy_timeout = 5000');
   db.pragma('temp_store = MEMORY');
@@ -52,6 +60,15 @@ function settle(db: Database.Database, { file, durability, walBytes }: Omit<Open
       hint: 'use a local file system; network file systems cannot hold the store',
     });
   }
+}
+
+/**
+ * Carries what an earlier process left in the write-ahead log over into the database, and syncs that. What the kernel
+ * still gives back of the log need not be on the disk: after an fsync that failed its pages count as written, and a
+ * commit behind them would be lost with them at a power cut [lwn.net/Articles/752063].
+ */
+function carryOver(db: Database.Database): void {
+  db.pragma('wal_checkpoint(TRUNCATE)');
 }
 
 function damaged(file: string, cause: unknown): SluiceError {
@@ -78,9 +95,23 @@ function migrate(db: Database.Database, file: string, migrations: readonly strin
   }
 }
 
-/** Whether the same write may succeed later: the disk is full, or another program holds the file. */
-export function mayPass(error: unknown): boolean {
-  return PASSING.test(codeOf(error) ?? '');
+/** What keeps anything from being written. */
+export interface DiskFault {
+  /** `broken`: until the files are opened again; the others pass by themselves. */
+  readonly kind: 'full' | 'busy' | 'broken';
+  /** For people. */
+  readonly reason: string;
+}
+
+/** undefined for what no disk does: that must not be survived by guessing. */
+export function diskFaultOf(error: unknown): DiskFault | undefined {
+  const code = codeOf(error) ?? '';
+  if (code === 'SQLITE_FULL' || code === 'ENOSPC') return { kind: 'full', reason: 'the disk is full' };
+  if (code === 'SQLITE_BUSY') return { kind: 'busy', reason: 'another program holds the store' };
+  if (!FAILING.test(code)) return undefined;
+  const isReadOnly = code.startsWith('SQLITE_READONLY') || code === 'EROFS';
+  const reason = isReadOnly ? 'the disk is read-only' : `the disk fails (${messageOf(error)}, ${code})`;
+  return { kind: 'broken', reason };
 }
 
 /** A connection of its own that can never write. Short reads only: an open statement keeps the WAL from shrinking. */

@@ -11,7 +11,8 @@ import {
   type MainOperations,
   type StoreOptions,
 } from './protocol.ts';
-import { mayPass } from './sqlite.ts';
+import { diskFaultOf } from './sqlite.ts';
+import type { State } from './state/state.ts';
 import { Store } from './store.ts';
 import type { StoreClock } from './store-clock.ts';
 
@@ -62,15 +63,15 @@ export class StoreServer {
       append: (pack, reply) => this.#append(pack, reply),
       stats: (_, reply) => reply.ok(this.#opened().stats() satisfies LogStats),
       read: ({ stream, after, limit }, reply) => reply.ok(this.#opened().reader.read(stream, after, limit)),
-      loadDevices: (_, reply) => reply.ok(this.#opened().state.loadDevices()),
-      putSecret: ({ id, secretHash }, reply) => reply.ok(this.#opened().state.putSecret(id, secretHash)),
-      removeDevice: (id, reply) => reply.ok(this.#opened().state.removeDevice(id)),
+      loadDevices: (_, reply) => this.#ofState(reply, (state) => state.loadDevices()),
+      putSecret: ({ id, secretHash }, reply) => this.#ofState(reply, (state) => state.putSecret(id, secretHash)),
+      removeDevice: (id, reply) => this.#ofState(reply, (state) => state.removeDevice(id)),
       claimClientId: ({ clientId, owner, at }, reply) =>
-        reply.ok(this.#opened().state.claimClientId(clientId, owner, at)),
-      saveSeen: ({ rows, upTo }, reply) => reply.ok(this.#opened().state.saveSeen(rows, upTo)),
-      seenUpTo: (_, reply) => reply.ok(this.#opened().state.seenUpTo()),
-      setPaused: ({ uplink, paused }, reply) => reply.ok(this.#opened().state.setPaused(uplink, paused)),
-      pausedUplinks: (_, reply) => reply.ok(this.#opened().state.pausedUplinks()),
+        this.#ofState(reply, (state) => state.claimClientId(clientId, owner, at)),
+      saveSeen: ({ rows, upTo }, reply) => this.#ofState(reply, (state) => state.saveSeen(rows, upTo)),
+      seenUpTo: (_, reply) => this.#ofState(reply, (state) => state.seenUpTo()),
+      setPaused: ({ uplink, paused }, reply) => this.#ofState(reply, (state) => state.setPaused(uplink, paused)),
+      pausedUplinks: (_, reply) => this.#ofState(reply, (state) => state.pausedUplinks()),
       loadSessions: ({ after, maxCount }, reply) => reply.ok(this.#opened().state.sessions.page(after, maxCount)),
       saveSessions: (changes, reply) => this.#saveSessions(changes, reply),
       loadQueues: ({ after, maxCount }, reply) => reply.ok(this.#opened().log.queues.page(after, maxCount)),
@@ -150,16 +151,31 @@ export class StoreServer {
     });
   }
 
-  /** Waits while the disk is full or the file busy, and with it all that is acknowledged behind it. */
-  #saveSessions(changes: readonly SessionChange[], reply: Reply): void {
+  /** One small write or read of `state.db`; whoever asked is told when the disk does not take it. */
+  #ofState(reply: Reply, work: (state: State) => unknown): void {
+    const { state, outage } = this.#opened();
     try {
-      reply.ok(this.#opened().state.sessions.save(changes) ?? null);
+      reply.ok(work(state));
     } catch (error) {
-      if (!mayPass(error)) endThread(error);
-      else
-        setTimeout(() => {
-          if (this.#store !== undefined) this.#saveSessions(changes, reply);
-        }, RETRY_MS).unref();
+      reply.fail(outage.refusal(error));
+    }
+  }
+
+  /** Waits while the disk takes no writes or the file is busy, and with it all that is acknowledged behind it. */
+  #saveSessions(changes: readonly SessionChange[], reply: Reply): void {
+    const { state, outage } = this.#opened();
+    try {
+      reply.ok(state.sessions.save(changes) ?? null);
+    } catch (error) {
+      const fault = diskFaultOf(error);
+      if (fault === undefined) {
+        endThread(error);
+        return;
+      }
+      if (fault.kind !== 'busy') outage.begin(error);
+      setTimeout(() => {
+        if (this.#store !== undefined) this.#saveSessions(changes, reply);
+      }, RETRY_MS).unref();
     }
   }
 

@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { codeOf } from '../core/errors.ts';
 import type { LogStats } from '../core/ports.ts';
 import type { Place } from '../core/session.ts';
 import { defaultGatewayId, randomMachineId } from '../platform/machine-id.ts';
@@ -9,9 +8,12 @@ import { Limits } from './limits.ts';
 import { DataDirLock } from './lock.ts';
 import { Log } from './log/log.ts';
 import { SqliteLogReader } from './log/reader.ts';
+import { Outage } from './outage.ts';
 import { OverShareReporter } from './over-share-reporter.ts';
 import type { StoreOpened, StoreOptions } from './protocol.ts';
+import { Reserve } from './reserve.ts';
 import { RetainedWriter } from './retained-writer.ts';
+import { diskFaultOf } from './sqlite.ts';
 import { State } from './state/state.ts';
 import type { StoreClock } from './store-clock.ts';
 
@@ -34,15 +36,22 @@ export class Store {
   readonly state: State;
   readonly log: Log;
   readonly commits: GroupCommit;
+  /** When the disk takes no writes. */
+  readonly outage: Outage;
+  #lastStats: LogStats | undefined;
 
   /** @throws SluiceError `locked`, `data_dir_unusable`, `store_damaged`, `store_too_new`, `store_unusable` */
   constructor(options: StoreOptions, clock: StoreClock, onCommit: (durationMs: number) => void) {
     this.#options = options;
     this.#lock = new DataDirLock(options.dataDir);
+    const walBytes = Math.min(MAX_WAL_BYTES, Math.max(MIN_WAL_BYTES, options.maxBytes / 16));
+    // A full write-ahead log is carried over, and meanwhile another one is written.
+    const reserve = new Reserve({ dataDir: options.dataDir, bytes: 2 * walBytes });
+    this.outage = new Outage({ reserve, reopen: () => this.#reopen(), retry: () => this.commits.tick() });
     try {
+      reserve.releaseIfScarce();
       this.state = new State(join(options.dataDir, 'state.db'));
       const file = join(options.dataDir, 'log.db');
-      const walBytes = Math.min(MAX_WAL_BYTES, Math.max(MIN_WAL_BYTES, options.maxBytes / 16));
       const keptBytes = Math.min(MAX_KEPT_BYTES, options.maxBytes / 16);
       const machineId = options.machineId ?? this.state.remember('machine_id', randomMachineId());
       const idempotency = { ...options.idempotency, maxBytes: keptBytes };
@@ -54,8 +63,10 @@ export class Store {
       this.#limits = new Limits(this.log, { ...options, walBytes }, clock);
       this.commits = new GroupCommit(this.log, this.#limits, {
         commitIntervalMs: options.commitIntervalMs,
+        outage: this.outage,
         onCommit,
       });
+      this.outage.takeReserve();
       this.opened = {
         gatewayId:
           options.gatewayId ?? this.state.remember('gateway_id', defaultGatewayId(options.hostName, machineId)),
@@ -64,6 +75,7 @@ export class Store {
         logFile: file,
       };
     } catch (error) {
+      this.outage.close();
       this.#lock.release();
       throw error;
     }
@@ -79,7 +91,29 @@ export class Store {
     return Math.max(this.log.queues.lastPlace(), this.state.sessions.lastPlace());
   }
 
+  /** While the disk cannot even be read: the last ones, with why. */
   stats(): LogStats {
+    try {
+      this.#lastStats = this.#stats();
+      return this.#lastStats;
+    } catch (error) {
+      if (this.#lastStats === undefined || diskFaultOf(error) === undefined) throw error;
+      this.outage.begin(error);
+      return { ...this.#lastStats, full: this.commits.full };
+    }
+  }
+
+  close(): void {
+    clearInterval(this.#ticker);
+    this.commits.close();
+    this.outage.close();
+    this.#reader.close();
+    this.log.close();
+    this.state.close();
+    this.#lock.release();
+  }
+
+  #stats(): LogStats {
     return {
       ...this.log.stats(),
       bytes: this.log.usedBytes() + this.log.walBytes(),
@@ -93,13 +127,10 @@ export class Store {
     };
   }
 
-  close(): void {
-    clearInterval(this.#ticker);
-    this.commits.close();
-    this.#reader.close();
-    this.log.close();
-    this.state.close();
-    this.#lock.release();
+  /** `state.db` first: it gives the log its seqs. */
+  #reopen(): void {
+    this.state.reopen();
+    this.log.reopen();
   }
 
   /** Makes both files agree again. On a full disk the next start does it; what is too much does no harm. */
@@ -108,16 +139,21 @@ export class Store {
       this.#retained.catchUp();
       this.log.transaction(() => this.log.queues.keepOnly(new Set(this.state.sessions.ids())));
     } catch (error) {
-      if (codeOf(error) !== 'SQLITE_FULL') throw error;
+      this.outage.begin(error);
     }
   }
 
   #tick(): void {
     this.commits.tick();
-    this.#retained.step(this.commits);
-    this.#overShare.step(this.commits);
-    // With `relaxed` a commit reaches the disk at the next checkpoint: at most this much later.
-    if (this.#options.durability === 'relaxed') this.log.tryCheckpoint('PASSIVE');
+    if (this.outage.isTotal) return;
+    try {
+      this.#retained.step(this.commits);
+      this.#overShare.step(this.commits);
+      // With `relaxed` a commit reaches the disk at the next checkpoint: at most this much later.
+      if (this.#options.durability === 'relaxed') this.log.checkpoint('PASSIVE');
+    } catch (error) {
+      this.outage.begin(error);
+    }
   }
 }
 

@@ -14,6 +14,7 @@ const SCENARIOS: Readonly<Record<string, () => Promise<{ readonly scenario: Scen
   away: () => import('./away.ts'),
   soak: () => import('./soak.ts'),
   power: () => import('./power/power.ts'),
+  disk: () => import('./disk/disk.ts'),
 };
 
 function say(line: string): void {

@@ -74,6 +74,12 @@ export class Lanes {
     this.#lanes = rows.map((row) => this.#laneOf(row, claims.get(`${row.uplink}/${row.stream}`)));
   }
 
+  /** What was in flight over an earlier connection still is. */
+  takeClaims(before: Lanes): void {
+    for (const lane of this.#lanes) lane.claimedUpTo = before.#findLane(lane)?.claimedUpTo ?? 0;
+    this.#ranges.takeClaims(before.#ranges);
+  }
+
   ofStream(stream: Stream): readonly Lane[] {
     return this.#lanes.filter((lane) => lane.stream === stream);
   }

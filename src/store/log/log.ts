@@ -1,107 +1,102 @@
-import { randomUUID } from 'node:crypto';
 import { statSync } from 'node:fs';
-import type Database from 'better-sqlite3';
-import { codeOf } from '../../core/errors.ts';
+import { SluiceError } from '../../core/errors.ts';
 import type { Appended, LaneId, LogStats, NewReplay, ReplayStats, Settlement } from '../../core/ports.ts';
 import type { Handshake, Seq } from '../../core/record.ts';
 import { STREAMS, type Stream } from '../../core/stream.ts';
 import type { PackedEntry } from '../pack.ts';
-import { type Durability, openForWriting } from '../sqlite.ts';
+import { diskFaultOf } from '../sqlite.ts';
 import type { StoreClock } from '../store-clock.ts';
-import { GapReports } from './gap-reports.ts';
-import { IdempotencyKeys, type IdempotencyLimits, type KnownKey } from './idempotency-keys.ts';
-import { Kept } from './kept.ts';
-import { KnownTimes } from './known-times.ts';
-import { Lanes } from './lanes.ts';
-import { OverShare } from './over-share.ts';
-import { Queues } from './queues.ts';
-import { Ranges } from './ranges.ts';
-import { Reclaim } from './reclaim.ts';
-import { Records, type SeqReservation } from './records.ts';
+import { LogConnection, type LogOptions } from './connection.ts';
+import type { KnownKey } from './idempotency-keys.ts';
+import type { Lanes } from './lanes.ts';
+import type { OverShare } from './over-share.ts';
+import type { Queues } from './queues.ts';
+import type { Ranges } from './ranges.ts';
+import type { Reclaim } from './reclaim.ts';
+import type { Records } from './records.ts';
 import { retriedBody } from './retried.ts';
-import { LOG_MIGRATIONS } from './schema.ts';
-import { Totals } from './uplink-totals.ts';
-
-export interface LogOptions {
-  readonly file: string;
-  readonly durability: Durability;
-  readonly walBytes: number;
-  /** What rejects may take, and refused messages as much again. */
-  readonly keptBytes: number;
-  readonly idempotency: IdempotencyLimits;
-  readonly seqs: SeqReservation;
-  readonly clock: StoreClock;
-  /** Names the machine; a log that wakes up on another one (a cloned card) gets a new epoch. */
-  readonly machineId: string;
-}
+import type { Totals } from './uplink-totals.ts';
 
 const NOTHING: Appended = { firstSeq: 0, duplicate: false };
 const DUPLICATE: Appended = { firstSeq: 0, duplicate: true };
 
 /** `log.db`, synchronous: the only writer, on the store worker. All writing happens inside `transaction`. */
 export class Log {
-  readonly epoch: string;
-  readonly lanes: Lanes;
-  readonly ranges: Ranges;
-  readonly totals: Totals;
-  readonly records: Records;
-  readonly reclaim: Reclaim;
-  readonly queues: Queues;
-  readonly overShare: OverShare;
-  readonly #file: string;
-  readonly #db: Database.Database;
-  readonly #kept: Kept;
-  readonly #keys: IdempotencyKeys;
+  readonly #options: LogOptions;
   readonly #clock: StoreClock;
-  readonly #times: KnownTimes;
-  readonly #gaps: GapReports;
-  readonly #openHandshake: Database.Statement;
-  readonly #pageBytes: number;
+  #on: LogConnection;
 
   constructor(options: LogOptions) {
-    this.#file = options.file;
+    this.#options = options;
     this.#clock = options.clock;
-    this.#db = openForWriting({ ...options, migrations: LOG_MIGRATIONS });
-    this.#pageBytes = Number(this.#db.pragma('page_size', { simple: true }));
-    this.epoch = this.#epochOn(options.machineId);
-    this.records = new Records(this.#db, options.seqs);
-    this.ranges = new Ranges(this.#db);
-    this.lanes = new Lanes(this.#db, this.records, this.ranges);
-    this.totals = new Totals(this.#db);
-    this.queues = new Queues(this.#db, this.records);
-    this.#times = new KnownTimes(this.#db);
-    this.#gaps = new GapReports({ records: this.records, lanes: this.lanes, epoch: this.epoch, clock: options.clock });
-    this.overShare = new OverShare(this.#db);
-    this.reclaim = new Reclaim({ ...this.#parts(), gaps: this.#gaps, clock: options.clock });
-    this.#kept = new Kept(this.#db, options.keptBytes);
-    this.#keys = new IdempotencyKeys(this.#db, options.idempotency, options.clock);
+    this.#on = new LogConnection(options, { mustExist: false });
     this.transaction(() => {
-      this.#kept.trim();
-      this.#keys.trim();
+      this.#on.kept.trim();
+      this.#on.keys.trim();
     });
-    this.#openHandshake = this.#db.prepare('INSERT OR IGNORE INTO handshakes VALUES (?, ?)');
+  }
+
+  get epoch(): string {
+    return this.#on.epoch;
+  }
+
+  get lanes(): Lanes {
+    return this.#on.lanes;
+  }
+
+  get ranges(): Ranges {
+    return this.#on.ranges;
+  }
+
+  get totals(): Totals {
+    return this.#on.totals;
+  }
+
+  get overShare(): OverShare {
+    return this.#on.overShare;
+  }
+
+  get records(): Records {
+    return this.#on.records;
+  }
+
+  get reclaim(): Reclaim {
+    return this.#on.reclaim;
+  }
+
+  get queues(): Queues {
+    return this.#on.queues;
+  }
+
+  /**
+   * Opens the file again, after a write that failed: everything is as it is on disk, batches in flight stay so.
+   * The old connection is closed last, so that the new one still sees how far commits had succeeded, instead of
+   * finding one that was never answered.
+   * @throws SluiceError `store_replaced` when it is another file now; anything else as the first time
+   */
+  reopen(): void {
+    const before = this.#on;
+    const fresh = new LogConnection(this.#options, { mustExist: true });
+    if (fresh.epoch !== before.epoch) {
+      fresh.db.close();
+      throw new SluiceError(`${this.#options.file} is another file than before`, { code: 'store_replaced' });
+    }
+    fresh.lanes.takeClaims(before.lanes);
+    this.#on = fresh;
+    before.db.close();
   }
 
   /** Everything that `work` changes is on disk when this returns, or nothing is and it throws. */
   transaction(work: () => void): void {
-    this.#db.exec('BEGIN IMMEDIATE');
+    const { db } = this.#on;
+    db.exec('BEGIN IMMEDIATE');
     try {
       work();
-      this.records.flush();
-      this.lanes.flush();
-      this.ranges.flush();
-      this.totals.flush();
-      this.#db.exec('COMMIT');
+      this.#on.flush();
+      db.exec('COMMIT');
     } catch (error) {
-      if (this.#db.inTransaction) this.#db.exec('ROLLBACK');
-      this.records.reload();
-      this.lanes.reload();
-      this.ranges.reload();
-      this.totals.reload();
-      this.#kept.reload();
-      this.#keys.reload();
-      this.queues.reload();
-      this.overShare.reload();
+      if (db.inTransaction) db.exec('ROLLBACK');
+      this.#on.reload();
       throw error;
     }
   }
@@ -127,7 +122,7 @@ export class Log {
 
   /** Everything that was refused for its share since the last time becomes gaps. */
   reportOverShare(): void {
-    this.overShare.report(this.lanes, this.#gaps);
+    this.overShare.report(this.lanes, this.#on.gaps);
   }
 
   settle({ lane, from, upTo, deliveredCount, rejected, sent }: Settlement): void {
@@ -142,7 +137,7 @@ export class Log {
     const at = this.#clock.now();
     for (const rejection of own) {
       const body = this.records.body(lane.stream, rejection.seq);
-      if (body !== undefined) this.#kept.reject(lane, rejection, { at, body });
+      if (body !== undefined) this.#on.kept.reject(lane, rejection, { at, body });
     }
   }
 
@@ -162,28 +157,30 @@ export class Log {
    * for that uplink, and none for any other. @throws SluiceError `record_damaged`
    */
   retryReject(id: number): Seq | undefined {
-    const reject = this.#kept.findReject(id);
+    const reject = this.#on.kept.findReject(id);
     if (reject === undefined) return undefined;
     const { uplink, stream } = reject;
     const seq = this.records.append(stream, retriedBody(reject, this.#clock));
     this.records.directed.add(stream, seq, uplink);
     this.lanes.excludeFromOthers(stream, uplink);
-    this.#kept.removeReject(id);
+    this.#on.kept.removeReject(id);
     return seq;
   }
 
   /** False when there is none of that id. */
   removeReject(id: number): boolean {
-    return this.#kept.removeReject(id);
+    return this.#on.kept.removeReject(id);
   }
 
   removeRefused(id: number): boolean {
-    return this.#kept.removeRefused(id);
+    return this.#on.kept.removeRefused(id);
   }
 
   /** Exchanges that were open when the store was opened. */
   openHandshakes(): Handshake[] {
-    return this.#db.prepare<[], Handshake>('SELECT client_id AS clientId, packet_id AS packetId FROM handshakes').all();
+    return this.#on.db
+      .prepare<[], Handshake>('SELECT client_id AS clientId, packet_id AS packetId FROM handshakes')
+      .all();
   }
 
   lastSeq(stream: Stream): Seq {
@@ -192,12 +189,12 @@ export class Log {
 
   /** To be called when the clock is known to be right: everything in the log is older than now. */
   noteTime(): void {
-    this.transaction(() => this.#times.add(this.records.lastSeq, this.#clock.now()));
+    this.transaction(() => this.#on.times.add(this.records.lastSeq, this.#clock.now()));
   }
 
   /** Bytes of the pages that hold something. */
   usedBytes(): number {
-    return (this.#pragma('page_count') - this.#pragma('freelist_count')) * this.#pageBytes;
+    return (this.#pragma('page_count') - this.#pragma('freelist_count')) * this.#on.pageBytes;
   }
 
   /** The part of the stored records, by their bytes, that no uplink has delivered yet. Estimated, see `Records.storedBytes`. */
@@ -210,34 +207,25 @@ export class Log {
 
   /** Bytes of the write-ahead log as it is now. */
   walBytes(): number {
-    return statSync(`${this.#file}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+    return statSync(`${this.#options.file}-wal`, { throwIfNoEntry: false })?.size ?? 0;
   }
 
   freePageBytes(): number {
-    return this.#pragma('freelist_count') * this.#pageBytes;
+    return this.#pragma('freelist_count') * this.#on.pageBytes;
   }
 
   /** Gives so many bytes of free pages back to the file system. */
   giveBack(bytes: number): void {
-    this.#db.pragma(`incremental_vacuum(${Math.ceil(bytes / this.#pageBytes)})`);
+    this.#on.db.pragma(`incremental_vacuum(${Math.ceil(bytes / this.#on.pageBytes)})`);
   }
 
   /** Carries the write-ahead log over into the database file and makes it durable. */
   checkpoint(mode: 'PASSIVE' | 'TRUNCATE'): void {
-    this.#db.pragma(`wal_checkpoint(${mode})`);
-  }
-
-  /** As `checkpoint`, but a full disk is no error: the write-ahead log keeps what it holds. */
-  tryCheckpoint(mode: 'PASSIVE' | 'TRUNCATE'): void {
-    try {
-      this.checkpoint(mode);
-    } catch (error) {
-      if (codeOf(error) !== 'SQLITE_FULL') throw error;
-    }
+    this.#on.db.pragma(`wal_checkpoint(${mode})`);
   }
 
   stats(): Pick<LogStats, 'epoch' | 'streams' | 'lanes' | 'backfills' | 'uplinks' | 'refusedCount' | 'rejectsCount'> {
-    const kept = this.#kept.counts();
+    const kept = this.#on.kept.counts();
     const overShare = this.overShare.totals();
     return {
       epoch: this.epoch,
@@ -256,17 +244,18 @@ export class Log {
     };
   }
 
+  /** On a disk that takes no writes the write-ahead log keeps what it holds. */
   close(): void {
-    this.tryCheckpoint('TRUNCATE');
-    this.#db.close();
-  }
-
-  #parts(): { records: Records; lanes: Lanes; ranges: Ranges; queues: Queues; times: KnownTimes } {
-    return { records: this.records, lanes: this.lanes, ranges: this.ranges, queues: this.queues, times: this.#times };
+    try {
+      this.checkpoint('TRUNCATE');
+    } catch (error) {
+      if (diskFaultOf(error) === undefined) throw error;
+    }
+    this.#on.db.close();
   }
 
   #appendRecords({ handshake, idempotency, records, keep }: Extract<PackedEntry, { kind: 'records' }>): Appended {
-    const known = idempotency && this.#keys.find(idempotency);
+    const known = idempotency && this.#on.keys.find(idempotency);
     if (known !== undefined) return repeatOf(known);
     if (this.#isRepeated(handshake)) return DUPLICATE;
     let firstSeq = 0;
@@ -274,7 +263,7 @@ export class Log {
       const seq = this.records.append(stream, body);
       if (firstSeq === 0) firstSeq = seq;
     }
-    if (idempotency !== undefined) this.#keys.remember(idempotency, firstSeq);
+    if (idempotency !== undefined) this.#on.keys.remember(idempotency, firstSeq);
     const only = records.length === 1 ? records[0] : undefined;
     if (keep !== undefined) this.queues.keep(keep, only === undefined ? null : { stream: only.stream, seq: firstSeq });
     return { firstSeq, duplicate: false };
@@ -282,7 +271,7 @@ export class Log {
 
   #appendRefused({ message, handshake, keep }: Extract<PackedEntry, { kind: 'refused' }>): Appended {
     if (this.#isRepeated(handshake)) return DUPLICATE;
-    this.#kept.refuse(message);
+    this.#on.kept.refuse(message);
     if (keep !== undefined) this.queues.keep(keep, null);
     return NOTHING;
   }
@@ -295,31 +284,16 @@ export class Log {
   }
 
   #isRepeated(handshake: Handshake | null = null): boolean {
-    return handshake !== null && this.#openHandshake.run(handshake.clientId, handshake.packetId).changes === 0;
+    return handshake !== null && this.#on.openHandshake.run(handshake.clientId, handshake.packetId).changes === 0;
   }
 
   #closeHandshake(clientId: string, packetId: number | null): void {
-    if (packetId === null) this.#db.prepare('DELETE FROM handshakes WHERE client_id = ?').run(clientId);
-    else this.#db.prepare('DELETE FROM handshakes WHERE client_id = ? AND packet_id = ?').run(clientId, packetId);
-  }
-
-  #epochOn(machineId: string): string {
-    const read = this.#db.prepare<[string], string>('SELECT value FROM meta WHERE name = ?').pluck();
-    const known = read.get('epoch');
-    if (known !== undefined && read.get('machine_id') === machineId) return known;
-    const epoch = randomUUID().replaceAll('-', '').slice(0, 16);
-    const write = this.#db.prepare(
-      'INSERT INTO meta VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value',
-    );
-    this.#db.transaction(() => {
-      write.run('epoch', epoch);
-      write.run('machine_id', machineId);
-    })();
-    return epoch;
+    if (packetId === null) this.#on.db.prepare('DELETE FROM handshakes WHERE client_id = ?').run(clientId);
+    else this.#on.db.prepare('DELETE FROM handshakes WHERE client_id = ? AND packet_id = ?').run(clientId, packetId);
   }
 
   #pragma(name: string): number {
-    return Number(this.#db.pragma(name, { simple: true }));
+    return Number(this.#on.db.pragma(name, { simple: true }));
   }
 }
 

@@ -72,6 +72,12 @@ export class Ranges {
     this.#ranges = rows.map((row) => ({ ...row, claimedUpTo: claims.get(row.id) ?? 0, dirty: false }));
   }
 
+  /** As those of lanes. */
+  takeClaims(before: Ranges): void {
+    const claims = new Map(before.#ranges.map(({ id, claimedUpTo }) => [id, claimedUpTo]));
+    for (const range of this.#ranges) range.claimedUpTo = claims.get(range.id) ?? 0;
+  }
+
   /** Those of the stream, of all uplinks, with something left to send. */
   ofStream(stream: Stream): readonly Range[] {
     return this.#ranges.filter((range) => range.stream === stream && !isDone(range));

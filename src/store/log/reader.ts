@@ -1,38 +1,55 @@
 import type { Buffer } from 'node:buffer';
 import type Database from 'better-sqlite3';
+import { SluiceError } from '../../core/errors.ts';
 import type { Batch, LogReader, ReadLimit } from '../../core/ports.ts';
 import type { Seq, StoredRecord } from '../../core/record.ts';
 import { isIntact, readRecord } from '../../core/record-codec.ts';
 import { STREAMS, type Stream } from '../../core/stream.ts';
-import { openForReading } from '../sqlite.ts';
+import { diskFaultOf, openForReading } from '../sqlite.ts';
 
 type Page = Database.Statement<[number, number], [number, Buffer]>;
 
+interface Connection {
+  readonly db: Database.Database;
+  readonly pages: Readonly<Record<Stream, Page>>;
+}
+
 /** A cursor's eyes: pages by seq over its own read-only connection. No statement stays open behind a call. */
 export class SqliteLogReader implements LogReader {
-  readonly #db: Database.Database;
-  readonly #pages: ReadonlyMap<Stream, Page>;
+  readonly #file: string;
+  #on: Connection | undefined;
 
   constructor(file: string) {
-    this.#db = openForReading(file);
-    this.#pages = new Map(
-      STREAMS.map((stream) => [
-        stream,
-        this.#db
-          .prepare<[number, number], [number, Buffer]>(
-            `SELECT seq, body FROM ${stream} WHERE seq > ? ORDER BY seq LIMIT ?`,
-          )
-          .raw(),
-      ]),
-    );
+    this.#file = file;
+    this.#on = connect(file);
   }
 
-  read(stream: Stream, after: Seq, { maxRecords, maxBytes }: ReadLimit): Batch {
+  /** After a read that failed, the next one opens the file again. @throws SluiceError `log_unreadable` */
+  read(stream: Stream, after: Seq, limit: ReadLimit): Batch {
+    try {
+      this.#on ??= connect(this.#file);
+      return this.#read(this.#on, { stream, after, limit });
+    } catch (error) {
+      const fault = diskFaultOf(error);
+      if (fault === undefined) throw error;
+      this.close();
+      const options = { code: 'log_unreadable', retryable: true, cause: error };
+      throw new SluiceError(`the log cannot be read: ${fault.reason}`, options);
+    }
+  }
+
+  close(): void {
+    this.#on?.db.close();
+    this.#on = undefined;
+  }
+
+  #read({ pages }: Connection, { stream, after, limit }: { stream: Stream; after: Seq; limit: ReadLimit }): Batch {
+    const { maxRecords, maxBytes } = limit;
     const records: StoredRecord[] = [];
     const damaged: Seq[] = [];
     let upTo = after;
     let bytes = 0;
-    for (const [seq, body] of this.#page(stream).iterate(after, maxRecords)) {
+    for (const [seq, body] of pages[stream].iterate(after, maxRecords)) {
       bytes += body.byteLength;
       if (bytes > maxBytes && upTo > after) break;
       upTo = seq;
@@ -41,14 +58,13 @@ export class SqliteLogReader implements LogReader {
     }
     return { records, upTo, damaged };
   }
+}
 
-  close(): void {
-    this.#db.close();
-  }
-
-  #page(stream: Stream): Page {
-    const page = this.#pages.get(stream);
-    if (page === undefined) throw new Error(`no stream ${stream}`);
-    return page;
-  }
+function connect(file: string): Connection {
+  const db = openForReading(file);
+  const pageOf = (stream: Stream): Page =>
+    db
+      .prepare<[number, number], [number, Buffer]>(`SELECT seq, body FROM ${stream} WHERE seq > ? ORDER BY seq LIMIT ?`)
+      .raw();
+  return { db, pages: Object.fromEntries(STREAMS.map((stream) => [stream, pageOf(stream)])) as Connection['pages'] };
 }

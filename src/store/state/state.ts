@@ -21,12 +21,26 @@ interface DeviceColumns {
 
 /** `state.db`, synchronous: lives on the store worker, or in a command while no daemon runs. */
 export class State {
-  readonly sessions: SessionTables;
-  readonly #db: Database.Database;
+  readonly #file: string;
+  #db: Database.Database;
+  #sessions: SessionTables;
 
   constructor(file: string) {
-    this.#db = openForWriting({ file, migrations: STATE_MIGRATIONS, durability: 'full', walBytes: WAL_BYTES });
-    this.sessions = new SessionTables(this.#db);
+    this.#file = file;
+    this.#db = openState(file, { mustExist: false });
+    this.#sessions = new SessionTables(this.#db);
+  }
+
+  get sessions(): SessionTables {
+    return this.#sessions;
+  }
+
+  /** Opens the file again, after a write that failed; the old connection is closed last, as in `Log`. */
+  reopen(): void {
+    const before = this.#db;
+    this.#db = openState(this.#file, { mustExist: true });
+    this.#sessions = new SessionTables(this.#db);
+    before.close();
   }
 
   /** The stored value, or the given one, which is stored then. */
@@ -147,4 +161,8 @@ export class State {
       .prepare('INSERT INTO meta VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value')
       .run(name, value);
   }
+}
+
+function openState(file: string, { mustExist }: { readonly mustExist: boolean }): Database.Database {
+  return openForWriting({ file, migrations: STATE_MIGRATIONS, durability: 'full', walBytes: WAL_BYTES, mustExist });
 }

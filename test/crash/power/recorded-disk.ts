@@ -12,7 +12,9 @@ export type Operation =
   | { readonly kind: 'rename'; readonly from: string; readonly to: string }
   | { readonly kind: 'sync_dir' };
 
-type NameChange = Extract<Operation, { kind: 'create' | 'unlink' | 'rename' }>;
+type NameChange =
+  | { readonly kind: 'create'; readonly name: string; readonly file: FileOnDisk }
+  | Extract<Operation, { kind: 'unlink' | 'rename' }>;
 
 const HEADER_BYTES = 21;
 
@@ -58,8 +60,9 @@ function operationOf(record: Buffer, at: number, end: number): Operation {
  * their order, and for certain only with a sync of the directory.
  */
 export class RecordedDisk {
+  /** An inode is given to another file once it is free: the last one counts. */
   readonly #files = new Map<bigint, FileOnDisk>();
-  #durableNames = new Map<string, bigint>();
+  #durableNames = new Map<string, FileOnDisk>();
   #pendingNames: NameChange[] = [];
 
   apply(operation: Operation): void {
@@ -74,6 +77,9 @@ export class RecordedDisk {
       case 'sync_dir':
         this.#durableNames = this.#namesAfter(this.#pendingNames.length);
         this.#pendingNames = [];
+        break;
+      case 'create':
+        this.#pendingNames.push({ kind: 'create', name: operation.name, file: this.#begin(operation.inode) });
         break;
       default:
         this.#pendingNames.push(operation);
@@ -92,25 +98,29 @@ export class RecordedDisk {
   }
 
   #file(inode: bigint): FileOnDisk {
-    const file = this.#files.get(inode) ?? new FileOnDisk();
+    return this.#files.get(inode) ?? this.#begin(inode);
+  }
+
+  #begin(inode: bigint): FileOnDisk {
+    const file = new FileOnDisk();
     this.#files.set(inode, file);
     return file;
   }
 
   #contents(nameCount: number, contentOf: (file: FileOnDisk) => Buffer): Map<string, Buffer> {
     const names = this.#namesAfter(nameCount);
-    return new Map([...names].map(([name, inode]) => [name, contentOf(this.#file(inode))]));
+    return new Map([...names].map(([name, file]) => [name, contentOf(file)]));
   }
 
-  #namesAfter(count: number): Map<string, bigint> {
+  #namesAfter(count: number): Map<string, FileOnDisk> {
     const names = new Map(this.#durableNames);
     for (const change of this.#pendingNames.slice(0, count)) {
-      if (change.kind === 'create') names.set(change.name, change.inode);
+      if (change.kind === 'create') names.set(change.name, change.file);
       else if (change.kind === 'unlink') names.delete(change.name);
       else {
-        const inode = names.get(change.from);
+        const file = names.get(change.from);
         names.delete(change.from);
-        if (inode !== undefined) names.set(change.to, inode);
+        if (file !== undefined) names.set(change.to, file);
       }
     }
     return names;

@@ -65,7 +65,7 @@ static int (*real_ftruncate)(int, off_t);
 static int (*real_unlink)(const char *);
 static int (*real_rename)(const char *, const char *);
 
-__attribute__((constructor)) static void start(void) {
+static void start_once(void) {
   real_open = dlsym(RTLD_NEXT, "open64");
   real_close = dlsym(RTLD_NEXT, "close");
   real_write = dlsym(RTLD_NEXT, "write");
@@ -85,17 +85,27 @@ __attribute__((constructor)) static void start(void) {
   if (fault == MAP_FAILED) fault = NULL;
 }
 
+/* Other libraries open files in their own constructors, maybe before ours would run. */
+static void start(void) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, start_once);
+}
+
 static char fails(void) { return fault && *fault ? *fault : '-'; }
 
 /* The path below the directory, or NULL when it is not there or not to be seen. */
 static const char *below(const char *path) {
+  start();
   if (!directory || strncmp(path, directory, directory_length) != 0 || path[directory_length] != '/') return NULL;
   size_t length = strlen(path);
   if (length > 4 && strcmp(path + length - 4, "-shm") == 0) return NULL;
   return path + directory_length + 1;
 }
 
-static int is_watched(int fd) { return fd >= 0 && fd < MAX_FDS ? watched[fd] : 0; }
+static int is_watched(int fd) {
+  start();
+  return fd >= 0 && fd < MAX_FDS ? watched[fd] : 0;
+}
 
 static uint64_t inode_of(int fd) {
   struct stat64 status;
@@ -132,8 +142,7 @@ static void remember(int fd, uint64_t offset, size_t length) {
   undos = undo;
 }
 
-static void forget(int fd, int undoes) {
-  uint64_t inode = inode_of(fd);
+static void forget(uint64_t inode, int fd, int undoes) {
   for (struct undo **at = &undos; *at;) {
     struct undo *undo = *at;
     if (undo->inode != inode) {
@@ -178,7 +187,6 @@ ssize_t pwrite64(int fd, const void *bytes, size_t length, off_t offset) {
 ssize_t pwrite(int fd, const void *bytes, size_t length, off_t offset) { return pwrite64(fd, bytes, length, offset); }
 
 ssize_t write(int fd, const void *bytes, size_t length) {
-  if (!real_write) real_write = dlsym(RTLD_NEXT, "write");
   if (is_watched(fd) != 1) return real_write(fd, bytes, length);
   off_t at = fcntl(fd, F_GETFL) & O_APPEND ? (off_t)size_of(fd) : lseek64(fd, 0, SEEK_CUR);
   ssize_t written = write_at(fd, bytes, length, at);
@@ -193,11 +201,11 @@ static int sync_with(int (*real)(int), int fd) {
   char failure = fails();
   int result = -1;
   int error = EIO;
-  if (failure == 'f') forget(fd, 1);
+  if (failure == 'f') forget(inode_of(fd), fd, 1);
   else if (failure != 'e') {
     result = real(fd);
     error = errno;
-    if (result == 0) forget(fd, 0);
+    if (result == 0) forget(inode_of(fd), fd, 0);
     if (result == 0) note(kind == 2 ? SYNC_DIR : SYNC, inode_of(fd), 0, NULL, 0);
   }
   pthread_mutex_unlock(&lock);
@@ -264,7 +272,7 @@ int open(const char *path, int flags, ...) {
 }
 
 int close(int fd) {
-  if (!real_close) real_close = dlsym(RTLD_NEXT, "close");
+  start();
   if (fd >= 0 && fd < MAX_FDS) watched[fd] = 0;
   return real_close(fd);
 }
@@ -277,8 +285,12 @@ int unlink(const char *path) {
     return -1;
   }
   pthread_mutex_lock(&lock);
+  struct stat64 status;
+  int is_there = stat64(path, &status) == 0;
   int result = real_unlink(path);
   int error = errno;
+  /* Another file may get the same inode. */
+  if (result == 0 && is_there) forget(status.st_ino, -1, 0);
   if (result == 0) note(UNLINK, 0, 0, name, strlen(name));
   pthread_mutex_unlock(&lock);
   errno = error;

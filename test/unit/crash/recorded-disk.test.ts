@@ -58,6 +58,11 @@ describe('a disk after a power cut', () => {
     expect(new Set(sizes)).toEqual(new Set([1, 3]));
   });
 
+  it('does not mix up files that had the same inode one after the other', () => {
+    const disk = diskAfter(create, write(0, 'old'), sync, { kind: 'unlink', name: 'a' }, create, sync, syncNames);
+    expect(outcomes(disk)).toEqual(new Set(['']));
+  });
+
   it('takes over a new name only as a whole', () => {
     const replacement = 8n;
     const disk = diskAfter(

@@ -1,10 +1,13 @@
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { TimeQuality } from '../../../src/core/record.ts';
 import { GroupCommit, type Work } from '../../../src/store/group-commit.ts';
 import { Limits } from '../../../src/store/limits.ts';
 import { Log } from '../../../src/store/log/log.ts';
+import { Outage } from '../../../src/store/outage.ts';
+import { Reserve } from '../../../src/store/reserve.ts';
 import { storeDirectory } from '../../support/open-store.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
@@ -23,11 +26,14 @@ class FaultyLimits extends Limits {
   }
 }
 
-describe('a full disk', () => {
+describe('a disk', () => {
   let directory: ReturnType<typeof storeDirectory>;
   let log: Log;
   let limits: FaultyLimits;
   let commits: GroupCommit;
+  let outage: Outage;
+  let reserve: Reserve;
+  let reopenCount = 0;
 
   beforeEach(() => {
     directory = storeDirectory();
@@ -45,12 +51,21 @@ describe('a full disk', () => {
     log = new Log({ ...options, file: join(dataDir, 'log.db') });
     const bounds = { maxBytes: 2 ** 30, maxAgeMs: 1e9, keepFreeBytes: 0, whenFull: 'drop_oldest' } as const;
     limits = new FaultyLimits(log, { ...bounds, dataDir, walBytes: WAL_BYTES }, CLOCK);
-    commits = new GroupCommit(log, limits, { commitIntervalMs: 0, onCommit: () => undefined });
+    reserve = new Reserve({ dataDir, bytes: 2 * WAL_BYTES });
+    reserve.take();
+    reopenCount = 0;
+    const reopen = () => {
+      reopenCount += 1;
+      log.reopen();
+    };
+    outage = new Outage({ reserve, reopen, retry: () => commits.tick() });
+    commits = new GroupCommit(log, limits, { commitIntervalMs: 0, outage, onCommit: () => undefined });
   });
 
   afterEach(() => {
     limits.fault = null;
     commits.close();
+    outage.close();
     log.close();
     directory.remove();
   });
@@ -63,7 +78,7 @@ describe('a full disk', () => {
     failed: () => outcomes.push('failed'),
   });
 
-  it('that stops reclaim is said and waited out, also while nothing is stored', async () => {
+  it('that is full and stops reclaim is said and waited out, also while nothing is stored', async () => {
     limits.fault = new Database.SqliteError('database or disk is full', 'SQLITE_FULL');
     commits.tick();
     await waitFor(() => limits.stepCount > 1, { ...WAIT, what: 'another try' });
@@ -72,7 +87,7 @@ describe('a full disk', () => {
     await waitFor(() => commits.full === null, { ...WAIT, what: 'the disk to have space' });
   });
 
-  it('that stops a commit keeps it waiting, in its order, until there is space', async () => {
+  it('that is full and stops a commit keeps it waiting, in its order, until there is space', async () => {
     outcomes.length = 0;
     let isFull = true;
     commits.submit(
@@ -86,5 +101,53 @@ describe('a full disk', () => {
     isFull = false;
     await waitFor(() => outcomes.length === 4, { ...WAIT, what: 'both to be stored' });
     expect(outcomes).toEqual(['first', 'second', 'done', 'done']);
+    expect(reopenCount).toBe(0);
+  });
+
+  it('that is full still takes what shrinks, on the space of the reserve, until there is room for that again', async () => {
+    outcomes.length = 0;
+    const taken = vi.spyOn(reserve, 'take').mockReturnValue(false);
+    commits.submit(
+      work(() => {
+        throw new Database.SqliteError('database or disk is full', 'SQLITE_FULL');
+      }),
+    );
+    await waitFor(() => taken.mock.calls.length > 1, { ...WAIT, what: 'the reserve to be missed' });
+    expect(existsSync(join(directory.dataDir, 'reserve'))).toBe(false);
+    commits.submit({ ...work(() => outcomes.push('settled')), grows: false });
+    await waitFor(() => outcomes.length === 2, { ...WAIT, what: 'the work that shrinks' });
+    expect(outcomes).toEqual(['settled', 'done']);
+    expect(commits.full).toBe('the disk is full');
+  });
+
+  it('that fails is written to again only over files that were opened again', async () => {
+    outcomes.length = 0;
+    commits.submit(
+      work(() => {
+        if (reopenCount === 0) throw new Database.SqliteError('disk I/O error', 'SQLITE_IOERR_FSYNC');
+        log.lanes.open({ uplink: 'plant', stream: 'events' }, 'oldest');
+      }),
+    );
+    await waitFor(() => commits.full !== null, { ...WAIT, what: 'the store to say that the disk fails' });
+    expect(commits.full).toBe('the disk fails (disk I/O error, SQLITE_IOERR_FSYNC)');
+    await waitFor(() => outcomes.length === 1, { ...WAIT, what: 'the work to be done' });
+    expect(reopenCount).toBe(1);
+    expect(log.lanes.uplinks()).toEqual(['plant']);
+  });
+
+  it('that is given back with another store on it ends the process, because nothing can be known of its seqs', () => {
+    rmSync(directory.dataDir, { recursive: true });
+    mkdirSync(directory.dataDir);
+    const other = new Database(join(directory.dataDir, 'log.db'));
+    other.close();
+    expect(() => log.reopen()).toThrow(/another file/);
+  });
+
+  it('keeps what is in flight when files are opened again', () => {
+    const lane = { uplink: 'plant', stream: 'telemetry' } as const;
+    log.transaction(() => log.lanes.open(lane, 'oldest'));
+    log.lanes.claim(lane, 7);
+    log.reopen();
+    expect(log.lanes.ofStream('telemetry').map(({ claimedUpTo }) => claimedUpTo)).toEqual([7]);
   });
 });

@@ -1,0 +1,110 @@
+import { randomUUID } from 'node:crypto';
+import type Database from 'better-sqlite3';
+import { type Durability, openForWriting } from '../sqlite.ts';
+import type { StoreClock } from '../store-clock.ts';
+import { GapReports } from './gap-reports.ts';
+import { IdempotencyKeys, type IdempotencyLimits } from './idempotency-keys.ts';
+import { Kept } from './kept.ts';
+import { KnownTimes } from './known-times.ts';
+import { Lanes } from './lanes.ts';
+import { OverShare } from './over-share.ts';
+import { Queues } from './queues.ts';
+import { Ranges } from './ranges.ts';
+import { Reclaim } from './reclaim.ts';
+import { Records, type SeqReservation } from './records.ts';
+import { LOG_MIGRATIONS } from './schema.ts';
+import { Totals } from './uplink-totals.ts';
+
+export interface LogOptions {
+  readonly file: string;
+  readonly durability: Durability;
+  readonly walBytes: number;
+  /** What rejects may take, and refused messages as much again. */
+  readonly keptBytes: number;
+  readonly idempotency: IdempotencyLimits;
+  readonly seqs: SeqReservation;
+  readonly clock: StoreClock;
+  /** Names the machine; a log that wakes up on another one (a cloned card) gets a new epoch. */
+  readonly machineId: string;
+}
+
+/** An open `log.db` and everything that works over it. Opened again as a whole: statements die with their file. */
+export class LogConnection {
+  readonly db: Database.Database;
+  readonly epoch: string;
+  readonly lanes: Lanes;
+  readonly ranges: Ranges;
+  readonly totals: Totals;
+  readonly records: Records;
+  readonly reclaim: Reclaim;
+  readonly queues: Queues;
+  readonly kept: Kept;
+  readonly keys: IdempotencyKeys;
+  readonly times: KnownTimes;
+  readonly gaps: GapReports;
+  readonly overShare: OverShare;
+  readonly openHandshake: Database.Statement;
+  readonly pageBytes: number;
+
+  /** @throws SluiceError as `openForWriting` */
+  constructor(options: LogOptions, { mustExist }: { readonly mustExist: boolean }) {
+    this.db = openForWriting({ ...options, migrations: LOG_MIGRATIONS, mustExist });
+    try {
+      this.pageBytes = Number(this.db.pragma('page_size', { simple: true }));
+      this.epoch = epochOn(this.db, options.machineId);
+      this.records = new Records(this.db, options.seqs);
+      this.ranges = new Ranges(this.db);
+      this.lanes = new Lanes(this.db, this.records, this.ranges);
+      this.totals = new Totals(this.db);
+      this.queues = new Queues(this.db, this.records);
+      this.times = new KnownTimes(this.db);
+      const { records, lanes, epoch } = this;
+      this.gaps = new GapReports({ records, lanes, epoch, clock: options.clock });
+      this.overShare = new OverShare(this.db);
+      this.reclaim = new Reclaim({ ...this.#parts(), gaps: this.gaps, clock: options.clock });
+      this.kept = new Kept(this.db, options.keptBytes);
+      this.keys = new IdempotencyKeys(this.db, options.idempotency, options.clock);
+      this.openHandshake = this.db.prepare('INSERT OR IGNORE INTO handshakes VALUES (?, ?)');
+    } catch (error) {
+      this.db.close();
+      throw error;
+    }
+  }
+
+  /** To be called last in a transaction. */
+  flush(): void {
+    this.records.flush();
+    this.lanes.flush();
+    this.ranges.flush();
+    this.totals.flush();
+  }
+
+  /** As it is on disk, after a rollback. */
+  reload(): void {
+    this.records.reload();
+    this.lanes.reload();
+    this.ranges.reload();
+    this.totals.reload();
+    this.kept.reload();
+    this.keys.reload();
+    this.queues.reload();
+    this.overShare.reload();
+  }
+
+  #parts(): { records: Records; lanes: Lanes; ranges: Ranges; queues: Queues; times: KnownTimes } {
+    return { records: this.records, lanes: this.lanes, ranges: this.ranges, queues: this.queues, times: this.times };
+  }
+}
+
+function epochOn(db: Database.Database, machineId: string): string {
+  const read = db.prepare<[string], string>('SELECT value FROM meta WHERE name = ?').pluck();
+  const known = read.get('epoch');
+  if (known !== undefined && read.get('machine_id') === machineId) return known;
+  const epoch = randomUUID().replaceAll('-', '').slice(0, 16);
+  const write = db.prepare('INSERT INTO meta VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value');
+  db.transaction(() => {
+    write.run('epoch', epoch);
+    write.run('machine_id', machineId);
+  })();
+  return epoch;
+}
