@@ -153,10 +153,12 @@ export class Gateway {
     return { devices, refused, ingest, stats: new StatsPoll(() => client.stats(), logger) };
   }
 
-  async #startUplinks(client: StoreClient, { gatewayId, epoch, logFile }: StoreOpened): Promise<void> {
+  async #startUplinks(client: StoreClient, opened: StoreOpened): Promise<void> {
     const { log, mqtt } = this.#config;
+    const { gatewayId, instanceId, epoch, firstSeq, logFile } = opened;
     const routes = mqtt.routes.map(({ topic, stream, kafkaTopic }) => ({ topic, stream, kafkaTopic }));
-    await this.#uplinks.start(client, { routes, gatewayId, epoch, logFile, logger: log });
+    const identity = { gatewayId, instanceId, hostName: hostname(), epoch, firstSeq };
+    await this.#uplinks.start(client, { ...identity, routes, logFile, logger: log });
     void this.#openGate();
   }
 

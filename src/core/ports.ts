@@ -274,7 +274,10 @@ export interface Outcome {
   /** Every record up to here is delivered, or named in `rejected`. The seq before the batch when none is. */
   readonly upTo: Seq;
   readonly rejected: readonly Rejection[];
-  /** Why the rest stays; null when nothing stays. `retryable: false` blocks the uplink until somebody mends it. */
+  /**
+   * Why the rest stays. Null when nothing stays, or when the rest may be sent at once, but only after what is rejected is
+   * on disk. `retryable: false` blocks the uplink until somebody mends it.
+   */
   readonly error: SluiceError | null;
 }
 
@@ -296,7 +299,10 @@ export interface Upstream {
    * by a deadline of its own.
    */
   probe(signal: AbortSignal): Promise<void>;
-  /** Last seq of the lane that the upstream itself durably holds, when it can tell (same epoch only). May fail, like `open`. */
+  /**
+   * Last seq of the lane that the upstream itself durably holds, when it can tell (same epoch only). May fail, like
+   * `open`. Asked before the first `send`, and again after each one that failed: it leaves no doubt what became of that.
+   */
   position?(lane: LaneId): Promise<Seq | undefined>;
   /** Never hangs, never rejects. */
   close(options: { readonly deadlineMs: number }): Promise<void>;

@@ -4,7 +4,7 @@ import { type Reply, serve } from '../platform/rpc.ts';
 import { giveBackStartMemory } from '../platform/start-memory.ts';
 import { LaneClient } from '../store/lane-client.ts';
 import { SqliteLogReader } from '../store/log/reader.ts';
-import type { TopicRoute, UplinkOptions } from '../uplink/options.ts';
+import type { GatewayIdentity, TopicRoute, UplinkOptions } from '../uplink/options.ts';
 import { createUplinkSet, type UplinkSet } from '../uplink/uplink-set.ts';
 
 /** What `gateway.ts` hands to this thread. */
@@ -15,11 +15,9 @@ export interface UplinkWorkerData {
   readonly statuses: MessagePort;
 }
 
-export interface UplinkStart {
+export interface UplinkStart extends GatewayIdentity {
   readonly uplinks: readonly UplinkOptions[];
   readonly routes: readonly TopicRoute[];
-  readonly gatewayId: string;
-  readonly epoch: string;
   readonly logFile: string;
   readonly logger: LoggerOptions;
   readonly paused: readonly string[];

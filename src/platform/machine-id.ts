@@ -21,6 +21,11 @@ export function randomMachineId(): string {
   return randomBytes(16).toString('hex');
 }
 
+/** Sixteen hexadecimal digits, for the caller to keep. */
+export function randomInstanceId(): string {
+  return randomBytes(8).toString('hex');
+}
+
 /** `greenhouse-pi` and `4f9c1a…` become `greenhouse-pi-4f9c1a`. */
 export function defaultGatewayId(hostName: string, machineId: string): string {
   const name = (normaliseDeviceId(hostName) ?? 'sluice').slice(0, MAX_NAME_LENGTH);

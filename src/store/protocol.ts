@@ -38,7 +38,11 @@ export interface StoreOptions extends LimitOptions {
 /** What the store found when it opened. */
 export interface StoreOpened {
   readonly gatewayId: string;
+  /** Random, of this data directory on this machine: two gateways of one id have different ones, in general. */
+  readonly instanceId: string;
   readonly epoch: string;
+  /** No record of an earlier run has this seq or a higher one. */
+  readonly firstSeq: Seq;
   readonly openHandshakes: readonly Handshake[];
   readonly logFile: string;
 }

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LogStats } from '../core/ports.ts';
 import type { Place } from '../core/session.ts';
-import { defaultGatewayId, randomMachineId } from '../platform/machine-id.ts';
+import { defaultGatewayId, randomInstanceId, randomMachineId } from '../platform/machine-id.ts';
 import { GroupCommit } from './group-commit.ts';
 import { Limits } from './limits.ts';
 import { DataDirLock } from './lock.ts';
@@ -54,6 +54,7 @@ export class Store {
       const file = join(options.dataDir, 'log.db');
       const keptBytes = Math.min(MAX_KEPT_BYTES, options.maxBytes / 16);
       const machineId = options.machineId ?? this.state.remember('machine_id', randomMachineId());
+      const firstSeq = this.state.reservedSeq() + 1;
       const idempotency = { ...options.idempotency, maxBytes: keptBytes };
       this.log = new Log({ ...options, machineId, file, walBytes, keptBytes, idempotency, clock, seqs: this.state });
       this.#reader = new SqliteLogReader(file);
@@ -70,7 +71,9 @@ export class Store {
       this.opened = {
         gatewayId:
           options.gatewayId ?? this.state.remember('gateway_id', defaultGatewayId(options.hostName, machineId)),
+        instanceId: this.state.remember(`instance_id:${machineId}`, randomInstanceId()),
         epoch: this.log.epoch,
+        firstSeq,
         openHandshakes: this.log.openHandshakes(),
         logFile: file,
       };

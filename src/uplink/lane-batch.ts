@@ -36,10 +36,16 @@ export function isFull({ records, damaged }: Batch, { maxRecords, maxBytes }: Re
   return bytes >= maxBytes / 2;
 }
 
+/** What is still to be sent when the outcome ended before the end of the batch; undefined when it did not. */
+export function restOf(batch: LaneBatch, { upTo }: Outcome): LaneBatch | undefined {
+  if (isWhole(batch, upTo)) return undefined;
+  const records = batch.records.filter(({ seq }) => seq > upTo);
+  return { ...batch, from: upTo, records, damaged: batch.damaged.filter((seq) => seq > upTo) };
+}
+
 /** How far the outcome of sending the batch moves the lane; undefined when nowhere. */
 export function settlementOf(lane: LaneId, batch: LaneBatch, outcome: Outcome): Settlement | undefined {
-  const isWhole = outcome.upTo >= (batch.records.at(-1)?.seq ?? batch.from);
-  const upTo = isWhole ? batch.upTo : outcome.upTo;
+  const upTo = isWhole(batch, outcome.upTo) ? batch.upTo : outcome.upTo;
   if (upTo <= batch.from) return undefined;
   const damaged = batch.damaged.filter((seq) => seq <= upTo).map(damagedRejection);
   return {
@@ -55,6 +61,10 @@ export function settlementOf(lane: LaneId, batch: LaneBatch, outcome: Outcome): 
 export function deliveredCount({ records }: LaneBatch, { upTo, rejected }: Outcome): number {
   const unsettledAt = records.findIndex(({ seq }) => seq > upTo);
   return (unsettledAt < 0 ? records.length : unsettledAt) - rejected.length;
+}
+
+function isWhole({ records, from }: LaneBatch, upTo: Seq): boolean {
+  return upTo >= (records.at(-1)?.seq ?? from);
 }
 
 function damagedRejection(seq: Seq): Rejection {

@@ -4,7 +4,7 @@ import type { Seq } from '../core/record.ts';
 import type { Backoff } from './backoff.ts';
 import type { BatchLimit } from './batch-limit.ts';
 import { awaitedLater, pause, TIMED_OUT } from './bounded.ts';
-import { deliveredCount, isFull, type LaneBatch, laneBatch, settlementOf } from './lane-batch.ts';
+import { deliveredCount, isFull, type LaneBatch, laneBatch, restOf, settlementOf } from './lane-batch.ts';
 import { asSluiceError, type Link } from './link.ts';
 import type { RejectGuard } from './reject-guard.ts';
 import type { StatusBoard } from './status-board.ts';
@@ -89,14 +89,21 @@ export class Lane {
           continue;
         }
         const sending = this.#send(batch, heldUpTo, run);
-        ahead = batch.isFull ? awaitedLater(this.#takeAhead(batch.upTo)) : undefined;
+        if (batch.isFull) ahead ??= awaitedLater(this.#takeAhead(batch.upTo));
         const outcome = await sending;
         await settled;
         settled = awaitedLater(this.#settle(batch, outcome));
         if (outcome.error !== null) throw outcome.error;
+        const rest = restOf(batch, outcome);
+        if (rest !== undefined) {
+          await settled;
+          batch = rest;
+          continue;
+        }
         const following = awaitedLater(ahead ?? this.#takeLater(batch.upTo, run));
         // A claim may wait for this settlement, and would wait for ever for one that failed.
         batch = await Promise.race([following, settled.then(() => following)]);
+        ahead = undefined;
       }
     } finally {
       await Promise.allSettled([settled]);

@@ -1,7 +1,21 @@
 /** What an uplink is told, by the names of the configuration: durations in milliseconds, sizes in bytes. */
 
+import type { Seq } from '../core/record.ts';
 import type { RouteOptions } from '../core/route.ts';
 import type { Stream } from '../core/stream.ts';
+
+/** What upstreams are told about the gateway. */
+export interface GatewayIdentity {
+  readonly gatewayId: string;
+  /** Of this data directory on this machine. */
+  readonly instanceId: string;
+  /** For people. */
+  readonly hostName: string;
+  /** Of the log. */
+  readonly epoch: string;
+  /** No record of an earlier run of this gateway has this seq or a higher one. */
+  readonly firstSeq: Seq;
+}
 
 export interface BatchOptions {
   readonly maxRecords: number;
@@ -67,6 +81,9 @@ export interface KafkaUplinkOptions extends CommonOptions {
   readonly tls: boolean | TlsOptions;
   readonly sasl: false | SaslOptions;
   readonly clientId: string;
+  readonly delivery: 'at_least_once' | 'exactly_once';
+  /** Instance id of the gateway whose name at Kafka this one takes over. */
+  readonly replaces?: string | undefined;
   readonly compression: Compression;
   /** Templates of `{gateway}` and `{stream}`. */
   readonly topics: Readonly<Record<Stream, string>>;

@@ -4,7 +4,7 @@ import type { Logger } from '../platform/logger.ts';
 import { CloudEvents } from './cloud-event.ts';
 import { FileUpstream } from './file/file-upstream.ts';
 import { Forwarder } from './forwarder.ts';
-import type { TopicRoute, UplinkOptions } from './options.ts';
+import type { GatewayIdentity, TopicRoute, UplinkOptions } from './options.ts';
 import { StatusBoard } from './status-board.ts';
 
 /** A disk that has not answered for so long is treated as gone. */
@@ -12,12 +12,10 @@ const FILE_TIMEOUT_MS = 30_000;
 /** Seldom enough for a line that is paid for by volume: about 1 MB a day. */
 const IDLE_PROBE_MS = 30_000;
 
-export interface UplinkSetOptions {
+export interface UplinkSetOptions extends GatewayIdentity {
   readonly uplinks: readonly UplinkOptions[];
   /** Which topics of Kafka records go to by the MQTT topic they came in on. */
   readonly routes: readonly TopicRoute[];
-  readonly gatewayId: string;
-  readonly epoch: string;
   readonly reader: LogReader;
   readonly laneLog: LaneLog;
   readonly logger: Logger;
@@ -74,10 +72,19 @@ export function createUplinkSet(options: UplinkSetOptions): UplinkSet {
 }
 
 async function createForwarder(uplink: UplinkOptions, set: UplinkSetOptions): Promise<Forwarder> {
-  const { gatewayId, epoch, routes, reader, laneLog, gate } = set;
+  const { gatewayId, instanceId, hostName, epoch, firstSeq, routes, reader, laneLog, gate } = set;
   const logger = set.logger.child({ uplink: uplink.name });
   const events = new CloudEvents({ gatewayId, epoch, typePrefix: uplink.typePrefix });
-  const upstream = await createUpstream(uplink, { gatewayId, epoch, events, routes, logger });
+  const upstream = await createUpstream(uplink, {
+    gatewayId,
+    instanceId,
+    hostName,
+    epoch,
+    firstSeq,
+    events,
+    routes,
+    logger,
+  });
   const board = new StatusBoard({ logger, publish: (status) => set.onStatus(uplink.name, status) });
   const sendTimeoutMs = uplink.type === 'kafka' ? uplink.requestTimeout : FILE_TIMEOUT_MS;
   return new Forwarder(
@@ -86,9 +93,7 @@ async function createForwarder(uplink: UplinkOptions, set: UplinkSetOptions): Pr
   );
 }
 
-interface UpstreamParts {
-  readonly gatewayId: string;
-  readonly epoch: string;
+interface UpstreamParts extends GatewayIdentity {
   readonly events: CloudEvents;
   readonly routes: readonly TopicRoute[];
   readonly logger: Logger;
@@ -97,9 +102,9 @@ interface UpstreamParts {
 async function createUpstream(uplink: UplinkOptions, parts: UpstreamParts): Promise<Upstream> {
   if (uplink.type === 'file') return new FileUpstream({ ...uplink, ...parts });
   // Loaded only where it is used: it costs memory.
-  const { KafkaUpstream } = await import('./kafka/kafka-upstream.ts');
+  const { createKafkaUpstream } = await import('./kafka/create-upstream.ts');
   const { loadKafkaClient } = await import('./kafka/client-library.ts');
-  return new KafkaUpstream({ ...uplink, ...parts, createClient: await loadKafkaClient(uplink.client) });
+  return createKafkaUpstream({ ...uplink, ...parts, createClient: await loadKafkaClient(uplink.client) });
 }
 
 /** Each would take the other's records for its own. */

@@ -1,11 +1,12 @@
 import { mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { LaneId } from '../../src/core/ports.ts';
+import type { LaneId, Upstream } from '../../src/core/ports.ts';
 import { FileUpstream } from '../../src/uplink/file/file-upstream.ts';
 import { loadKafkaClient } from '../../src/uplink/kafka/client-library.ts';
+import { createKafkaUpstream } from '../../src/uplink/kafka/create-upstream.ts';
 import type { CreateKafkaClient } from '../../src/uplink/kafka/kafka-client.ts';
-import { KafkaUpstream } from '../../src/uplink/kafka/kafka-upstream.ts';
+import type { KafkaUplinkOptions } from '../../src/uplink/options.ts';
 import { readEventFiles } from '../support/event-files.ts';
 import { FakeUpstream, retryable } from '../support/fake-upstream.ts';
 import { freePort } from '../support/free-port.ts';
@@ -32,8 +33,10 @@ upstreamContract('FileUpstream', async () => ({
   end: async () => undefined,
 }));
 
-for (const client of KAFKA_CLIENTS) {
-  upstreamContract(`KafkaUpstream over ${client}`, async () => {
+const DELIVERIES = ['at_least_once', 'exactly_once'] as const;
+
+for (const [client, delivery] of KAFKA_CLIENTS.flatMap((name) => DELIVERIES.map((how) => [name, how] as const))) {
+  upstreamContract(`Kafka, ${delivery} over ${client},`, async () => {
     const createClient = await loadKafkaClient(client);
     const relayPort = await freePort();
     const kafka = await startKafka({ advertisedPort: relayPort });
@@ -41,7 +44,7 @@ for (const client of KAFKA_CLIENTS) {
     return {
       make: () => {
         count += 1;
-        return kafkaUpstream({ kafka, relayPort, prefix: `contract-${count}`, createClient });
+        return kafkaUpstream({ kafka, relayPort, prefix: `contract-${count}`, delivery, createClient });
       },
       end: () => kafka.stop(),
     };
@@ -89,18 +92,23 @@ interface KafkaSubject {
   readonly kafka: Kafka;
   readonly relayPort: number;
   readonly prefix: string;
+  readonly delivery: KafkaUplinkOptions['delivery'];
   readonly createClient: CreateKafkaClient;
 }
 
-async function kafkaUpstream({ kafka, relayPort, prefix, createClient }: KafkaSubject): Promise<UpstreamUnderTest> {
+async function kafkaUpstream(subject: KafkaSubject): Promise<UpstreamUnderTest> {
+  const { kafka, relayPort, prefix, delivery, createClient } = subject;
   const relay = await startTcpRelay(kafka.relayTarget, relayPort);
   const options = kafkaOptions({
     brokers: [`127.0.0.1:${relay.port}`],
+    delivery,
+    // Names at Kafka hold it; no test may find what another one left.
+    name: prefix,
     topics: topicsUnder(prefix),
     createTopics: true,
     connectionTimeout: 3_000,
   });
-  const make = (): KafkaUpstream => new KafkaUpstream({ ...options, ...upstreamParts(), ...IDENTITY, createClient });
+  const make = (): Upstream => createKafkaUpstream({ ...options, ...upstreamParts(), ...IDENTITY, createClient });
   return {
     upstream: make(),
     arrived: async ({ stream }: LaneId) => {

@@ -1,7 +1,7 @@
 import type { LaneId, LinkStatus } from '../../src/core/ports.ts';
 import type { NewRecord } from '../../src/core/record.ts';
 import type { Stream } from '../../src/core/stream.ts';
-import type { TopicRoute, UplinkOptions } from '../../src/uplink/options.ts';
+import type { GatewayIdentity, TopicRoute, UplinkOptions } from '../../src/uplink/options.ts';
 import { createUplinkSet } from '../../src/uplink/uplink-set.ts';
 import { FakeLog, type LaneCounts } from './fake-log.ts';
 import { MemoryLogger } from './memory-logger.ts';
@@ -31,6 +31,7 @@ export async function runUplink(
   options: UplinkOptions,
   log = new FakeLog(),
   routes: readonly TopicRoute[] = [],
+  identity: Partial<GatewayIdentity> = {},
 ): Promise<RunningUplink> {
   const logger = new MemoryLogger();
   const states: LinkStatus['state'][] = [];
@@ -41,6 +42,7 @@ export async function runUplink(
     uplinks: [options],
     routes,
     ...IDENTITY,
+    ...identity,
     reader: log,
     laneLog: log,
     logger,

@@ -41,9 +41,10 @@ export interface SecureKafka {
 
 export interface Grant {
   readonly operation: 'Create' | 'Describe' | 'DescribeConfigs' | 'Read' | 'Write';
-  /** Undefined: the cluster. */
   readonly topic?: string;
-  /** Also of topics whose names only begin so. */
+  /** Without `topic`. Undefined: the cluster. */
+  readonly of?: { readonly type: 'group' | 'transactional id'; readonly name: string };
+  /** Also of all whose names only begin so. */
   readonly prefixed?: boolean;
   /** Default: the user of `sasl`. */
   readonly user?: string;
@@ -159,11 +160,12 @@ async function changeBroker(kafka: Kafka, entries: Readonly<Record<string, strin
   await kafka.admin((admin) => admin.alterConfigs({ validateOnly: false, resources }));
 }
 
-function aclOf({ operation, topic, prefixed = false, user = USER }: Grant): AclEntry {
+function aclOf({ operation, topic, of, prefixed = false, user = USER }: Grant): AclEntry {
   const { LITERAL, PREFIXED } = ResourcePatternTypes;
+  const other = of === undefined ? AclResourceTypes.CLUSTER : RESOURCES[of.type];
   return {
-    resourceType: topic === undefined ? AclResourceTypes.CLUSTER : AclResourceTypes.TOPIC,
-    resourceName: topic ?? 'kafka-cluster',
+    resourceType: topic === undefined ? other : AclResourceTypes.TOPIC,
+    resourceName: topic ?? of?.name ?? 'kafka-cluster',
     resourcePatternType: prefixed ? PREFIXED : LITERAL,
     principal: `User:${user}`,
     host: '*',
@@ -171,6 +173,8 @@ function aclOf({ operation, topic, prefixed = false, user = USER }: Grant): AclE
     permissionType: AclPermissionTypes.ALLOW,
   };
 }
+
+const RESOURCES = { group: AclResourceTypes.GROUP, 'transactional id': AclResourceTypes.TRANSACTIONAL_ID };
 
 const OPERATIONS = {
   Create: AclOperationTypes.CREATE,

@@ -7,7 +7,14 @@ import { MemoryLogger } from './memory-logger.ts';
 export const KAFKA_CLIENTS: readonly KafkaClientName[] = ['kafkajs', 'platformatic'];
 export const GATEWAY = 'greenhouse-pi-a1b2c3';
 export const EPOCH = '0123456789abcdef';
-export const IDENTITY = { gatewayId: GATEWAY, epoch: EPOCH } as const;
+export const IDENTITY = {
+  gatewayId: GATEWAY,
+  instanceId: 'a1b2c3d4e5f60718',
+  hostName: 'greenhouse-pi',
+  epoch: EPOCH,
+  /** As of a gateway that has just started. */
+  firstSeq: 1_000_000_001,
+} as const;
 
 const COMMON = {
   streams: [...STREAMS],
@@ -28,6 +35,7 @@ export function kafkaOptions(changes: Partial<KafkaUplinkOptions> = {}): KafkaUp
     sasl: false,
     client: 'kafkajs',
     clientId: 'sluice',
+    delivery: 'at_least_once',
     compression: 'none',
     topics: topicsUnder('sluice'),
     key: '{gateway}/{device}',

@@ -7,6 +7,7 @@ import { template } from './template.ts';
 import { commonOptions } from './uplink.ts';
 
 const CLIENT_ID = { pattern: /^[\x20-\x7e]{1,255}$/, rule: '1 to 255 printable ASCII characters' };
+const INSTANCE_ID = { pattern: /^[0-9a-f]{16}$/, rule: '16 hexadecimal digits' };
 const BROKER = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/;
 
 function isBroker(address: string): boolean {
@@ -105,10 +106,16 @@ export const kafkaUplink = section({
   streams,
   from,
   delivery: choice(
-    ['at_least_once'],
+    ['at_least_once', 'exactly_once'],
     'at_least_once',
-    'Every record arrives; one that is sent again carries the same `ce_id`.',
+    'Every record arrives; one that is sent again carries the same `ce_id`. `exactly_once`: batches are transactions, and readers of `read_committed` see each record once.',
   ),
+  replaces: text(INSTANCE_ID).optional().meta({
+    description:
+      'With `exactly_once`: instance id of a gateway that is gone for good, whose name at Kafka this one takes over.',
+    'x-type': INSTANCE_ID.rule,
+    'x-sample': '3f9a0c5be1d27746',
+  }),
   order: choice(['strict'], 'strict', 'Records of a device arrive in the order of their acceptance, within a stream.'),
   compression: choice(['none', 'gzip', 'zstd'], 'none', 'Compression of what is sent.'),
   topics,

@@ -1,12 +1,13 @@
 import { SluiceError } from '../../core/errors.ts';
 import type { Outcome, SendOptions } from '../../core/ports.ts';
 import type { Seq, StoredRecord } from '../../core/record.ts';
-import { TIMED_OUT } from '../bounded.ts';
+import { type Bounds, TIMED_OUT } from '../bounded.ts';
 import { sendInOrder, type Verdict } from './in-order.ts';
 import type { Judgement } from './judgement.ts';
-import type { KafkaClient } from './kafka-client.ts';
+import type { KafkaClient, TopicMessages } from './kafka-client.ts';
 import { messageBytes } from './message-builder.ts';
 import type { HashedMessage } from './partitioner.ts';
+import type { RequestLimit } from './request-limit.ts';
 import type { Target } from './target.ts';
 
 /** So many refusals of a topic in a row may be one that is just being made known; more need people. */
@@ -16,16 +17,27 @@ const SENT_TIME_MS = 600_000;
 
 export interface BatchSendParts {
   readonly client: KafkaClient;
-  readonly target: Target;
   readonly brokers: readonly string[];
-  /** Told when the topic may have to be made. */
+  readonly targetOf: (record: StoredRecord) => Target;
+  readonly requestLimit: RequestLimit;
+  /** The transactional id and group that are used; undefined when none are. */
+  readonly name?: string;
+  /** Whether a reject must be settled before anything behind it is sent. */
+  readonly endsAtReject?: boolean;
+  /** Told when a topic may have to be made. */
   readonly onTopicRefused: () => void;
+  /** Sends records up to that seq, all that are in one request. Rejects with what the client threw. */
+  readonly deliver: (parts: readonly TopicMessages[], upTo: Seq, bounds: Bounds) => Promise<void>;
 }
 
 /** One call of `send`: all requests that it takes, in order, until its deadline. */
 export class BatchSend {
   readonly #parts: BatchSendParts;
   readonly #records: readonly StoredRecord[];
+  /** Of each record. */
+  readonly #targets: readonly Target[];
+  /** Each once. */
+  readonly #allTargets: readonly Target[];
   readonly #signal: AbortSignal;
   readonly #until: number;
   #messages: HashedMessage[];
@@ -33,36 +45,51 @@ export class BatchSend {
   constructor(parts: BatchSendParts, records: readonly StoredRecord[], { deadlineMs, signal }: SendOptions) {
     this.#parts = parts;
     this.#records = records;
+    this.#targets = records.map(parts.targetOf);
+    this.#allTargets = [...new Set(this.#targets)];
     this.#signal = signal;
     this.#until = performance.now() + deadlineMs;
     this.#messages = this.#build();
   }
 
   async run(after: Seq): Promise<Outcome> {
-    const { target } = this.#parts;
+    const { requestLimit, endsAtReject = false } = this.#parts;
     const { doneCount, rejects, error, maxBytes } = await sendInOrder({
       sizes: this.#messages.map(messageBytes),
-      maxBytes: target.requestLimit.bytes,
+      maxBytes: requestLimit.bytes,
+      endsAtReject,
       attempt: (from, to) => this.#attempt(from, to),
     });
-    target.requestLimit.learn(maxBytes);
+    requestLimit.learn(maxBytes);
     const rejected = rejects.map(({ index, reason, detail }) => ({ seq: this.#seqAt(index, after), reason, detail }));
     return { upTo: this.#seqAt(doneCount - 1, after), rejected, error };
   }
 
   async #attempt(from: number, to: number): Promise<Verdict> {
-    const { client, target, brokers } = this.#parts;
+    const { client, brokers, name, deliver } = this.#parts;
     const deadlineMs = this.#until - performance.now();
     if (deadlineMs <= 0) return { kind: 'failure', error: outOfTime() };
+    const parts = this.#topicParts(from, to);
     try {
-      const messages = to - from === this.#messages.length ? this.#messages : this.#messages.slice(from, to);
-      await client.produce(target.topic, messages, { deadlineMs, signal: this.#signal });
-      target.refusedCount = 0;
+      await deliver(parts, this.#seqAt(to - 1, 0), { deadlineMs, signal: this.#signal });
+      for (const target of this.#allTargets) target.refusedCount = 0;
       return { kind: 'delivered' };
     } catch (thrown) {
-      const verdict = this.#verdict(client.judge(thrown, { topic: target.topic, brokers }));
+      const topic = parts.map((part) => part.topic).join(', ');
+      const verdict = this.#verdict(client.judge(thrown, { topic, brokers, ...(name === undefined ? {} : { name }) }));
       return verdict ?? this.#attempt(from, to);
     }
+  }
+
+  #topicParts(from: number, to: number): TopicMessages[] {
+    const [only, ...others] = this.#allTargets;
+    const messages = to - from === this.#messages.length ? this.#messages : this.#messages.slice(from, to);
+    if (only !== undefined && others.length === 0) return [{ topic: only.topic, messages }];
+    const byTarget = Map.groupBy(messages.keys(), (index) => this.#targets[from + index]?.topic ?? '');
+    return [...byTarget].map(([topic, indexes]) => ({
+      topic,
+      messages: indexes.flatMap((index) => messages[index] ?? []),
+    }));
   }
 
   /** Undefined: the same messages again, which have changed. */
@@ -84,29 +111,31 @@ export class BatchSend {
 
   /** False when it was used already. */
   #useSentTime(): boolean {
-    const { target } = this.#parts;
-    if (performance.now() < target.sentTimeUntil) return false;
-    target.sentTimeUntil = performance.now() + SENT_TIME_MS;
+    const now = performance.now();
+    const observed = this.#allTargets.filter(({ sentTimeUntil }) => now >= sentTimeUntil);
+    for (const target of observed) target.sentTimeUntil = now + SENT_TIME_MS;
     this.#messages = this.#build();
-    return true;
+    return observed.length > 0;
   }
 
   /** A refusal that may be about another topic is judged by fresh clients; what several of them meet is not. */
   #topicError(error: SluiceError): SluiceError {
-    const { client, target, onTopicRefused } = this.#parts;
+    const { client, onTopicRefused } = this.#parts;
     onTopicRefused();
-    target.refusedCount += 1;
-    if (client.mayMeanAnother(target.topic)) client.retire();
-    if (target.refusedCount >= TOPIC_PATIENCE_COUNT) return error;
+    for (const target of this.#allTargets) target.refusedCount += 1;
+    if (this.#allTargets.some(({ topic }) => client.mayMeanAnother(topic))) client.retire();
+    if (this.#allTargets.some(({ refusedCount }) => refusedCount >= TOPIC_PATIENCE_COUNT)) return error;
     const { message, code, hint } = error;
     return new SluiceError(message, { code, retryable: true, ...(hint === undefined ? {} : { hint }) });
   }
 
   #build(): HashedMessage[] {
-    const { target } = this.#parts;
-    const observed = performance.now() >= target.sentTimeUntil;
+    const now = performance.now();
     const sentAt = Date.now();
-    return this.#records.map((record) => target.builder.build(record, { sentAt, observed }));
+    return this.#records.map((record, index) => {
+      const target = this.#targets[index] ?? this.#parts.targetOf(record);
+      return target.builder.build(record, { sentAt, observed: now >= target.sentTimeUntil });
+    });
   }
 
   #seqAt(index: number, after: Seq): Seq {

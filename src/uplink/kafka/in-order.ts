@@ -13,6 +13,8 @@ export interface InOrderOptions {
   readonly sizes: readonly number[];
   /** Bytes of one request; a larger message goes alone. */
   readonly maxBytes: number;
+  /** Nothing is sent behind the first reject. */
+  readonly endsAtReject?: boolean;
   readonly attempt: (from: number, to: number) => Promise<Verdict>;
 }
 
@@ -59,11 +61,16 @@ class OrderedSend {
 
   async run(): Promise<InOrderResult> {
     let error: SluiceError | null = null;
-    while (error === null && this.#at < this.#options.sizes.length) {
+    while (error === null && !this.#isEnd()) {
       const end = this.#requestEnd();
       error = this.#note(await this.#options.attempt(this.#at, end), end);
     }
     return { doneCount: this.#at, rejects: this.#rejects, error, maxBytes: this.#maxBytes };
+  }
+
+  #isEnd(): boolean {
+    const { sizes, endsAtReject = false } = this.#options;
+    return this.#at >= sizes.length || (endsAtReject && this.#rejects.length > 0);
   }
 
   /** Why nothing more is to be sent, or null. */

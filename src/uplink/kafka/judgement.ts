@@ -36,6 +36,8 @@ export interface JudgeContext {
   readonly brokers: readonly string[];
   /** The topic was to be made. */
   readonly isCreating?: boolean;
+  /** Of a transaction: its id, which is the group's too. */
+  readonly name?: string;
 }
 
 const TOO_LARGE = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE']);
@@ -43,6 +45,7 @@ const RESETS = new Set(['ECONNRESET', 'EPIPE']);
 const POISON = new Set(['INVALID_RECORD', 'CORRUPT_MESSAGE']);
 const VERSION_HINT = 'use brokers of Kafka 2.1 or newer, and check that brokers names Kafka at all';
 const MECHANISM_HINT = 'choose a sasl.mechanism that the brokers offer at this port';
+const TRANSACTION_TOPIC_HINT = 'let this user Describe, Read and Write the topic {topic}';
 const CREATE_HINT = 'let this user Create {topic}, or create it by hand and set createTopics to false';
 
 /** What only people can mend at the topic, and how. */
@@ -61,6 +64,9 @@ const CONFIGURATION_FAULTS: Readonly<Record<string, string>> = {
   UNSUPPORTED_FOR_MESSAGE_FORMAT: VERSION_HINT,
   POLICY_VIOLATION: "mend createTopics to fit the brokers' policy, or create {topic} by hand",
   INVALID_PARTITIONS: 'mend createTopics.partitions',
+  TRANSACTIONAL_ID_AUTHORIZATION_FAILED: 'let this user Describe and Write the transactional id {name}',
+  GROUP_AUTHORIZATION_FAILED: 'let this user Describe and Read the group {name}',
+  INVALID_TRANSACTION_TIMEOUT: 'raise transaction.max.timeout.ms of the brokers to 10000',
   INVALID_REPLICATION_FACTOR: 'mend createTopics.replicationFactor: there are not so many brokers',
 };
 
@@ -96,9 +102,11 @@ export function judgeOwn(error: SluiceError): Judgement {
   return { kind: 'failure', error, connection: error.code === TIMED_OUT ? 'dead' : 'lost' };
 }
 
-function fill(hint: string, { topic, isCreating = false }: JudgeContext): string {
-  const isAbout = isCreating && hint === TOPIC_FAULTS['TOPIC_AUTHORIZATION_FAILED'] ? CREATE_HINT : hint;
-  return isAbout.replace('{topic}', topic);
+function fill(hint: string, { topic, isCreating = false, name }: JudgeContext): string {
+  const isOnTopic = hint === TOPIC_FAULTS['TOPIC_AUTHORIZATION_FAILED'];
+  const inTransaction = isOnTopic && name !== undefined ? TRANSACTION_TOPIC_HINT : hint;
+  const isAbout = isOnTopic && isCreating ? CREATE_HINT : inTransaction;
+  return isAbout.replace('{topic}', topic).replace('{name}', name ?? '');
 }
 
 function noLogin(type: string, detail: string, hint: string): SluiceError {

@@ -28,10 +28,14 @@ export class Targets {
 
   share(records: readonly StoredRecord[]): readonly Share[] {
     const [own] = this.all;
-    const routes = this.#routes;
-    if (routes === undefined) return [{ target: own, records }];
-    const shares = Map.groupBy(records, ({ channel }) => this.#known.get(channel) ?? this.#find(routes, channel));
+    if (this.#routes === undefined) return [{ target: own, records }];
+    const shares = Map.groupBy(records, (record) => this.targetOf(record));
     return [...shares].map(([target, share]) => ({ target, records: share }));
+  }
+
+  targetOf({ channel }: StoredRecord): Target {
+    const routes = this.#routes;
+    return routes === undefined ? this.all[0] : (this.#known.get(channel) ?? this.#find(routes, channel));
   }
 
   /** As `ingest` chose: the default namespace comes first. */
@@ -42,6 +46,16 @@ export class Targets {
     this.#known.set(channel, target);
     return target;
   }
+}
+
+/** Of each stream that the uplink carries. */
+export function createAllTargets(options: KafkaUplinkOptions, parts: TargetsParts): ReadonlyMap<Stream, Targets> {
+  return new Map(options.streams.map((stream) => [stream, createTargets(stream, options, parts)]));
+}
+
+/** Each topic once. */
+export function topicsOf(targets: ReadonlyMap<Stream, Targets>): readonly string[] {
+  return [...new Set([...targets.values()].flatMap(({ all }) => all.map(({ topic }) => topic)))];
 }
 
 export interface TargetsParts extends TargetParts {

@@ -1,38 +1,13 @@
-import { createRequire } from 'node:module';
-import type { KafkaConfig } from 'kafkajs';
 import { type Bounds, bounded } from '../../bounded.ts';
 import type { NewTopicOptions } from '../../options.ts';
 import type { KafkaClientOptions } from '../kafka-client.ts';
 import { kafkajsConnection } from './connection.ts';
+import { type InnerBroker, type InnerCluster, innerCluster } from './inner-cluster.ts';
 import { kafkajs } from './load.ts';
 import { type ClusterView, metadataRequest } from './metadata-request.ts';
 import type { Sockets } from './sockets.ts';
 
-interface InnerBroker {
-  readonly connectionPool: { send<T>(request: object): Promise<T> };
-  createTopics(request: object): Promise<unknown>;
-  describeConfigs(request: object): Promise<{ resources: { configEntries: ConfigEntry[] }[] }>;
-}
-
-interface ConfigEntry {
-  readonly configName: string;
-  readonly configValue: string | null;
-}
-
-/** What admin and producer of kafkajs are made of. */
-interface InnerCluster {
-  readonly brokerPool: { readonly seedBroker: InnerBroker };
-  connect(): Promise<void>;
-  disconnect(): Promise<void>;
-  refreshMetadata(): Promise<void>;
-  findControllerBroker(): Promise<InnerBroker>;
-}
-
-const require = createRequire(import.meta.url);
-const Cluster = require('kafkajs/src/cluster') as new (options: object) => InnerCluster;
-const { createLogger } = require('kafkajs/src/loggers') as {
-  createLogger(options: { level: KafkaConfig['logLevel']; logCreator: KafkaConfig['logCreator'] }): unknown;
-};
+const METADATA_MAX_AGE_MS = 60_000;
 
 /** Asks Kafka questions that change nothing. Whatever it rejects with is for `judgeKafkajs`. */
 export class Inspector {
@@ -42,9 +17,8 @@ export class Inspector {
   /** @throws SluiceError when a file of `tls` cannot be used */
   constructor(options: KafkaClientOptions) {
     const { config, sockets } = kafkajsConnection(options);
-    const { logLevel: level, logCreator, ...rest } = config;
     this.#sockets = sockets;
-    this.#cluster = new Cluster({ ...rest, logger: createLogger({ level, logCreator }), metadataMaxAge: 60_000 });
+    this.#cluster = innerCluster(config, METADATA_MAX_AGE_MS);
   }
 
   async connect(bounds: Bounds): Promise<void> {

@@ -1,14 +1,15 @@
-import type { Admin, Kafka, Producer } from 'kafkajs';
+import type { Admin, Kafka, KafkaConfig, Producer } from 'kafkajs';
 import { type Bounds, bounded, pause } from '../../bounded.ts';
 import type { NewTopicOptions } from '../../options.ts';
 import type { JudgeContext, Judgement } from '../judgement.ts';
-import type { KafkaClient, KafkaClientOptions } from '../kafka-client.ts';
+import type { KafkaClient, KafkaClientOptions, OffsetPlace, TransactionalProducer } from '../kafka-client.ts';
 import type { HashedMessage } from '../partitioner.ts';
 import { kafkajsConnection } from './connection.ts';
 import { judgeKafkajs } from './errors.ts';
 import { kafkajs } from './load.ts';
 import { createPartitioner } from './partitioner.ts';
 import type { Sockets } from './sockets.ts';
+import { KafkajsTransactions } from './transactions.ts';
 
 const ALL_REPLICAS = -1;
 const LEADER_POLL_MS = 50;
@@ -22,6 +23,9 @@ export class KafkajsClient implements KafkaClient {
   readonly #sockets: Sockets;
   readonly #kafka: Kafka;
   readonly #producer: Producer;
+  readonly #config: KafkaConfig;
+  /** Made when it is first used. */
+  #transactions: KafkajsTransactions | undefined;
   /** Keeps its connection: where data is paid for, a new one would cost more than the question. */
   readonly #prober: Admin;
   /** Found to exist; kafkajs must hear of no other. */
@@ -34,6 +38,7 @@ export class KafkajsClient implements KafkaClient {
     this.#options = options;
     const { config, sockets } = kafkajsConnection(options);
     this.#sockets = sockets;
+    this.#config = config;
     this.#kafka = new kafkajs.Kafka(config);
     this.#producer = this.#kafka.producer({
       createPartitioner,
@@ -56,20 +61,24 @@ export class KafkajsClient implements KafkaClient {
   }
 
   async produce(topic: string, messages: HashedMessage[], bounds: Bounds): Promise<void> {
-    const { compression: name, requestTimeout } = this.#options;
-    const compression = COMPRESSIONS[name];
-    const request = { topic, messages, acks: ALL_REPLICAS, timeout: requestTimeout, compression };
     const send = async (): Promise<void> => {
-      if (!this.#topics.has(topic)) await this.#find(topic, bounds);
-      await this.#producer.send(request);
+      await this.#find(topic, bounds);
+      await this.#producer.send({ ...this.#request(), topic, messages });
     };
-    this.#inFlightCount += 1;
-    try {
-      await bounded('the request', send(), bounds);
-    } finally {
-      this.#inFlightCount -= 1;
-      if (!this.#isUsable && this.#inFlightCount === 0) this.destroy();
-    }
+    await this.#inFlight(() => bounded('the request', send(), bounds));
+  }
+
+  transactional(id: string): TransactionalProducer {
+    const producer = this.#transactionsNow().producer(id);
+    return {
+      takeOver: (bounds) => this.#inFlight(() => producer.takeOver(bounds)),
+      transact: (transaction, bounds) => this.#inFlight(() => producer.transact(transaction, bounds)),
+      drop: () => producer.drop(),
+    };
+  }
+
+  committed(place: OffsetPlace, options: { readonly settled: boolean }, bounds: Bounds) {
+    return this.#inFlight(() => this.#transactionsNow().committed(place, options, bounds));
   }
 
   async probe(bounds: Bounds): Promise<void> {
@@ -101,8 +110,31 @@ export class KafkajsClient implements KafkaClient {
    * every other, for good. So it hears of a topic only when that exists.
    */
   async #find(topic: string, bounds: Bounds): Promise<void> {
+    if (this.#topics.has(topic)) return;
     await this.#administer('finding the topic', (admin) => admin.fetchTopicMetadata({ topics: [topic] }), bounds);
     this.#topics.add(topic);
+  }
+
+  #request() {
+    const { compression, requestTimeout: timeout } = this.#options;
+    return { acks: ALL_REPLICAS, timeout, compression: COMPRESSIONS[compression] };
+  }
+
+  #transactionsNow(): KafkajsTransactions {
+    const find = (topic: string, bounds: Bounds): Promise<void> => this.#find(topic, bounds);
+    this.#transactions ??= new KafkajsTransactions({ config: this.#config, find, request: this.#request() });
+    return this.#transactions;
+  }
+
+  /** What is on its way may end after `retire`. */
+  async #inFlight<T>(work: () => Promise<T>): Promise<T> {
+    this.#inFlightCount += 1;
+    try {
+      return await work();
+    } finally {
+      this.#inFlightCount -= 1;
+      if (!this.#isUsable && this.#inFlightCount === 0) this.destroy();
+    }
   }
 
   async #administer(what: string, use: (admin: Admin) => Promise<unknown>, bounds: Bounds): Promise<void> {
@@ -127,6 +159,7 @@ export class KafkajsClient implements KafkaClient {
     this.#isUsable = false;
     if (this.#sockets.isClosed) return;
     this.#sockets.destroy();
+    this.#transactions?.close();
     this.#producer.disconnect().catch(() => undefined);
   }
 

@@ -2,18 +2,35 @@ import { Admin, ProduceAcks, Producer } from '@platformatic/kafka';
 import { type Bounds, bounded } from '../../bounded.ts';
 import type { NewTopicOptions } from '../../options.ts';
 import type { JudgeContext, Judgement } from '../judgement.ts';
-import type { KafkaClient, KafkaClientOptions } from '../kafka-client.ts';
+import {
+  type KafkaClient,
+  type KafkaClientOptions,
+  type OffsetPlace,
+  TRANSACTION_TIMEOUT_MS,
+  type TransactionalProducer,
+} from '../kafka-client.ts';
 import type { HashedMessage } from '../partitioner.ts';
 import { Connections } from './connections.ts';
 import { judgePlatformatic, unknownTopic } from './errors.ts';
 import { toRecord } from './record.ts';
 import { securityOptions } from './security.ts';
 import { createMissingTopics } from './topics.ts';
+import { committedAt, PlatformaticTransactionalProducer } from './transactions.ts';
 
 /** How long the leaders of a topic are believed while nothing fails. */
 const METADATA_MAX_AGE_MS = 60_000;
 /** Requests on their way to one broker: enough that no lane waits for another one's answer. */
 const MAX_IN_FLIGHT = 16;
+/**
+ * A transaction meets the end of the one before it, which takes some milliseconds more than its answer; and a coordinator
+ * that starts. What is repeated has the same sequence numbers, so nothing is doubled.
+ */
+const TRANSACTIONS = {
+  idempotent: true,
+  timeout: TRANSACTION_TIMEOUT_MS,
+  retries: 7,
+  retryDelay: (_client: unknown, _what: string, attempt: number) => Math.min(5 * 2 ** attempt, 500),
+};
 const NEVER = new AbortController().signal;
 
 /** One producer of @platformatic/kafka from its connection to its end. It is never mended: a new one takes its place. */
@@ -46,13 +63,24 @@ export class PlatformaticClient implements KafkaClient {
   }
 
   async produce(topic: string, messages: readonly HashedMessage[], bounds: Bounds): Promise<void> {
-    this.#inFlightCount += 1;
-    try {
-      await bounded('the request', this.#send(topic, messages), bounds);
-    } finally {
-      this.#inFlightCount -= 1;
-      if (!this.#isUsable && this.#inFlightCount === 0) this.destroy();
-    }
+    await this.#inFlight(() => bounded('the request', this.#send(topic, messages), bounds));
+  }
+
+  transactional(id: string): TransactionalProducer {
+    const producer = new Producer({ ...libraryOptions(this.#options), ...TRANSACTIONS, transactionalId: id });
+    this.#connections.watch(producer);
+    const { compression } = this.#options;
+    const inner = new PlatformaticTransactionalProducer({ producer, compression });
+    return {
+      takeOver: (bounds) => this.#inFlight(() => inner.takeOver(bounds)),
+      transact: (transaction, bounds) => this.#inFlight(() => inner.transact(transaction, bounds)),
+      drop: () => inner.drop(),
+    };
+  }
+
+  committed(place: OffsetPlace, options: { readonly settled: boolean }, bounds: Bounds) {
+    const ask = () => bounded('asking for the position', committedAt(this.#producer, place, options), bounds);
+    return this.#inFlight(ask);
   }
 
   async probe(bounds: Bounds): Promise<void> {
@@ -89,6 +117,17 @@ export class PlatformaticClient implements KafkaClient {
     this.#isUsable = false;
     await bounded('closing', this.#producer.close(), { deadlineMs, signal: NEVER }).catch(() => undefined);
     this.destroy();
+  }
+
+  /** What is on its way may end after `retire`. */
+  async #inFlight<T>(work: () => Promise<T>): Promise<T> {
+    this.#inFlightCount += 1;
+    try {
+      return await work();
+    } finally {
+      this.#inFlightCount -= 1;
+      if (!this.#isUsable && this.#inFlightCount === 0) this.destroy();
+    }
   }
 
   async #send(topic: string, messages: readonly HashedMessage[]): Promise<void> {

@@ -30,6 +30,10 @@ class Faulty {
       if (refusal !== undefined) throw refusal;
       this.taken.set(topic, (this.taken.get(topic) ?? 0) + messages.length);
     },
+    transactional: () => {
+      throw new Error('nobody asked for exactly once');
+    },
+    committed: async () => undefined,
     probe: async () => undefined,
     mayMeanAnother: () => false,
     createMissingTopics: async () => undefined,

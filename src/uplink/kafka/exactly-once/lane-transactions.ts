@@ -1,0 +1,136 @@
+import { SluiceError } from '../../../core/errors.ts';
+import type { Seq } from '../../../core/record.ts';
+import { type Bounds, pause } from '../../bounded.ts';
+import {
+  type KafkaClient,
+  type OffsetPlace,
+  type TopicMessages,
+  TRANSACTION_TIMEOUT_MS,
+  type TransactionalProducer,
+} from '../kafka-client.ts';
+import { type Claim, claimOf, offsetOf } from './claim.ts';
+import { LanePosition, type LanePositionOptions } from './lane-position.ts';
+
+/** While a coordinator starts, or an old transaction ends, it says so and is asked again. */
+const BUSY = new Set([
+  'unstable_offset_commit',
+  'not_coordinator',
+  'not_coordinator_for_group',
+  'coordinator_not_available',
+  'group_coordinator_not_available',
+  'coordinator_load_in_progress',
+  'group_load_in_progress',
+  'concurrent_transactions',
+]);
+const BUSY_PAUSE_MS = 25;
+
+export interface LaneTransactionsOptions extends LanePositionOptions {
+  /** Where the lane's position stands. */
+  readonly topic: string;
+  readonly brokers: readonly string[];
+}
+
+/**
+ * The transactions of one lane. Each takes a batch and the lane's position together. One that does not end well is in
+ * doubt, whatever was said of it: before the next one another producer takes over the name, and Kafka is asked for the
+ * position.
+ */
+export class LaneTransactions {
+  readonly #options: LaneTransactionsOptions;
+  readonly #place: OffsetPlace;
+  readonly #position: LanePosition;
+  /** Undefined while a transaction is open or in doubt. */
+  #producer: { readonly client: KafkaClient; readonly producer: TransactionalProducer } | undefined;
+
+  constructor(options: LaneTransactionsOptions) {
+    this.#options = options;
+    this.#place = { group: options.name, topic: options.topic };
+    this.#position = new LanePosition(options);
+  }
+
+  get name(): string {
+    return this.#options.name;
+  }
+
+  /**
+   * Looks whose the name is, without disturbing who has it. Rejects with what the client threw.
+   * @throws SluiceError `name_taken`, `name_copied`
+   */
+  async look(client: KafkaClient, bounds: Bounds): Promise<void> {
+    this.#position.check(await this.#claim(client, { settled: false }, bounds));
+  }
+
+  /**
+   * The last seq that Kafka holds of this lane and epoch, once no doubt is left. Rejects with what the client threw.
+   * @throws SluiceError `name_taken`, `name_copied`
+   */
+  async position(client: KafkaClient, bounds: Bounds): Promise<Seq | undefined> {
+    if (this.#producer?.client !== client) await this.#takeOver(client, bounds);
+    return this.#position.known;
+  }
+
+  /**
+   * Resolves when Kafka holds all messages and the position `upTo`, together. Rejects with what the client threw, or
+   * like `position`.
+   */
+  async transact(client: KafkaClient, parts: readonly TopicMessages[], upTo: Seq, bounds: Bounds): Promise<void> {
+    const inTime = { ...bounds, deadlineMs: Math.min(bounds.deadlineMs, TRANSACTION_TIMEOUT_MS) };
+    await this.position(client, inTime);
+    const producer = this.#producer;
+    if (producer === undefined) throw inDoubt();
+    this.#producer = undefined;
+    const position = offsetOf(this.#position.begin(upTo));
+    try {
+      await producer.producer.transact({ parts, place: this.#place, position }, inTime);
+    } catch (thrown) {
+      producer.producer.drop();
+      throw thrown;
+    }
+    this.#position.committed(upTo);
+    this.#producer = producer;
+  }
+
+  /** The order matters: only when the old transaction has ended does the position tell what became of it. */
+  async #takeOver(client: KafkaClient, bounds: Bounds): Promise<void> {
+    this.#producer?.producer.drop();
+    this.#producer = undefined;
+    await this.look(client, bounds);
+    const producer = client.transactional(this.#options.name);
+    try {
+      await producer.takeOver(bounds);
+      this.#position.settle(await this.#claim(client, { settled: true }, bounds));
+    } catch (thrown) {
+      producer.drop();
+      throw thrown;
+    }
+    this.#producer = { client, producer };
+  }
+
+  async #claim(
+    client: KafkaClient,
+    options: { readonly settled: boolean },
+    { deadlineMs, signal }: Bounds,
+  ): Promise<Claim | undefined> {
+    const until = performance.now() + deadlineMs;
+    for (;;) {
+      try {
+        const leftMs = until - performance.now();
+        const committed = await client.committed(this.#place, options, { deadlineMs: leftMs, signal });
+        return committed === undefined ? undefined : claimOf(committed);
+      } catch (thrown) {
+        if (!this.#isBusy(client, thrown) || performance.now() + BUSY_PAUSE_MS > until || signal.aborted) throw thrown;
+        await pause(BUSY_PAUSE_MS, signal);
+      }
+    }
+  }
+
+  #isBusy(client: KafkaClient, thrown: unknown): boolean {
+    const { topic, brokers, name } = this.#options;
+    const judgement = client.judge(thrown, { topic, brokers, name });
+    return judgement.kind === 'failure' && BUSY.has(judgement.error.code);
+  }
+}
+
+function inDoubt(): SluiceError {
+  return new SluiceError('a transaction of this lane is open', { code: 'in_doubt', retryable: true });
+}

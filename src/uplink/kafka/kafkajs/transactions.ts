@@ -1,0 +1,129 @@
+import { createRequire } from 'node:module';
+import type { KafkaConfig, Transaction as OpenTransaction, Producer } from 'kafkajs';
+import { type Bounds, bounded } from '../../bounded.ts';
+import {
+  type CommittedOffset,
+  type OffsetPlace,
+  TRANSACTION_TIMEOUT_MS,
+  type Transaction,
+  type TransactionalProducer,
+} from '../kafka-client.ts';
+import { type InnerCluster, innerCluster, innerLogger } from './inner-cluster.ts';
+import { offsetFetchRequest } from './offset-fetch-request.ts';
+import { createPartitioner } from './partitioner.ts';
+
+/**
+ * A transaction meets the end of the one before it, which takes some milliseconds more than its answer; and a coordinator
+ * that starts. kafkajs repeats what was asked with the same sequence numbers, so nothing is doubled.
+ */
+const RETRY = { retries: 9, initialRetryTime: 5, factor: 0.2, multiplier: 2, maxRetryTime: 500 };
+const METADATA_MAX_AGE_MS = 60_000;
+
+const require = createRequire(import.meta.url);
+const createProducer = require('kafkajs/src/producer') as (options: object) => Producer;
+
+export interface TransactionsOptions {
+  readonly config: KafkaConfig;
+  /** Resolves when kafkajs may be asked for the topic. */
+  readonly find: (topic: string, bounds: Bounds) => Promise<void>;
+  /** How messages are sent. */
+  readonly request: Pick<Parameters<OpenTransaction['sendBatch']>[0] & object, 'acks' | 'timeout' | 'compression'>;
+}
+
+/** All transactional ids of one client, over connections that they share. */
+export class KafkajsTransactions {
+  readonly #options: TransactionsOptions;
+  readonly #cluster: InnerCluster;
+
+  constructor(options: TransactionsOptions) {
+    this.#options = options;
+    this.#cluster = innerCluster({ ...options.config, retry: RETRY }, METADATA_MAX_AGE_MS);
+    keepCoordinators(this.#cluster);
+  }
+
+  async committed(
+    place: OffsetPlace,
+    options: { readonly settled: boolean },
+    bounds: Bounds,
+  ): Promise<CommittedOffset | undefined> {
+    const ask = async (): Promise<CommittedOffset | undefined> => {
+      await this.#cluster.connect();
+      const coordinator = await this.#cluster.findGroupCoordinator({ groupId: place.group });
+      return await coordinator.connectionPool.send<CommittedOffset | undefined>(offsetFetchRequest(place, options));
+    };
+    return await bounded('asking for the position', ask(), bounds);
+  }
+
+  producer(transactionalId: string): TransactionalProducer {
+    const producer = createProducer({
+      cluster: this.#cluster,
+      logger: innerLogger(this.#options.config),
+      createPartitioner,
+      retry: RETRY,
+      transactionalId,
+      transactionTimeout: TRANSACTION_TIMEOUT_MS,
+    });
+    return new KafkajsTransactionalProducer(producer, this.#options);
+  }
+
+  close(): void {
+    this.#cluster.disconnect().catch(() => undefined);
+  }
+}
+
+class KafkajsTransactionalProducer implements TransactionalProducer {
+  readonly #producer: Producer;
+  readonly #options: TransactionsOptions;
+  /** Begun, and empty. */
+  #begun: OpenTransaction | undefined;
+
+  constructor(producer: Producer, options: TransactionsOptions) {
+    this.#producer = producer;
+    this.#options = options;
+  }
+
+  async takeOver(bounds: Bounds): Promise<void> {
+    const begin = async (): Promise<void> => {
+      await this.#producer.connect();
+      this.#begun = await this.#producer.transaction();
+    };
+    await bounded('taking over the transactional id', begin(), bounds);
+  }
+
+  async transact({ parts, place, position }: Transaction, { deadlineMs, signal }: Bounds): Promise<void> {
+    const { find, request } = this.#options;
+    const until = performance.now() + deadlineMs;
+    // Each step is bounded by itself: none may follow when one was given up.
+    const step = <T>(what: string, work: Promise<T>): Promise<T> =>
+      bounded(what, work, { deadlineMs: until - performance.now(), signal });
+    for (const { topic } of parts) await find(topic, { deadlineMs: until - performance.now(), signal });
+    const transaction = this.#begun ?? (await step('beginning a transaction', this.#producer.transaction()));
+    this.#begun = undefined;
+    const topicMessages = parts.map(({ topic, messages }) => ({ topic, messages: [...messages] }));
+    await step('the request', transaction.sendBatch({ ...request, topicMessages }));
+    const partitions = [{ partition: 0, offset: String(position.offset), metadata: position.metadata }];
+    const topics = [{ topic: place.topic, partitions }];
+    await step('sending the position', transaction.sendOffsets({ consumerGroupId: place.group, topics }));
+    await step('committing', transaction.commit());
+  }
+
+  /** Its connections are those of all. */
+  drop(): void {
+    this.#begun = undefined;
+  }
+}
+
+/** kafkajs asks who coordinates before every step of a transaction: four round trips in place of none. */
+function keepCoordinators(cluster: InnerCluster): void {
+  const find = cluster.findGroupCoordinator.bind(cluster);
+  const kept = new Map<string, ReturnType<typeof find>>();
+  cluster.findGroupCoordinator = (what) => {
+    const key = `${what.coordinatorType ?? 0} ${what.groupId}`;
+    const known = kept.get(key);
+    if (known !== undefined) return known;
+    const found = find(what);
+    kept.set(key, found);
+    found.catch(() => kept.delete(key));
+    return found;
+  };
+}

@@ -1,0 +1,121 @@
+import {
+  type Base,
+  type Connection,
+  type Consumer,
+  FindCoordinatorKeyTypes,
+  findCoordinatorV3,
+  offsetFetchV7,
+  type Producer,
+  txnOffsetCommitV3,
+} from '@platformatic/kafka';
+import { type Bounds, bounded } from '../../bounded.ts';
+import type { CommittedOffset, OffsetPlace, Transaction, TransactionalProducer } from '../kafka-client.ts';
+import { unknownTopic } from './errors.ts';
+import { toRecord } from './record.ts';
+
+type OpenTransaction = Awaited<ReturnType<Producer['beginTransaction']>>;
+
+/** Asks for a new producer, whatever stands at the broker; the library's own default is taken for an old one's. */
+const ANY_PRODUCER = { producerId: -1n, producerEpoch: -1 };
+const NO_OFFSET = -1n;
+const NO_LEADER_EPOCH = -1;
+/** Not a member of the group. */
+const NO_GENERATION = -1;
+
+/** The position that a group has there, or undefined. `settled`: fails while a transaction that may move it is open. */
+export async function committedAt(
+  client: Base,
+  { group, topic }: OffsetPlace,
+  { settled }: { readonly settled: boolean },
+): Promise<CommittedOffset | undefined> {
+  const coordinator = await groupCoordinator(client, group);
+  const topics = [{ name: topic, partitionIndexes: [0] }];
+  const answer = await offsetFetchV7.api.async(coordinator, [{ groupId: group, topics }], settled);
+  const found = answer.topics[0]?.partitions[0];
+  if (found === undefined || found.committedOffset === NO_OFFSET) return undefined;
+  return { offset: Number(found.committedOffset), metadata: found.metadata ?? '' };
+}
+
+async function groupCoordinator(client: Base, group: string): Promise<Connection> {
+  const { brokers } = await client.metadata({ topics: [] });
+  const [first] = brokers.keys();
+  const asked = await connectionTo(client, first ?? 0);
+  const { coordinators } = await findCoordinatorV3.api.async(asked, FindCoordinatorKeyTypes.GROUP, [group]);
+  return await connectionTo(client, coordinators[0]?.nodeId ?? 0);
+}
+
+async function connectionTo(client: Base, nodeId: number): Promise<Connection> {
+  const connections = await client.connectToBrokers([nodeId]);
+  const connection = connections.get(nodeId);
+  if (connection === undefined) throw new Error(`the broker ${nodeId} is not known`);
+  return connection;
+}
+
+export interface PlatformaticTransactionsOptions {
+  /** With the transactional id. */
+  readonly producer: Producer;
+  readonly compression: 'none' | 'gzip' | 'zstd';
+}
+
+export class PlatformaticTransactionalProducer implements TransactionalProducer {
+  readonly #producer: Producer;
+  readonly #compression: PlatformaticTransactionsOptions['compression'];
+  #coordinator: Connection | undefined;
+  /** Begun, and empty. */
+  #begun: OpenTransaction | undefined;
+
+  constructor({ producer, compression }: PlatformaticTransactionsOptions) {
+    this.#producer = producer;
+    this.#compression = compression;
+  }
+
+  async takeOver(bounds: Bounds): Promise<void> {
+    const begin = async (): Promise<void> => {
+      this.#begun = await this.#producer.beginTransaction(ANY_PRODUCER);
+    };
+    await bounded('taking over the transactional id', begin(), bounds);
+  }
+
+  async transact({ parts, place, position }: Transaction, { deadlineMs, signal }: Bounds): Promise<void> {
+    const until = performance.now() + deadlineMs;
+    // Each step is bounded by itself: none may follow when one was given up.
+    const step = <T>(what: string, work: Promise<T>): Promise<T> =>
+      bounded(what, work, { deadlineMs: until - performance.now(), signal });
+    const transaction = this.#begun ?? (await step('beginning a transaction', this.#producer.beginTransaction()));
+    this.#begun = undefined;
+    const messages = await step('finding the topics', this.#records(parts));
+    await step('the request', transaction.send({ messages, compression: this.#compression }));
+    await step('adding the group', transaction.addConsumer({ groupId: place.group } as Consumer));
+    await step('sending the position', this.#sendPosition(transaction.id, place, position));
+    await step('committing', transaction.commit());
+  }
+
+  drop(): void {
+    this.#producer.close(true).catch(() => undefined);
+  }
+
+  async #records(parts: Transaction['parts']) {
+    const topics = parts.map(({ topic }) => topic);
+    const found = (await this.#producer.metadata({ topics })).topics;
+    return parts.flatMap(({ topic, messages }) => {
+      const partitionCount = found.get(topic)?.partitionsCount;
+      if (partitionCount === undefined) throw unknownTopic(topic);
+      return messages.map((message) => toRecord(topic, message, partitionCount));
+    });
+  }
+
+  /** The library's own way sends no metadata. */
+  async #sendPosition(id: string, { group, topic }: OffsetPlace, { offset, metadata }: CommittedOffset): Promise<void> {
+    const { producerId = 0n, producerEpoch = 0 } = this.#producer;
+    this.#coordinator ??= await groupCoordinator(this.#producer, group);
+    const partition = {
+      partitionIndex: 0,
+      committedOffset: BigInt(offset),
+      committedLeaderEpoch: NO_LEADER_EPOCH,
+      committedMetadata: metadata,
+    };
+    const topics = [{ name: topic, partitions: [partition] }];
+    const producer = [producerId, producerEpoch] as const;
+    await txnOffsetCommitV3.api.async(this.#coordinator, id, group, ...producer, NO_GENERATION, '', null, topics);
+  }
+}
