@@ -1,5 +1,5 @@
 /**
- * npm run bench -- ack|api|e2e|drain|size|clients|wear [--rounds N] [--messages N] [--records N] [--seconds N]
+ * npm run bench -- ack|api|e2e|drain|size|clients|wear|exactly-once [--rounds N] [--messages N] [--records N] [--seconds N]
  * Each measurement is one line of JSON; at the end a table for docs/benchmarks.md. Exit code 1 when an aim is missed.
  */
 
@@ -10,6 +10,7 @@ import { benchApi } from './api.ts';
 import { benchClients } from './clients.ts';
 import { benchDrain } from './drain.ts';
 import { benchE2e } from './e2e.ts';
+import { benchExactlyOnce } from './exactly-once.ts';
 import { describeMachine, say } from './report.ts';
 import { benchSize } from './size.ts';
 import { benchWear } from './wear.ts';
@@ -19,7 +20,7 @@ const { values, positionals } = parseArgs({
   options: {
     rounds: { type: 'string' },
     messages: { type: 'string' },
-    records: { type: 'string', default: '1000000' },
+    records: { type: 'string' },
     seconds: { type: 'string', default: '200' },
   },
 });
@@ -34,6 +35,7 @@ function count(text: string | undefined, byDefault: number): number {
 const benches: Readonly<Record<string, () => Promise<boolean>>> = {
   ack: () => benchAck({ rounds: count(values.rounds, 5), messages: count(values.messages, 300_000) }),
   api: () => benchApi({ rounds: count(values.rounds, 5) }),
+  'exactly-once': () => benchExactlyOnce({ rounds: count(values.rounds, 3), records: count(values.records, 200_000) }),
   e2e: () => benchE2e({ rounds: count(values.rounds, 3), messages: count(values.messages, 100_000) }),
   drain: () => benchDrain({ rounds: count(values.rounds, 1), records: count(values.records, 1_000_000) }),
   size: () =>

@@ -5,8 +5,8 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { LaneId } from '../../src/core/ports.ts';
 import type { StoredRecord } from '../../src/core/record.ts';
 import { loadKafkaClient } from '../../src/uplink/kafka/client-library.ts';
-import { KafkaUpstream } from '../../src/uplink/kafka/kafka-upstream.ts';
-import type { KafkaClientName } from '../../src/uplink/options.ts';
+import { createKafkaUpstream } from '../../src/uplink/kafka/create-upstream.ts';
+import type { KafkaClientName, KafkaUplinkOptions } from '../../src/uplink/options.ts';
 import { newRecord } from '../support/records.ts';
 import { IDENTITY, kafkaOptions, topicsUnder, upstreamParts } from '../support/uplink-options.ts';
 
@@ -16,6 +16,10 @@ export interface ProduceOrder {
   /** Telemetry goes to `{prefix}.telemetry`. */
   readonly prefix: string;
   readonly records: number;
+  /** Default at_least_once. */
+  readonly delivery?: KafkaUplinkOptions['delivery'];
+  /** Default 1,000. */
+  readonly batchRecords?: number;
 }
 
 export interface ProduceResult {
@@ -24,15 +28,22 @@ export interface ProduceResult {
   readonly microsPerRecord: number;
 }
 
-const BATCH_RECORDS = 1_000;
 const DEVICES = 20;
 const WARM_UP_RECORDS = 100_000;
 const LANE: LaneId = { uplink: 'plant', stream: 'telemetry' };
 const value = Buffer.from(JSON.stringify({ temperature: 21.5, padding: 'x'.repeat(116) }));
 
-const { client, broker, prefix, records } = workerData as ProduceOrder;
-const upstream = new KafkaUpstream({
-  ...kafkaOptions({ client, brokers: [broker], topics: topicsUnder(prefix) }),
+const order = workerData as ProduceOrder;
+const { client, broker, prefix, records, delivery = 'at_least_once', batchRecords = 1_000 } = order;
+const upstream = createKafkaUpstream({
+  ...kafkaOptions({
+    client,
+    delivery,
+    name: prefix,
+    brokers: [broker],
+    topics: topicsUnder(prefix),
+    streams: ['telemetry'],
+  }),
   ...upstreamParts(),
   ...IDENTITY,
   createClient: await loadKafkaClient(client),
@@ -40,6 +51,7 @@ const upstream = new KafkaUpstream({
 let seq = 0;
 
 await upstream.open(AbortSignal.timeout(10_000));
+await upstream.position?.(LANE);
 await produce(WARM_UP_RECORDS);
 const startedAt = performance.now();
 const cpuBefore = process.threadCpuUsage();
@@ -56,7 +68,7 @@ async function produce(count: number): Promise<void> {
   const until = seq + count;
   while (seq < until) {
     const after = seq;
-    const batch = Array.from({ length: BATCH_RECORDS }, nextRecord);
+    const batch = Array.from({ length: batchRecords }, nextRecord);
     const { error } = await upstream.send(LANE, after, batch, {
       deadlineMs: 30_000,
       signal: new AbortController().signal,
