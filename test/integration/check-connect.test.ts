@@ -115,6 +115,32 @@ uplinks:
     expect(readOnly.code).toBe(1);
   });
 
+  it('tells which grants exactly once needs, and disturbs no gateway', async () => {
+    await topic('once.telemetry');
+    const at = { topic: 'once.', prefixed: true };
+    await secure.allow(
+      ...(['Describe', 'Write', 'DescribeConfigs'] as const).map((operation) => ({ operation, ...at })),
+    );
+    const options = uplink(
+      `${login()}\n    streams: [ telemetry ]\n    topics: { telemetry: once.telemetry }\n    delivery: exactly_once`,
+    );
+    const name = 'sluice.pi.plant.telemetry';
+    const noId = await run(options);
+    expect(noId.text).toMatch(
+      /failed +transaction +sluice\.pi\.plant\.telemetry .*\n.*→ let this user Describe and Write the transactional id sluice\.pi\.plant\.telemetry/,
+    );
+    expect(noId.text).toMatch(/failed +read +once\.telemetry +is not allowed\n.*→ let this user Read the topic/);
+    expect(noId.code).toBe(1);
+    await secure.allow({ operation: 'Write', of: { type: 'transactional id', name } });
+    const noGroup = await run(options);
+    expect(noGroup.text).toMatch(/failed +transaction .*\n.*→ let this user Describe and Read the group/);
+    await secure.allow({ operation: 'Read', of: { type: 'group', name } }, { operation: 'Read', ...at });
+    const all = await run(options);
+    expect(all.text).toMatch(/ok +transaction +sluice\.pi\.plant\.telemetry +is allowed/);
+    expect(all.text).toMatch(/ok +read +once\.telemetry +is allowed/);
+    expect(all.code).toBe(0);
+  });
+
   it('tells whether a missing topic may be made, and makes none', async () => {
     const at = { topic: 'new.telemetry' };
     await secure.allow({ operation: 'Describe', ...at });

@@ -49,7 +49,7 @@ describe('what docs/kafka.md says', { timeout: 90_000 }, () => {
 
   it('of grants is enough to make topics and to deliver', async () => {
     const commands = PAGE.split('\n').filter((line) => line.startsWith('kafka-acls.sh '));
-    expect(commands).toHaveLength(3);
+    expect(commands).toHaveLength(6);
     const running = await runUplink(kafkaOptions(options()));
     uplink = running;
     running.append(COUNT);
@@ -61,6 +61,10 @@ describe('what docs/kafka.md says', { timeout: 90_000 }, () => {
     await running.drained();
     expect(await secure.kafka.countRecords('sluice.telemetry')).toBe(COUNT);
     await running.stop();
+    const once = kafkaOptions({ ...options(), name: 'once', delivery: 'exactly_once' });
+    const exactly = await runUplink(once, running.log, [], { gatewayId: 'greenhouse-pi' });
+    await exactly.drained();
+    await exactly.stop();
   });
 
   it.each([

@@ -14,6 +14,7 @@ import {
   unsecuredToken,
 } from '../support/secure-kafka.ts';
 import { KAFKA_CLIENTS, kafkaOptions, topicsUnder } from '../support/uplink-options.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const COUNT = 20;
 const MUTUAL_USER = 'CN=pi';
@@ -260,6 +261,31 @@ describe.each(KAFKA_CLIENTS)('a Kafka that asks %s who is there', { timeout: 60_
           reason: new RegExp(`let this user Describe and Write the topic ${topic}`),
         },
       );
+    });
+
+    it('blocks exactly once without its grants until they are given, and then sends each record once', async () => {
+      await newTopic({ operation: 'Describe' }, { operation: 'Write' });
+      const of = (type: 'group' | 'transactional id') => ({ of: { type, name: 'sluice.' }, prefixed: true });
+      const running = await run({ ...overSasl(), name: prefix, delivery: 'exactly_once' });
+      running.append(COUNT);
+      await running.reaches('blocked');
+      expect(running.status()?.reason).toContain('let this user Describe and Read the group');
+      await secure.allow({ operation: 'Read', ...of('group') });
+      const says = (text: string): Promise<unknown> =>
+        waitFor(() => running.status()?.reason?.includes(text) === true, {
+          what: () => `${text} (${running.status()?.reason})`,
+          timeoutMs: 20_000,
+        });
+      await says('let this user Describe and Write the transactional id');
+      await secure.allow({ operation: 'Write', ...of('transactional id') });
+      await says('let this user Describe, Read and Write the topic');
+      expect(await secure.kafka.topicRecords(`${prefix}.telemetry`)).toEqual([]);
+      await secure.allow({ operation: 'Read', topic: `${prefix}.`, prefixed: true });
+      await running.drained();
+      await running.reaches('up');
+      expect(running.counts()).toMatchObject({ deliveredCount: COUNT, rejectedCount: 0, droppedCount: 0 });
+      expect(await secure.kafka.topicRecords(`${prefix}.telemetry`)).toHaveLength(COUNT);
+      await secure.forbid({ operation: 'Read', ...of('group') }, { operation: 'Write', ...of('transactional id') });
     });
 
     it('blocks without Create until it is granted, and makes the topics as it was told', async () => {

@@ -22,6 +22,8 @@ export type CheckName =
   | 'login'
   | 'topic'
   | 'write'
+  | 'read'
+  | 'transaction'
   | 'retention'
   | 'compaction'
   | 'size'

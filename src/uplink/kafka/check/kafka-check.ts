@@ -5,10 +5,12 @@ import type { Bounds } from '../../bounded.ts';
 import type { CheckContext, CheckName, Report } from '../../check/report.ts';
 import type { KafkaUplinkOptions, NewTopicOptions } from '../../options.ts';
 import { readLogin, readTls, type TlsIdentity } from '../credentials.ts';
+import type { JudgeContext } from '../judgement.ts';
 import { judgeKafkajs } from '../kafkajs/errors.ts';
 import { Inspector } from '../kafkajs/inspector.ts';
 import type { ClusterView, TopicView } from '../kafkajs/metadata-request.ts';
 import { renderTemplate } from '../template.ts';
+import { transactionName } from '../transaction-name.ts';
 import { checkBroker } from './broker-check.ts';
 import { checkSettings } from './topic-check.ts';
 
@@ -20,6 +22,8 @@ const SILENT: Logger = {
   child: () => SILENT,
 };
 const BROKER_DEFAULTS: NewTopicOptions = { partitions: -1, replicationFactor: -1 };
+
+type FaultContext = Pick<JudgeContext, 'isCreating' | 'name'>;
 
 /** Everything that must be right between this machine and the topics, in the order in which it is needed. */
 export async function checkKafka(options: KafkaUplinkOptions, context: CheckContext, report: Report): Promise<void> {
@@ -56,6 +60,7 @@ class KafkaCheck {
       const byName = new Map(view.topics.map((topic) => [topic.name, topic]));
       const topics = [...this.#topics.keys()].flatMap((name) => byName.get(name) ?? []);
       for (const topic of topics) await this.#checkTopic(inspector, topic);
+      if (this.#options.delivery === 'exactly_once') await this.#checkTransactions(inspector, byName);
     } finally {
       inspector.close();
     }
@@ -107,7 +112,7 @@ class KafkaCheck {
         `${leaderlessCount} of ${counted(partitionCount, 'partition')} without a leader: look at the brokers`,
       );
     if (operations.canWrite) report.ok('write', name, 'is allowed');
-    else report.fail('write', name, notAllowed(name));
+    else report.fail('write', name, notAllowed(name, 'Write'));
     if (!operations.canDescribeConfigs) {
       const hint = `let this user DescribeConfigs the topic ${name} for this check; the gateway does not need it`;
       report.warn('retention', name, 'retention, compaction and size limit are not shown to this user', hint);
@@ -119,11 +124,30 @@ class KafkaCheck {
     if (settings !== undefined) checkSettings(check, settings);
   }
 
+  /** What each lane needs beside its topics: its name at Kafka, and the position in its stream's topic. */
+  async #checkTransactions(inspector: Inspector, byName: ReadonlyMap<string, TopicView>): Promise<void> {
+    const { name: uplink, streams, topics } = this.#options;
+    const { gatewayId: gateway } = this.#context;
+    for (const stream of streams) {
+      const name = transactionName(gateway, uplink, stream);
+      const attempt = async (): Promise<true> => {
+        await inspector.tryTransaction(name, this.#bounds);
+        return true;
+      };
+      const isAllowed = await this.#attempt('transaction', name, attempt, { name });
+      if (isAllowed === true) this.#report.ok('transaction', name, 'is allowed, and so is the group of this name');
+      const topic = byName.get(renderTemplate(topics[stream], { gateway, stream }));
+      if (topic?.error !== null) continue;
+      if (topic.operations.canRead) this.#report.ok('read', topic.name, 'is allowed');
+      else this.#report.fail('read', topic.name, notAllowed(topic.name, 'Read'));
+    }
+  }
+
   async #checkMissing(inspector: Inspector, { name }: TopicView, error: Error): Promise<void> {
     const { createTopics } = this.#options;
     const isMissing = 'type' in error && error.type === 'UNKNOWN_TOPIC_OR_PARTITION';
     if (createTopics === false || !isMissing) {
-      this.#report.fail('topic', name, this.#explained(error, name, false));
+      this.#report.fail('topic', name, this.#explained(error, name));
       return;
     }
     const how = createTopics === true ? BROKER_DEFAULTS : createTopics;
@@ -131,7 +155,7 @@ class KafkaCheck {
       await inspector.tryToCreate(name, how, this.#bounds);
       return true;
     };
-    const isAllowed = await this.#attempt('topic', name, attempt, true);
+    const isAllowed = await this.#attempt('topic', name, attempt, { isCreating: true });
     if (isAllowed === true) this.#report.ok('topic', name, 'does not exist; the gateway may make it');
   }
 
@@ -140,18 +164,18 @@ class KafkaCheck {
     step: CheckName,
     target: string,
     work: () => Promise<T>,
-    isCreating = false,
+    context: FaultContext = {},
   ): Promise<T | undefined> {
     try {
       return await work();
     } catch (thrown) {
-      this.#report.fail(step, target, this.#explained(thrown, target, isCreating));
+      this.#report.fail(step, target, this.#explained(thrown, target, context));
       return undefined;
     }
   }
 
-  #explained(thrown: unknown, topic: string, isCreating: boolean): unknown {
-    const judgement = judgeKafkajs(thrown, { topic, brokers: this.#options.brokers, isCreating });
+  #explained(thrown: unknown, topic: string, context: FaultContext = {}): unknown {
+    const judgement = judgeKafkajs(thrown, { topic, brokers: this.#options.brokers, ...context });
     return judgement.kind === 'failure' || judgement.kind === 'topic' ? judgement.error : thrown;
   }
 }
@@ -181,6 +205,7 @@ function userOf(username: string | undefined): string {
   return username === undefined ? '' : ` as ${username}`;
 }
 
-function notAllowed(topic: string): SluiceError {
-  return new SluiceError('is not allowed', { code: 'not_allowed', hint: `let this user Write the topic ${topic}` });
+function notAllowed(topic: string, operation: 'Read' | 'Write'): SluiceError {
+  const hint = `let this user ${operation} the topic ${topic}`;
+  return new SluiceError('is not allowed', { code: 'not_allowed', hint });
 }

@@ -1,6 +1,6 @@
 import { SluiceError } from '../../../core/errors.ts';
 import type { Seq } from '../../../core/record.ts';
-import { type Bounds, pause } from '../../bounded.ts';
+import type { Bounds } from '../../bounded.ts';
 import {
   type KafkaClient,
   type OffsetPlace,
@@ -8,21 +8,9 @@ import {
   TRANSACTION_TIMEOUT_MS,
   type TransactionalProducer,
 } from '../kafka-client.ts';
+import { untilSettled } from '../until-settled.ts';
 import { type Claim, claimOf, offsetOf } from './claim.ts';
 import { LanePosition, type LanePositionOptions } from './lane-position.ts';
-
-/** While a coordinator starts, or an old transaction ends, it says so and is asked again. */
-const BUSY = new Set([
-  'unstable_offset_commit',
-  'not_coordinator',
-  'not_coordinator_for_group',
-  'coordinator_not_available',
-  'group_coordinator_not_available',
-  'coordinator_load_in_progress',
-  'group_load_in_progress',
-  'concurrent_transactions',
-]);
-const BUSY_PAUSE_MS = 25;
 
 export interface LaneTransactionsOptions extends LanePositionOptions {
   /** Where the lane's position stands. */
@@ -109,25 +97,15 @@ export class LaneTransactions {
   async #claim(
     client: KafkaClient,
     options: { readonly settled: boolean },
-    { deadlineMs, signal }: Bounds,
+    bounds: Bounds,
   ): Promise<Claim | undefined> {
-    const until = performance.now() + deadlineMs;
-    for (;;) {
-      try {
-        const leftMs = until - performance.now();
-        const committed = await client.committed(this.#place, options, { deadlineMs: leftMs, signal });
-        return committed === undefined ? undefined : claimOf(committed);
-      } catch (thrown) {
-        if (!this.#isBusy(client, thrown) || performance.now() + BUSY_PAUSE_MS > until || signal.aborted) throw thrown;
-        await pause(BUSY_PAUSE_MS, signal);
-      }
-    }
-  }
-
-  #isBusy(client: KafkaClient, thrown: unknown): boolean {
     const { topic, brokers, name } = this.#options;
-    const judgement = client.judge(thrown, { topic, brokers, name });
-    return judgement.kind === 'failure' && BUSY.has(judgement.error.code);
+    const committed = await untilSettled({
+      ...bounds,
+      ask: (left) => client.committed(this.#place, options, left),
+      judge: (thrown) => client.judge(thrown, { topic, brokers, name }),
+    });
+    return committed === undefined ? undefined : claimOf(committed);
   }
 }
 

@@ -8,6 +8,7 @@ export interface InnerBroker {
   createTopics(request: object): Promise<unknown>;
   describeConfigs(request: object): Promise<{ resources: { configEntries: ConfigEntry[] }[] }>;
   addOffsetsToTxn(request: object): Promise<unknown>;
+  findGroupCoordinator(what: CoordinatorOf): Promise<{ readonly coordinator: { readonly nodeId: number } }>;
 }
 
 export interface ConfigEntry {
@@ -16,15 +17,24 @@ export interface ConfigEntry {
 }
 
 export interface InnerCluster {
-  readonly brokerPool: { readonly seedBroker: InnerBroker };
+  readonly brokerPool: { readonly seedBroker: InnerBroker; findConnectedBroker(): Promise<InnerBroker> };
   connect(): Promise<void>;
   disconnect(): Promise<void>;
   refreshMetadata(): Promise<void>;
   findControllerBroker(): Promise<InnerBroker>;
-  findGroupCoordinator(what: { readonly groupId: string; readonly coordinatorType?: number }): Promise<InnerBroker>;
+  refreshMetadataIfNecessary(): Promise<void>;
+  findBroker(what: { readonly nodeId: number }): Promise<InnerBroker>;
+  findGroupCoordinator(what: CoordinatorOf): Promise<InnerBroker>;
+}
+
+interface CoordinatorOf {
+  /** Or transactional id. */
+  readonly groupId: string;
+  readonly coordinatorType?: number;
 }
 
 /** Of FindCoordinator. */
+const GROUP_COORDINATOR = 0;
 export const TRANSACTION_COORDINATOR = 1;
 
 const require = createRequire(import.meta.url);
@@ -34,13 +44,27 @@ const { createLogger } = require('kafkajs/src/loggers') as {
 };
 
 export function innerCluster(config: KafkaConfig, metadataMaxAge: number): InnerCluster {
-  return new Cluster({
+  const cluster = new Cluster({
     ...config,
     logger: innerLogger(config),
     metadataMaxAge,
     allowAutoTopicCreation: false,
     enforceRequestTimeout: true,
   });
+  cluster.findGroupCoordinator = (what) => findCoordinator(cluster, what);
+  return cluster;
+}
+
+/** The original does not say why it found none. */
+async function findCoordinator(
+  cluster: InnerCluster,
+  { groupId, coordinatorType = GROUP_COORDINATOR }: CoordinatorOf,
+): Promise<InnerBroker> {
+  await cluster.connect();
+  await cluster.refreshMetadataIfNecessary();
+  const asked = await cluster.brokerPool.findConnectedBroker();
+  const { coordinator } = await asked.findGroupCoordinator({ groupId, coordinatorType });
+  return await cluster.findBroker({ nodeId: coordinator.nodeId });
 }
 
 export function innerLogger({ logLevel: level, logCreator }: Pick<KafkaConfig, 'logLevel' | 'logCreator'>): unknown {

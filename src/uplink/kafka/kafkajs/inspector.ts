@@ -1,13 +1,16 @@
 import { type Bounds, bounded } from '../../bounded.ts';
 import type { NewTopicOptions } from '../../options.ts';
 import type { KafkaClientOptions } from '../kafka-client.ts';
+import { untilSettled } from '../until-settled.ts';
 import { kafkajsConnection } from './connection.ts';
-import { type InnerBroker, type InnerCluster, innerCluster } from './inner-cluster.ts';
+import { judgeKafkajs } from './errors.ts';
+import { type InnerBroker, type InnerCluster, innerCluster, TRANSACTION_COORDINATOR } from './inner-cluster.ts';
 import { kafkajs } from './load.ts';
 import { type ClusterView, metadataRequest } from './metadata-request.ts';
 import type { Sockets } from './sockets.ts';
 
 const METADATA_MAX_AGE_MS = 60_000;
+const NO_PRODUCER = -1;
 
 /** Asks Kafka questions that change nothing. Whatever it rejects with is for `judgeKafkajs`. */
 export class Inspector {
@@ -50,6 +53,24 @@ export class Inspector {
     await bounded('asking to make a topic', attempt(), bounds);
   }
 
+  /** Has a transaction judged that moves a position; begins none, and disturbs nobody who uses the id. */
+  async tryTransaction(name: string, bounds: Bounds): Promise<void> {
+    const attempt = async (): Promise<void> => {
+      const coordinatorType = TRANSACTION_COORDINATOR;
+      const coordinator = await this.#cluster.findGroupCoordinator({ groupId: name, coordinatorType });
+      const foreign = { transactionalId: name, producerId: NO_PRODUCER, producerEpoch: 0, groupId: name };
+      await coordinator.addOffsetsToTxn(foreign).catch((error: unknown) => {
+        // Asked only when it would be allowed.
+        if (!isAbout(error, 'INVALID_PRODUCER_ID_MAPPING')) throw error;
+      });
+    };
+    await untilSettled({
+      ...bounds,
+      ask: (left) => bounded('asking for a transaction', attempt(), left),
+      judge: (thrown) => judgeKafkajs(thrown, { topic: '', brokers: [], name }),
+    });
+  }
+
   close(): void {
     this.#sockets.destroy();
     this.#cluster.disconnect().catch(() => undefined);
@@ -58,4 +79,8 @@ export class Inspector {
   get #seed(): InnerBroker {
     return this.#cluster.brokerPool.seedBroker;
   }
+}
+
+function isAbout(error: unknown, type: string): boolean {
+  return error instanceof Error && 'type' in error && error.type === type;
 }

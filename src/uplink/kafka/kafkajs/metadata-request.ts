@@ -31,6 +31,7 @@ export interface TopicView {
 
 /** What this user may do. */
 export interface Operations {
+  readonly canRead: boolean;
   readonly canWrite: boolean;
   readonly canDescribeConfigs: boolean;
 }
@@ -45,6 +46,7 @@ const API_KEY = 3;
 /** The first that tells what is allowed (KIP-430); brokers know it since Kafka 2.3. */
 const VERSION = 8;
 /** org.apache.kafka.common.acl.AclOperation */
+const READ = 3;
 const WRITE = 4;
 const DESCRIBE_CONFIGS = 10;
 const NO_LEADER = -1;
@@ -94,7 +96,11 @@ function topicView(data: Reader): TopicView {
     error: code === 0 ? null : createErrorFromCode(code),
     partitionCount: leaders.length,
     leaderlessCount: leaders.filter((leader) => leader === NO_LEADER).length,
-    operations: { canWrite: has(allowed, WRITE), canDescribeConfigs: has(allowed, DESCRIBE_CONFIGS) },
+    operations: {
+      canRead: has(allowed, READ),
+      canWrite: has(allowed, WRITE),
+      canDescribeConfigs: has(allowed, DESCRIBE_CONFIGS),
+    },
   };
 }
 

@@ -47,7 +47,6 @@ export class KafkajsTransactions {
     bounds: Bounds,
   ): Promise<CommittedOffset | undefined> {
     const ask = async (): Promise<CommittedOffset | undefined> => {
-      await this.#cluster.connect();
       const coordinator = await this.#cluster.findGroupCoordinator({ groupId: place.group });
       return await coordinator.connectionPool.send<CommittedOffset | undefined>(offsetFetchRequest(place, options));
     };

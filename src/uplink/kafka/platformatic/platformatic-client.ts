@@ -10,6 +10,7 @@ import {
   type TransactionalProducer,
 } from '../kafka-client.ts';
 import type { HashedMessage } from '../partitioner.ts';
+import { ClientProducer } from './client-producer.ts';
 import { Connections } from './connections.ts';
 import { judgePlatformatic, unknownTopic } from './errors.ts';
 import { toRecord } from './record.ts';
@@ -67,7 +68,7 @@ export class PlatformaticClient implements KafkaClient {
   }
 
   transactional(id: string): TransactionalProducer {
-    const producer = new Producer({ ...libraryOptions(this.#options), ...TRANSACTIONS, transactionalId: id });
+    const producer = new ClientProducer({ ...libraryOptions(this.#options), ...TRANSACTIONS, transactionalId: id });
     this.#connections.watch(producer);
     const { compression } = this.#options;
     const inner = new PlatformaticTransactionalProducer({ producer, compression });
