@@ -147,7 +147,7 @@ api: { listeners: [ { host: 0.0.0.0 } ] }
       kafka('createTopics: { partition: 3 }'),
       '2:43: uplinks[0].createTopics.partition: unknown option, probably partitions',
     ],
-    [kafka('delivery: exactly_once'), '2:37: uplinks[0].delivery: must be at_least_once, found exactly_once'],
+    [kafka('delivery: twice'), '2:37: uplinks[0].delivery: must be at_least_once or exactly_once, found twice'],
   ])('%s → %s', (text, problem) => {
     expect(problemsOf(text)).toEqual([problem]);
   });

@@ -97,6 +97,30 @@ describe('Forwarder', () => {
     expect(isDrained('events')).toBe(false);
   });
 
+  it('sends what stands behind a reject only when that is on disk, where the upstream ends there', async () => {
+    const seqs = append(25);
+    const onDisk: number[] = [];
+    const bad = [4, 5, 17];
+    log.beforeSettle = async ({ rejected }) => {
+      await nextTurn();
+      onDisk.push(...rejected.map(({ seq }) => seq));
+    };
+    upstream.onSend = async ({ records }) => {
+      expect(bad.filter((seq) => seq < (records[0]?.seq ?? 0))).toEqual(onDisk);
+      const at = records.findIndex(({ seq }) => bad.includes(seq));
+      if (at < 0) return upstream.take(records);
+      upstream.take(records.slice(0, at));
+      const seq = records[at]?.seq ?? 0;
+      return { upTo: seq, rejected: [{ seq, reason: 'invalid_record', detail: '' }], error: null };
+    };
+    await make().start();
+    await drained();
+    expect(taken()).toEqual(seqs.filter((seq) => !bad.includes(seq)));
+    expect(onDisk).toEqual(bad);
+    expect(log.counts(lane())).toMatchObject({ deliveredCount: 22, rejectedCount: 3, droppedCount: 0 });
+    await inState('up');
+  });
+
   it('never has two batches of a lane on their way at once', async () => {
     let inFlightCount = 0;
     let mostInFlight = 0;
