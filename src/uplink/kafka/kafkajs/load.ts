@@ -7,6 +7,7 @@ import { zstdCompress, zstdDecompress } from 'node:zlib';
 import type { AuthenticationProviderArgs, Authenticator, SASLMechanism, SASLOptions } from 'kafkajs';
 import { messageOf } from '../../../core/errors.ts';
 import { replaceModule } from '../../../platform/replace-module.ts';
+import { checkComplete, type TopicPartition } from '../complete-answer.ts';
 import { type EncodedRecord, encodeRecord, type PlainRecord } from './record-encoder.ts';
 
 interface Grouping {
@@ -34,6 +35,7 @@ replaceModule(
 );
 replaceModule(require, 'kafkajs/src/producer/groupMessagesPerPartition', () => groupByPartition);
 replaceModule(require, 'kafkajs/src/network/connection', guarded);
+replaceModule(require, 'kafkajs/src/broker', complete);
 silenceNegativeTimeouts();
 
 export const kafkajs = require('kafkajs') as typeof import('kafkajs');
@@ -63,6 +65,31 @@ function guarded(Original: new (...args: never[]) => ConnectionLike): typeof Ori
       } catch (error) {
         this.socket.destroy(new Error(`the answer is not one of Kafka's (${messageOf(error)})`));
       }
+    }
+  };
+}
+
+interface Produced<Partition> {
+  readonly partitions: readonly Partition[];
+}
+
+interface BrokerLike {
+  produce(request: { readonly topicData: readonly (Produced<TopicPartition> & { topic: string })[] }): Promise<{
+    readonly topics: readonly (Produced<TopicPartition> & { topicName: string })[];
+  }>;
+}
+
+/** Asked before anything is made of the answer, in transactions too. */
+function complete(Original: new (...args: never[]) => BrokerLike): typeof Original {
+  return class extends Original {
+    override async produce(request: Parameters<BrokerLike['produce']>[0]): ReturnType<BrokerLike['produce']> {
+      const answer = await super.produce(request);
+      const sent = request.topicData.flatMap(({ topic, partitions }) => partitions.map((part) => ({ ...part, topic })));
+      const answered = answer.topics.flatMap(({ topicName: topic, partitions }) =>
+        partitions.map((part) => ({ ...part, topic })),
+      );
+      checkComplete(sent, answered);
+      return answer;
     }
   };
 }

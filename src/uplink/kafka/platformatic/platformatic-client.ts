@@ -1,6 +1,7 @@
 import { Admin, ProduceAcks, Producer } from '@platformatic/kafka';
 import { type Bounds, bounded } from '../../bounded.ts';
 import type { NewTopicOptions } from '../../options.ts';
+import { checkComplete } from '../complete-answer.ts';
 import type { JudgeContext, Judgement } from '../judgement.ts';
 import {
   type KafkaClient,
@@ -135,13 +136,14 @@ export class PlatformaticClient implements KafkaClient {
     try {
       const partitionCount = await this.#partitionCount(topic);
       const records = messages.map((message) => toRecord(topic, message, partitionCount));
-      await this.#producer.send({
+      const { offsets = [] } = await this.#producer.send({
         messages: records,
         acks: ProduceAcks.ALL,
         compression: this.#options.compression,
         // Whether and when something is sent again is the forwarder's to decide.
         repeatOnStaleMetadata: false,
       });
+      checkComplete(records, offsets);
     } catch (error) {
       this.#stale.add(topic);
       throw error;

@@ -6,7 +6,11 @@ const HEADER_NAMES_KEPT = 64;
 const headerNames = new Map<string, Buffer>();
 
 /** A message as @platformatic/kafka takes it: bytes only, and the partition chosen. */
-export function toRecord(topic: string, message: HashedMessage, partitionCount: number): MessageToProduce {
+export function toRecord(
+  topic: string,
+  message: HashedMessage,
+  partitionCount: number,
+): MessageToProduce & { readonly partition: number } {
   const { key, value, keyHash, timestamp, headers } = message;
   return {
     topic,

@@ -9,6 +9,7 @@ import {
   txnOffsetCommitV3,
 } from '@platformatic/kafka';
 import { type Bounds, bounded } from '../../bounded.ts';
+import { checkComplete } from '../complete-answer.ts';
 import type { CommittedOffset, OffsetPlace, Transaction, TransactionalProducer } from '../kafka-client.ts';
 import { unknownTopic } from './errors.ts';
 import { toRecord } from './record.ts';
@@ -84,7 +85,8 @@ export class PlatformaticTransactionalProducer implements TransactionalProducer 
     const transaction = this.#begun ?? (await step('beginning a transaction', this.#producer.beginTransaction()));
     this.#begun = undefined;
     const messages = await step('finding the topics', this.#records(parts));
-    await step('the request', transaction.send({ messages, compression: this.#compression }));
+    const sent = await step('the request', transaction.send({ messages, compression: this.#compression }));
+    checkComplete(messages, sent.offsets ?? []);
     await step('adding the group', transaction.addConsumer({ groupId: place.group } as Consumer));
     await step('sending the position', this.#sendPosition(transaction.id, place, position));
     await step('committing', transaction.commit());
