@@ -21,6 +21,7 @@ import { DeviceRates } from './ingest/device-rates.ts';
 import { Ingest } from './ingest/ingest.ts';
 import { Shares } from './ingest/shares.ts';
 import { SystemClock } from './platform/clock.ts';
+import { DescriptorWatch } from './platform/descriptor-watch.ts';
 import { readDiskWrites } from './platform/disk-writes.ts';
 import { createLogger, type Logger } from './platform/logger.ts';
 import { readMachineId } from './platform/machine-id.ts';
@@ -57,6 +58,7 @@ export class Gateway {
   readonly #clock = new SystemClock();
   readonly #metrics = new Metrics();
   readonly #repeats: RepeatSummary;
+  readonly #descriptors: DescriptorWatch;
   readonly #stopping = new AbortController();
   readonly #running: RunningParts;
   readonly #fail: (error: Error) => void;
@@ -70,6 +72,7 @@ export class Gateway {
     this.#running = new RunningParts(this.#logger);
     this.#manager = createServiceManager({ logger: this.#logger, environment: process.env });
     this.#repeats = new RepeatSummary({ logger: this.#logger });
+    this.#descriptors = new DescriptorWatch({ logger: this.#logger });
     const onDeath = (error: SluiceError) => this.#die(error);
     this.#uplinks = new UplinkThread({ uplinks: config.uplinks, onDeath });
   }
@@ -79,6 +82,7 @@ export class Gateway {
     await checkFiles(this.#config);
     this.#clock.start();
     this.#metrics.start();
+    this.#descriptors.start();
     // Loading code is what takes time: the workers boot while this thread loads the broker, and devices are served
     // while it loads the API.
     const store = this.#spawnThreads();
@@ -110,6 +114,7 @@ export class Gateway {
     await this.#running.stop();
     this.#repeats.stop();
     this.#metrics.stop();
+    this.#descriptors.stop();
     this.#clock.stop();
     this.#logger.info({}, 'stopped');
     this.#manager.close();

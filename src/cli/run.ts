@@ -2,7 +2,7 @@ import type { Config } from '../config/config.ts';
 import { kafkaUplink } from '../config/kafka-uplink.ts';
 import { loadConfig } from '../config/load.ts';
 import { createLogger, type Logger } from '../platform/logger.ts';
-import { CONFIG_OPTION, type Command, textOf, UsageError } from './command.ts';
+import { CONFIG_OPTION, type Command, EXIT, textOf, UsageError } from './command.ts';
 import { supervise } from './supervise.ts';
 
 const STOP_DEADLINE_MS = 10_000;
@@ -42,6 +42,11 @@ function withKafka(config: Config, broker: string | boolean | undefined): Config
 }
 
 async function runGateway(config: Config, log: Logger): Promise<number> {
+  // Nobody knows what it left half done: what was acknowledged is on disk, and a new process goes on from there.
+  process.on('uncaughtException', (error) => {
+    log.error({ error }, 'a fault that nobody expected: the process ends');
+    process.exit(EXIT.failed);
+  });
   // Loaded late, so that the other commands need none of it.
   const { createGateway } = await import('../gateway.ts');
   return await supervise(createGateway(config), {

@@ -21,6 +21,7 @@ export interface GatewayOptions {
   readonly build?: GatewayBuild;
   /** Options for Node itself, such as a module to import first; with `source` only. */
   readonly nodeOptions?: readonly string[];
+  /** `{directory}` in a value becomes the gateway's own directory. */
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -55,7 +56,8 @@ export class GatewayProcess {
     this.apiPort = ports.api;
     const source = [process.execPath, ...(options.nodeOptions ?? []), join(ROOT, 'src/main.ts')];
     this.#command = options.build === 'launcher' ? [join(ROOT, 'scripts/sluice')] : source;
-    this.#env = options.env ?? {};
+    const env = Object.entries(options.env ?? {});
+    this.#env = Object.fromEntries(env.map(([name, value]) => [name, value.replaceAll('{directory}', this.directory)]));
     mkdirSync(this.dataDir);
     this.configure(options.config ?? {});
   }

@@ -1,0 +1,104 @@
+import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { GatewayProcess } from '../../support/gateway-process.ts';
+import { waitFor } from '../../support/wait-for.ts';
+
+export interface ProcessFault {
+  readonly name: string;
+  /** Whether the process must end by itself, be ended by the watchdog, or go on. */
+  readonly outcome: 'ends' | 'is ended' | 'goes on';
+  /** What the log must say of it. */
+  readonly says: RegExp;
+  provoke(gateway: GatewayProcess): Promise<void> | void;
+}
+
+/** More than a gateway with a fleet needs, and less than the connections that come. */
+const DESCRIPTORS = 90;
+const CROWD = 120;
+
+const breaking = (what: string) => (gateway: GatewayProcess) => writeFileSync(breakDownFile(gateway), what);
+
+export const FAULTS: readonly ProcessFault[] = [
+  {
+    name: 'store worker throws',
+    outcome: 'ends',
+    says: /store-worker ended: broken/,
+    provoke: breaking('store-worker throws'),
+  },
+  {
+    name: 'store worker exits',
+    outcome: 'ends',
+    says: /store-worker ended: exit code 3/,
+    provoke: breaking('store-worker exits'),
+  },
+  {
+    name: 'uplink worker throws',
+    outcome: 'ends',
+    says: /uplink-worker ended: broken/,
+    provoke: breaking('uplink-worker throws'),
+  },
+  {
+    name: 'store worker out of memory',
+    outcome: 'ends',
+    says: /store-worker ended: .*memory/,
+    provoke: breaking('store-worker hoards'),
+  },
+  {
+    name: 'uplink worker out of memory',
+    outcome: 'ends',
+    says: /uplink-worker ended: .*memory/,
+    provoke: breaking('uplink-worker hoards'),
+  },
+  { name: 'main thread out of memory', outcome: 'ends', says: /heap out of memory/, provoke: breaking('main hoards') },
+  {
+    name: 'main thread throws',
+    outcome: 'ends',
+    says: /"level":"error".*broken on purpose/,
+    provoke: breaking('main throws'),
+  },
+  { name: 'main thread blocked', outcome: 'is ended', says: /ready/, provoke: breaking('main blocks') },
+  { name: 'store worker blocked', outcome: 'is ended', says: /no progress/, provoke: breaking('store-worker blocks') },
+  { name: 'out of descriptors', outcome: 'goes on', says: /too many files are open/, provoke: exhaustDescriptors },
+  {
+    name: 'second daemon on the same data',
+    outcome: 'goes on',
+    says: /is in use by the gateway with pid/,
+    provoke: startSecond,
+  },
+];
+
+export function breakDownFile(gateway: GatewayProcess): string {
+  return join(gateway.directory, 'break-down');
+}
+
+async function exhaustDescriptors(gateway: GatewayProcess): Promise<void> {
+  execFileSync('prlimit', ['--pid', String(gateway.pid), `--nofile=${DESCRIPTORS}:${DESCRIPTORS}`]);
+  const crowd = Array.from({ length: CROWD }, () => visit(gateway.mqttPort));
+  await delay(3_000);
+  for (const socket of crowd) socket.destroy();
+}
+
+function visit(port: number): Socket {
+  const socket = connect({ port, host: '127.0.0.1' });
+  socket.on('error', () => socket.destroy());
+  return socket.resume();
+}
+
+/** It must end, name the first one, and leave it alone. */
+async function startSecond(gateway: GatewayProcess): Promise<void> {
+  const second = await GatewayProcess.create({ config: { gateway: { id: 'second', dataDir: gateway.dataDir } } });
+  try {
+    second.launch();
+    const { code } = await second.exited();
+    const said = second.logTail();
+    if (code !== 1) throw new Error(`the second daemon ended with ${code}:\n${said}`);
+    if (!said.includes(`pid ${gateway.pid}`)) throw new Error(`the second daemon does not name the first:\n${said}`);
+    writeFileSync(gateway.logFile, said, { flag: 'a' });
+    await waitFor(() => gateway.pid !== undefined, { what: 'the first daemon', timeoutMs: 1_000 });
+  } finally {
+    await second.dispose();
+  }
+}
