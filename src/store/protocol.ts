@@ -56,6 +56,13 @@ export type AppendResult = Float64Array<ArrayBuffer>;
 /** What became of an entry. `reused`: its idempotency key is known with another request. */
 export const APPEND_OUTCOMES = ['stored', 'duplicate', 'reused'] as const;
 
+/** `at`: UTC milliseconds since 1970. */
+export interface ClientIdClaim {
+  readonly clientId: string;
+  readonly owner: string;
+  readonly at: number;
+}
+
 /** What the main thread asks of the store worker. */
 export type MainOperations = {
   open: { args: StoreOptions; result: StoreOpened };
@@ -65,7 +72,7 @@ export type MainOperations = {
   loadDevices: { args: null; result: DeviceRow[] };
   putSecret: { args: { id: string; secretHash: string }; result: null };
   removeDevice: { args: string; result: boolean };
-  claimClientId: { args: { clientId: string; owner: string; at: number }; result: boolean };
+  claimClientIds: { args: readonly ClientIdClaim[]; result: boolean[] };
   saveSeen: { args: { rows: readonly DeviceRow[]; upTo: Seq }; result: null };
   seenUpTo: { args: null; result: Seq };
   setPaused: { args: { uplink: string; paused: boolean }; result: null };

@@ -30,6 +30,7 @@ import type {
 } from '../core/session.ts';
 import type { Stream } from '../core/stream.ts';
 import { type Port, RpcClient } from '../platform/rpc.ts';
+import { ClientIdClaims } from './client-id-claims.ts';
 import { PackWriter } from './pack.ts';
 import {
   APPEND_OUTCOMES,
@@ -67,6 +68,7 @@ interface QueuedEntry extends Waiting {
 export class StoreClient implements LogWriter, StateStore, SessionStore, KeptStore, ReplayStore {
   readonly #rpc: RpcClient<MainOperations>;
   readonly #pack = new PackWriter();
+  readonly #claims: ClientIdClaims;
   #packed: Waiting[] = [];
   /** Entries that found the pack full, in order. */
   #overflow: QueuedEntry[] = [];
@@ -85,6 +87,7 @@ export class StoreClient implements LogWriter, StateStore, SessionStore, KeptSto
 
   constructor(port: Port) {
     this.#rpc = new RpcClient(port);
+    this.#claims = new ClientIdClaims((claims) => this.#rpc.call('claimClientIds', claims));
   }
 
   open(options: StoreOptions): Promise<StoreOpened> {
@@ -130,7 +133,7 @@ export class StoreClient implements LogWriter, StateStore, SessionStore, KeptSto
   }
 
   claimClientId(clientId: string, owner: string, at: number): Promise<boolean> {
-    return this.#rpc.call('claimClientId', { clientId, owner, at });
+    return this.#claims.claim({ clientId, owner, at });
   }
 
   async saveSeen(rows: readonly DeviceRow[], upTo: Seq): Promise<void> {

@@ -66,8 +66,7 @@ export class StoreServer {
       loadDevices: (_, reply) => this.#ofState(reply, (state) => state.loadDevices()),
       putSecret: ({ id, secretHash }, reply) => this.#ofState(reply, (state) => state.putSecret(id, secretHash)),
       removeDevice: (id, reply) => this.#ofState(reply, (state) => state.removeDevice(id)),
-      claimClientId: ({ clientId, owner, at }, reply) =>
-        this.#ofState(reply, (state) => state.claimClientId(clientId, owner, at)),
+      claimClientIds: (claims, reply) => this.#ofState(reply, (state) => state.claimClientIds(claims)),
       saveSeen: ({ rows, upTo }, reply) => this.#ofState(reply, (state) => state.saveSeen(rows, upTo)),
       seenUpTo: (_, reply) => this.#ofState(reply, (state) => state.seenUpTo()),
       setPaused: ({ uplink, paused }, reply) => this.#ofState(reply, (state) => state.setPaused(uplink, paused)),

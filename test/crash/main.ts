@@ -15,6 +15,8 @@ const SCENARIOS: Readonly<Record<string, () => Promise<{ readonly scenario: Scen
   soak: () => import('./soak.ts'),
   power: () => import('./power/power.ts'),
   disk: () => import('./disk/disk.ts'),
+  mqtt: () => import('./mqtt.ts'),
+  process: () => import('./process.ts'),
 };
 
 function say(line: string): void {

@@ -7,6 +7,8 @@ export interface DoorwayOptions {
   /** Time to get from TCP to where MQTT begins: for the handshake of TLS and that of WebSocket together. */
   readonly timeoutMs: number;
   readonly onFull: (address: string) => void;
+  /** A connection that had entered is closed. */
+  readonly onLeft: () => void;
 }
 
 interface Waiting {
@@ -44,6 +46,7 @@ export class Doorway {
     socket.once('close', () => {
       this.#openCount -= 1;
       this.#passed(peer);
+      this.#options.onLeft();
     });
     return true;
   }

@@ -17,9 +17,14 @@ export interface Delivered {
 export function grantedQos(subscriptions: Subscriptions, { topic, qos, retain }: Delivered): Qos {
   if (qos === 0 || (qos === 1 && !retain)) return qos;
   let granted: Qos | undefined;
-  for (const [filter, subscription] of Object.entries(subscriptions)) {
+  // There may be a thousand, for each of which a list would be made anew with every message.
+  for (const filter in subscriptions) {
+    const subscription = subscriptions[filter];
+    if (subscription === undefined || (granted !== undefined && subscription.qos <= granted)) continue;
     if (!matchesFilter(filter, topic)) continue;
-    if (granted === undefined || subscription.qos > granted) granted = subscription.qos;
+    // More than the message has cannot be granted.
+    if (subscription.qos >= qos) return qos;
+    granted = subscription.qos;
   }
   return granted === undefined ? qos : lowerQos(granted, qos);
 }

@@ -1,5 +1,6 @@
 import type { Stage } from '../../core/ports.ts';
 import type { Logger } from '../../platform/logger.ts';
+import { RushMemory } from '../../platform/rush-memory.ts';
 import { LocalBroker, type LocalBrokerOptions } from './broker.ts';
 import { Doorway } from './doorway.ts';
 import type { Link } from './link.ts';
@@ -12,6 +13,7 @@ export class MqttSource implements Stage {
   readonly #logger: Logger;
   readonly #broker: LocalBroker;
   readonly #doorway: Doorway;
+  readonly #rush = new RushMemory();
   readonly #listeners: readonly Listener[];
   #addresses: readonly BoundAddress[] = [];
 
@@ -22,7 +24,8 @@ export class MqttSource implements Stage {
     this.#broker = new LocalBroker(options);
     const { problems } = this.#broker;
     const onFull = (address: string) => problems.tooManyClients(address, maxClients);
-    this.#doorway = new Doorway({ maxClients, timeoutMs: connectTimeout, onFull });
+    const onLeft = () => this.#rush.left();
+    this.#doorway = new Doorway({ maxClients, timeoutMs: connectTimeout, onFull, onLeft });
     const onLink = (link: Link) => this.#broker.handle(link);
     const context = { doorway: this.#doorway, maxPacketBytes: maxPacketSize, logger, problems, onLink };
     this.#listeners = listeners.map((listener, index) => new Listener(listener, index, context));
@@ -48,6 +51,7 @@ export class MqttSource implements Stage {
     for (const listener of this.#listeners) listener.close();
     this.#doorway.stop();
     await this.#broker.stop();
+    this.#rush.stop();
   }
 
   /** Where it listens, in the order of the configuration; with the real port where 0 was asked for. */

@@ -1,6 +1,7 @@
 import type Database from 'better-sqlite3';
 import type { DeviceRow } from '../../core/ports.ts';
 import type { Seq } from '../../core/record.ts';
+import type { ClientIdClaim } from '../protocol.ts';
 import { openForWriting } from '../sqlite.ts';
 import { STATE_MIGRATIONS } from './schema.ts';
 import { SessionTables } from './sessions.ts';
@@ -88,6 +89,13 @@ export class State {
       this.sessions.endAllOf(id);
       return this.#db.prepare('DELETE FROM devices WHERE id = ?').run(id).changes > 0;
     })();
+  }
+
+  /** All in one transaction: a fleet that comes for the first time must not cost an fsync for each of its clients. */
+  claimClientIds(claims: readonly ClientIdClaim[]): boolean[] {
+    return this.#db.transaction(() =>
+      claims.map(({ clientId, owner, at }) => this.claimClientId(clientId, owner, at)),
+    )();
   }
 
   claimClientId(clientId: string, owner: string, at: number): boolean {
