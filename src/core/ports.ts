@@ -304,6 +304,10 @@ export interface Upstream {
    * `open`. Asked before the first `send`, and again after each one that failed: it leaves no doubt what became of that.
    */
   position?(lane: LaneId): Promise<Seq | undefined>;
+  /** What the records take on the wire: key, value and headers, before compression. */
+  bytesOf(lane: LaneId, records: readonly StoredRecord[]): number;
+  /** Nothing more is to come of this range: what is kept for it may go. */
+  finish(lane: LaneId): void;
   /** Never hangs, never rejects. */
   close(options: { readonly deadlineMs: number }): Promise<void>;
 }
@@ -321,7 +325,7 @@ export interface LinkStatus {
   /** When the next attempt is due, or null. */
   readonly retryAt: number | null;
   readonly lastDeliveredAt: number | null;
-  /** Records per second, over the last ten seconds. */
+  /** Records per second, over the last ten seconds; without replays. */
   readonly rate: number;
 }
 

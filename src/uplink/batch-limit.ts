@@ -20,6 +20,11 @@ export class BatchLimit {
     };
   }
 
+  /** What is offered while all is well. */
+  get whole(): ReadLimit {
+    return this.#options;
+  }
+
   shrink(): void {
     this.#share = Math.max(this.#share / 2, 1 / this.#options.maxRecords);
   }

@@ -1,4 +1,5 @@
 import { Buffer, isUtf8 } from 'node:buffer';
+import type { RangeKind } from '../core/ports.ts';
 import type { Seq, StoredRecord } from '../core/record.ts';
 import type { CloudEvents } from './cloud-event.ts';
 
@@ -11,6 +12,8 @@ const SEQ_DIGITS = 20;
 export interface CloudEventJsonOptions {
   /** Whether the attribute `channel` names the MQTT topic or serial port. */
   readonly channel: boolean;
+  /** Set for what is sent beside its lane. */
+  readonly lane?: RangeKind | undefined;
 }
 
 /**
@@ -28,6 +31,7 @@ export function cloudEventJson(events: CloudEvents, record: StoredRecord, option
     recordedtime: events.hasRecordedTime(record) ? events.timestamp(record.receivedAt) : undefined,
     timequality: record.timeQuality === 'synced' ? undefined : record.timeQuality,
     retryof: events.retryOf(record),
+    lane: options.lane,
     channel: options.channel && record.stream !== 'gaps' ? record.channel : undefined,
     datacontenttype: record.contentType,
   });

@@ -1,12 +1,16 @@
-import type { LaneLog, LogReader, Upstream } from '../core/ports.ts';
+import type { LaneLog, LaneRange, LogReader, Upstream } from '../core/ports.ts';
 import type { Stream } from '../core/stream.ts';
+import type { Logger } from '../platform/logger.ts';
+import { Backlog } from './backlog.ts';
 import { Backoff } from './backoff.ts';
 import { BatchLimit } from './batch-limit.ts';
 import { awaitedLater, pause } from './bounded.ts';
 import { watchIdleLink } from './idle-watch.ts';
 import { Lane } from './lane.ts';
 import { Link } from './link.ts';
-import type { BackoffOptions, BatchOptions } from './options.ts';
+import { Meter } from './meter.ts';
+import type { BackoffOptions, BatchOptions, MeterOptions, OrderOptions } from './options.ts';
+import { Pace } from './pace.ts';
 import { RejectGuard } from './reject-guard.ts';
 import type { StatusBoard } from './status-board.ts';
 
@@ -15,7 +19,7 @@ const PAUSE_DEADLINE_MS = 10_000;
 /** Of the time to stop, the share in which what is in flight may finish. */
 const FINISH_SHARE = 0.75;
 
-export interface ForwarderOptions {
+export interface ForwarderOptions extends OrderOptions, MeterOptions {
   readonly name: string;
   readonly streams: readonly Stream[];
   readonly from: 'oldest' | 'now';
@@ -31,6 +35,7 @@ export interface ForwarderParts {
   readonly reader: LogReader;
   readonly laneLog: LaneLog;
   readonly board: StatusBoard;
+  readonly logger: Pick<Logger, 'info' | 'warn'>;
   /** Forwarding begins only when it resolves. */
   readonly gate: Promise<void>;
   /** In [0, 1); for tests. */
@@ -43,11 +48,15 @@ interface ActiveRun {
   readonly done: Promise<void>;
 }
 
-/** One uplink at work: a lane per stream, all at once, over one link. */
+/** One uplink at work: a lane per stream, all at once, and beside them what lanes skipped or is sent again; over one link. */
 export class Forwarder {
   readonly #options: ForwarderOptions;
   readonly #parts: ForwarderParts;
   readonly #lanes: readonly Lane[];
+  readonly #backlog: Backlog;
+  readonly #pace: Pace;
+  /** Undefined: the link is not metered. */
+  readonly #meter: Meter | undefined;
   #active: ActiveRun | undefined;
   /** Gives up what is in flight of a run that is being ended. */
   #pausing: AbortController | undefined;
@@ -61,6 +70,17 @@ export class Forwarder {
   constructor(options: ForwarderOptions, parts: ForwarderParts) {
     this.#options = options;
     this.#parts = parts;
+    const { name } = options;
+    const { laneLog, logger } = parts;
+    this.#pace = new Pace(options.backlogShare);
+    this.#meter = isMetered(options) ? new Meter({ uplink: name, options, laneLog }) : undefined;
+    this.#backlog = new Backlog({
+      uplink: name,
+      streams: options.streams,
+      laneLog,
+      logger,
+      laneOf: (range) => this.#lane(range.lane.stream, range),
+    });
     this.#lanes = options.streams.map((stream) => this.#lane(stream));
   }
 
@@ -68,6 +88,7 @@ export class Forwarder {
   start(): Promise<void> {
     return this.#inTurn(async () => {
       for (const lane of this.#lanes) await lane.create();
+      await this.#meter?.start();
       this.#isStarted = true;
       this.#parts.board.start();
       if (this.#isPaused) this.#parts.board.enter('paused');
@@ -108,6 +129,11 @@ export class Forwarder {
     });
   }
 
+  /** There may be something to send again that was not there before. */
+  lookForReplays(): void {
+    this.#backlog.look();
+  }
+
   #inTurn(step: () => Promise<void>): Promise<void> {
     const result = this.#last.then(step);
     this.#last = result.catch(() => undefined);
@@ -132,7 +158,8 @@ export class Forwarder {
     board.enter('connecting');
     const link = new Link({ upstream, board, ending, backoff: this.#backoff() });
     const watch = watchIdleLink({ upstream, link, board, ending, intervalMs: this.#options.idleProbeMs });
-    await Promise.all([watch, ...this.#lanes.map((lane) => lane.run({ link, ending, aborted }))]);
+    const run = { link, ending, aborted };
+    await Promise.all([watch, this.#backlog.run(run), ...this.#lanes.map((lane) => lane.run(run))]);
   }
 
   async #end(deadlineMs: number): Promise<void> {
@@ -153,23 +180,38 @@ export class Forwarder {
     return new Backoff(this.#options.backoff, this.#parts.random);
   }
 
-  #lane(stream: Stream): Lane {
-    const { name, from, batch, sendTimeoutMs } = this.#options;
+  /** Of a stream, or of a range of it. */
+  #lane(stream: Stream, range?: LaneRange): Lane {
+    const { name, from, batch, maxBytesPerSecond, sendTimeoutMs } = this.#options;
     const { upstream, reader, laneLog, board } = this.#parts;
+    const maxBytes = Math.min(batch.maxBytes, maxBytesPerSecond || batch.maxBytes);
     return new Lane({
-      id: { uplink: name, stream },
+      id: range?.lane ?? { uplink: name, stream },
+      range,
+      pace: this.#pace,
+      meter: this.#meter,
+      onSkip: range === undefined && this.#isLiveFirst(stream) ? () => this.#backlog.look() : undefined,
       from,
       reader,
       laneLog,
       upstream,
       board,
       backoff: this.#backoff(),
-      limit: new BatchLimit(batch),
+      limit: new BatchLimit({ ...batch, maxBytes }),
       guard: new RejectGuard(),
       maxWaitMs: batch.maxWait,
       sendTimeoutMs,
     });
   }
+
+  #isLiveFirst(stream: Stream): boolean {
+    const { order, eventsLiveFirst } = this.#options;
+    return order === 'live_first' && (stream === 'telemetry' || (stream === 'events' && eventsLiveFirst));
+  }
+}
+
+function isMetered({ maxBytesPerSecond, maxBytesPerDay }: MeterOptions): boolean {
+  return maxBytesPerSecond > 0 || maxBytesPerDay > 0;
 }
 
 async function aborting(signal: AbortSignal): Promise<void> {

@@ -1,4 +1,4 @@
-import type { Batch, LaneId, Outcome, ReadLimit, Rejection, Settlement } from '../core/ports.ts';
+import type { Batch, LaneId, LaneRange, Outcome, ReadLimit, Rejection, Settlement } from '../core/ports.ts';
 import { type Seq, type StoredRecord, soleUplink } from '../core/record.ts';
 
 /** What a lane takes in flight at once: everything in (from, upTo]. */
@@ -24,6 +24,24 @@ export function laneBatch(lane: LaneId, from: Seq, read: Batch): Omit<LaneBatch,
     upTo: Math.max(from, read.upTo),
     records: isAllMine ? read.records : read.records.filter(isMine),
     damaged: read.damaged.filter((seq) => seq > from),
+  };
+}
+
+/** The part of a read batch that is in the range and fits its filter; what a damaged record says of itself fits none. */
+export function withinRange(
+  { records, upTo: readUpTo, damaged }: Batch,
+  { upTo, filter }: Omit<LaneRange, 'lane'>,
+): Batch {
+  const { device, from, to } = filter;
+  const isFiltered = device !== null || from !== null || to !== null;
+  const fits = (record: StoredRecord): boolean =>
+    (device === null || record.device === device) &&
+    (from === null || record.receivedAt >= from) &&
+    (to === null || record.receivedAt < to);
+  return {
+    records: records.filter((record) => record.seq <= upTo && (!isFiltered || fits(record))),
+    upTo: Math.min(readUpTo, upTo),
+    damaged: isFiltered ? [] : damaged.filter((seq) => seq <= upTo),
   };
 }
 

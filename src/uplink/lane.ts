@@ -1,11 +1,14 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { LaneId, LaneLog, LogReader, Outcome, Upstream } from '../core/ports.ts';
+import { codeOf } from '../core/errors.ts';
+import type { LaneId, LaneLog, LaneRange, LogReader, Outcome, Upstream } from '../core/ports.ts';
 import type { Seq } from '../core/record.ts';
 import type { Backoff } from './backoff.ts';
 import type { BatchLimit } from './batch-limit.ts';
 import { awaitedLater, pause, TIMED_OUT } from './bounded.ts';
-import { deliveredCount, isFull, type LaneBatch, laneBatch, restOf, settlementOf } from './lane-batch.ts';
+import { deliveredCount, isFull, type LaneBatch, laneBatch, restOf, settlementOf, withinRange } from './lane-batch.ts';
 import { asSluiceError, type Link } from './link.ts';
+import { BUDGET_SPENT, type Meter } from './meter.ts';
+import type { Pace } from './pace.ts';
 import type { RejectGuard } from './reject-guard.ts';
 import type { StatusBoard } from './status-board.ts';
 
@@ -21,6 +24,13 @@ export interface LaneParts {
   readonly guard: RejectGuard;
   readonly maxWaitMs: number;
   readonly sendTimeoutMs: number;
+  readonly pace: Pace;
+  /** Undefined: as much as the link can carry. */
+  readonly meter: Meter | undefined;
+  /** Skips a backlog when it begins, so that fresh records go first; told when it did. */
+  readonly onSkip?: (() => void) | undefined;
+  /** What is fed instead of the lane itself, to its end. */
+  readonly range?: LaneRange | undefined;
 }
 
 /** One stretch of forwarding, from start or resume to pause or stop. */
@@ -33,11 +43,14 @@ export interface Run {
 }
 
 /**
- * Feeds one stream to the upstream, in strict order: one batch in flight, and at most one more that is delivered and
- * whose settlement is on its way to the disk. Whatever fails is tried again from the log's cursor, for ever.
+ * Feeds one stream, or one range of it, to the upstream, in strict order: one batch in flight, and at most one more that
+ * is delivered and whose settlement is on its way to the disk. Whatever fails is tried again from the log's cursor, for
+ * ever.
  */
 export class Lane {
   readonly #parts: LaneParts;
+  /** The last batch kept fresh records waiting. */
+  #isTooLong = false;
 
   constructor(parts: LaneParts) {
     this.#parts = parts;
@@ -48,48 +61,77 @@ export class Lane {
     await this.#parts.laneLog.open(this.#parts.id, this.#parts.from);
   }
 
-  /** Resolves when the run ends, with nothing left in flight. Never rejects. */
+  /** Resolves when the run ends or the range is done, with nothing left in flight. Never rejects. */
   async run(run: Run): Promise<void> {
-    while (!run.ending.aborted) {
+    let isDone = false;
+    while (!run.ending.aborted && !isDone) {
       try {
-        await this.#feed(run);
+        isDone = await this.#feed(run);
       } catch (cause) {
-        if (!run.ending.aborted) await this.#backOff(cause, run);
+        // Cancelled, or taken by a limit.
+        isDone = codeOf(cause) === 'range_gone';
+        if (!run.ending.aborted && !isDone) await this.#backOff(cause, run);
       }
     }
+    if (isDone) this.#finish();
   }
 
   async #backOff(cause: unknown, run: Run): Promise<void> {
-    const { backoff, board, id, limit } = this.#parts;
+    const { backoff, board, id, limit, meter } = this.#parts;
     const error = asSluiceError(cause);
+    if (error.code === BUDGET_SPENT && meter !== undefined) {
+      board.laneWaits(id, error, meter.nextDayAt);
+      await meter.nextDay(run.ending);
+      board.laneWorks(id);
+      return;
+    }
     if (error.code === TIMED_OUT) limit.shrink();
     const delayMs = error.retryable ? backoff.next() : backoff.longest();
-    board.laneFailed(id.stream, error, delayMs);
+    board.laneFailed(id, error, delayMs);
     await pause(delayMs, run.ending);
   }
 
-  /** Returns when the run ends, throws when anything fails. */
-  async #feed(run: Run): Promise<void> {
-    const { laneLog, id, from, upstream } = this.#parts;
-    if (!(await run.link.ready())) return;
-    const heldUpTo = (await upstream.position?.(id)) ?? 0;
-    const cursor = await laneLog.open(id, from);
-    await this.#forward(run, cursor, heldUpTo);
+  #finish(): void {
+    const { id, board, upstream } = this.#parts;
+    board.laneWorks(id);
+    upstream.finish(id);
   }
 
-  async #forward(run: Run, cursor: Seq, heldUpTo: Seq): Promise<void> {
+  /** Returns when the run ends or is to begin anew, and true when the range is done; throws when anything fails. */
+  async #feed(run: Run): Promise<boolean> {
+    const { laneLog, id, from, upstream } = this.#parts;
+    if (!(await run.link.ready())) return false;
+    const heldUpTo = (await upstream.position?.(id)) ?? 0;
+    const cursor = await laneLog.open(id, from);
+    if (heldUpTo > cursor) return await this.#forward(run, cursor, heldUpTo);
+    return await this.#forward(run, await this.#skipBacklog(cursor), 0);
+  }
+
+  /** Resolves with the cursor behind what is skipped: a backlog of more than a batch. */
+  async #skipBacklog(cursor: Seq): Promise<Seq> {
+    const { id, reader, laneLog, limit, onSkip } = this.#parts;
+    if (onSkip === undefined || !isFull(reader.read(id.stream, cursor, limit.whole), limit.whole)) return cursor;
+    const skippedTo = await laneLog.skipAhead(id);
+    onSkip();
+    return skippedTo;
+  }
+
+  async #forward(run: Run, cursor: Seq, heldUpTo: Seq): Promise<boolean> {
+    // What the upstream holds already is settled first, because only then may the rest be skipped.
+    const endAt = this.#parts.onSkip !== undefined && heldUpTo > cursor ? heldUpTo : Number.POSITIVE_INFINITY;
     let settled = Promise.resolve();
     let ahead: Promise<LaneBatch> | undefined;
     try {
       let batch = await this.#take(cursor);
-      while (!run.ending.aborted) {
+      while (!run.ending.aborted && batch.from < endAt) {
         if (batch.upTo === batch.from) {
           await settled;
+          if (this.#parts.range !== undefined) return await this.#endRange(this.#parts.range, batch.from);
           batch = await this.#awaitMore(batch.upTo, run);
           continue;
         }
         const sending = this.#send(batch, heldUpTo, run);
-        if (batch.isFull) ahead ??= awaitedLater(this.#takeAhead(batch.upTo));
+        if (batch.isFull && this.#mayTakeAhead()) ahead ??= awaitedLater(this.#takeAhead(batch.upTo));
         const outcome = await sending;
         await settled;
         settled = awaitedLater(this.#settle(batch, outcome));
@@ -105,6 +147,7 @@ export class Lane {
         batch = await Promise.race([following, settled.then(() => following)]);
         ahead = undefined;
       }
+      return false;
     } finally {
       await Promise.allSettled([settled]);
       await this.#release();
@@ -114,6 +157,17 @@ export class Lane {
     }
   }
 
+  /** Behind the last record there may be seqs of other streams. */
+  async #endRange({ lane, upTo }: LaneRange, from: Seq): Promise<boolean> {
+    if (from < upTo) await this.#parts.laneLog.settle({ lane, from, upTo, deliveredCount: 0, rejected: [] });
+    return true;
+  }
+
+  /** What rests must not hold up limits with what it has in flight. */
+  #mayTakeAhead(): boolean {
+    return this.#parts.range === undefined || !this.#parts.pace.isShared;
+  }
+
   /** When the store is gone, nothing is in flight any more. */
   async #release(): Promise<void> {
     await this.#parts.laneLog.release(this.#parts.id).catch(() => undefined);
@@ -121,12 +175,14 @@ export class Lane {
 
   /** The next batch behind `after`, in flight; one with nothing in it when there is none. */
   async #take(after: Seq): Promise<LaneBatch> {
-    const { id, reader, laneLog, limit } = this.#parts;
+    const { id, reader, laneLog, limit, range } = this.#parts;
     const readLimit = limit.limit;
-    const read = reader.read(id.stream, after, readLimit);
+    const whole = reader.read(id.stream, after, readLimit);
+    const read = range === undefined ? whole : withinRange(whole, range);
     const cursor = read.upTo > after ? await laneLog.claim(id, read.upTo) : after;
     // While an earlier batch is unsettled the cursor is still behind; when a limit dropped records, it is ahead.
-    return { ...laneBatch(id, Math.max(after, cursor), read), isFull: isFull(read, readLimit) };
+    const hasMore = read.upTo === whole.upTo && isFull(whole, readLimit);
+    return { ...laneBatch(id, Math.max(after, cursor), read), isFull: hasMore };
   }
 
   /** Reads once the batch before it is on the wire: the thread is free until the answer comes. */
@@ -136,14 +192,16 @@ export class Lane {
   }
 
   async #takeLater(after: Seq, run: Run): Promise<LaneBatch> {
-    if (this.#parts.maxWaitMs > 0) await pause(this.#parts.maxWaitMs, run.ending);
+    const { maxWaitMs, pace, range } = this.#parts;
+    if (range !== undefined) await pace.rest(run.ending);
+    else if (maxWaitMs > 0) await pause(maxWaitMs, run.ending);
     return this.#take(after);
   }
 
   async #awaitMore(after: Seq, run: Run): Promise<LaneBatch> {
     const { backoff, board, from, id, laneLog } = this.#parts;
     backoff.reset();
-    board.laneWorks(id.stream);
+    board.laneWorks(id);
     await laneLog.wait(id, after, run.ending);
     const batch = await this.#takeLater(after, run);
     if (batch.upTo > after || run.ending.aborted) return batch;
@@ -153,23 +211,35 @@ export class Lane {
 
   /** What the upstream holds already is delivered: it was confirmed, but the settlement did not get to the disk. */
   async #send(batch: LaneBatch, heldUpTo: Seq, run: Run): Promise<Outcome> {
-    const { id, upstream, guard, sendTimeoutMs } = this.#parts;
+    const { id, upstream, guard, sendTimeoutMs, meter, range, pace } = this.#parts;
     const after = Math.max(batch.from, heldUpTo);
     const records = after > batch.from ? batch.records.filter(({ seq }) => seq > after) : batch.records;
     if (records.length === 0) return { upTo: batch.upTo, rejected: [], error: null };
+    if (range === undefined) pace.live();
+    const startedAt = performance.now();
+    await meter?.enter(id.stream, upstream.bytesOf(id, records), run.ending);
     const outcome = await upstream.send(id, after, records, { deadlineMs: sendTimeoutMs, signal: run.aborted });
+    if (range !== undefined) this.#isTooLong = !pace.sent(performance.now() - startedAt);
     return guard.judge(records, outcome);
   }
 
   async #settle(batch: LaneBatch, outcome: Outcome): Promise<void> {
-    const { id, laneLog, board, backoff, limit } = this.#parts;
-    board.delivered(deliveredCount(batch, outcome));
+    const { id, laneLog, board, backoff, limit, meter } = this.#parts;
+    board.delivered(id, deliveredCount(batch, outcome));
     if (outcome.error === null) {
       backoff.reset();
-      limit.grow();
-      board.laneWorks(id.stream);
+      if (this.#isTooLong) limit.shrink();
+      else limit.grow();
+      board.laneWorks(id);
     }
     const settlement = settlementOf(id, batch, outcome);
-    if (settlement !== undefined) await laneLog.settle(settlement);
+    if (settlement === undefined) return;
+    const sent = meter?.take();
+    try {
+      await laneLog.settle(sent === undefined ? settlement : { ...settlement, sent });
+    } catch (error) {
+      meter?.giveBack(sent);
+      throw error;
+    }
   }
 }

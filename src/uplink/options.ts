@@ -29,7 +29,24 @@ export interface BackoffOptions {
   readonly max: number;
 }
 
-interface CommonOptions {
+/** What a link may carry; bytes of key, value and headers before compression. 0: as much as it can. */
+export interface MeterOptions {
+  readonly maxBytesPerSecond: number;
+  /** Each UTC day. */
+  readonly maxBytesPerDay: number;
+  /** Events go on when the day's budget is spent. */
+  readonly eventsOverBudget: boolean;
+}
+
+export interface OrderOptions {
+  /** `live_first`: after an outage fresh records go first, and the backlog beside them. Only telemetry, and events if so. */
+  readonly order: 'strict' | 'live_first';
+  readonly eventsLiveFirst: boolean;
+  /** Of the link, while there are fresh records too. Above 0, up to 1. */
+  readonly backlogShare: number;
+}
+
+interface CommonOptions extends MeterOptions, OrderOptions {
   /** The lanes' positions in the log are kept under this name. */
   readonly name: string;
   readonly streams: readonly Stream[];

@@ -1,6 +1,5 @@
 import type { SluiceError } from '../core/errors.ts';
-import type { LinkState, LinkStatus } from '../core/ports.ts';
-import type { Stream } from '../core/stream.ts';
+import type { LaneId, LinkState, LinkStatus } from '../core/ports.ts';
 import type { Logger } from '../platform/logger.ts';
 import { RepeatSummary } from '../platform/repeat-summary.ts';
 import { RateMeter } from './rate-meter.ts';
@@ -12,6 +11,12 @@ const PUBLISH_INTERVAL_MS = 1_000;
 interface Fault {
   readonly error: SluiceError;
   readonly retryAt: number;
+}
+
+interface LaneFault extends Fault {
+  readonly lane: LaneId;
+  /** Nothing is wrong: the lane waits because it is told to. */
+  readonly isWait: boolean;
 }
 
 /** Where the uplink as a whole is; a lane's fault shows only when it is `open`. */
@@ -31,7 +36,8 @@ export class StatusBoard {
   readonly #now: () => number;
   readonly #repeats: RepeatSummary;
   readonly #rate = new RateMeter(() => performance.now());
-  readonly #laneFaults = new Map<Stream, Fault>();
+  /** By the name of the lane. */
+  readonly #laneFaults = new Map<string, LaneFault>();
   #phase: Phase = 'connecting';
   #linkFault: Fault | undefined;
   #since: number;
@@ -83,19 +89,28 @@ export class StatusBoard {
     this.#refresh();
   }
 
-  laneFailed(stream: Stream, error: SluiceError, delayMs: number): void {
-    this.#laneFaults.set(stream, this.#fault(error, delayMs, { stream }));
+  laneFailed(lane: LaneId, error: SluiceError, delayMs: number): void {
+    const fault = this.#fault(error, delayMs, { lane: laneName(lane) });
+    this.#laneFaults.set(laneName(lane), { ...fault, lane, isWait: false });
+    this.#refresh();
+  }
+
+  /** The lane sends nothing until then, in UTC milliseconds: a limit that somebody set says so. */
+  laneWaits(lane: LaneId, error: SluiceError, until: number): void {
+    const fields = { lane: laneName(lane), code: error.code, reason: error.message };
+    this.#repeats.warn(error.code, fields, 'uplink waits');
+    this.#laneFaults.set(laneName(lane), { lane, error, retryAt: until, isWait: true });
     this.#refresh();
   }
 
   /** Everything that the lane could send is sent. */
-  laneWorks(stream: Stream): void {
-    if (this.#laneFaults.delete(stream)) this.#refresh();
+  laneWorks(lane: LaneId): void {
+    if (this.#laneFaults.delete(laneName(lane))) this.#refresh();
   }
 
-  delivered(count: number): void {
+  delivered(lane: LaneId, count: number): void {
     if (count === 0) return;
-    this.#rate.add(count);
+    if (lane.range?.kind !== 'replay') this.#rate.add(count);
     this.#deliveredCount += count;
     this.#lastDeliveredAt = this.#now();
   }
@@ -119,10 +134,10 @@ export class StatusBoard {
   }
 
   #compute(): LinkStatus {
-    const [stream, fault] = this.#worstFault() ?? [];
+    const [lane, fault] = this.#worstFault() ?? this.#wait() ?? [];
     return {
       state: this.#state(),
-      reason: fault === undefined ? this.#phaseReason() : reasonOf(fault.error, stream),
+      reason: fault === undefined ? this.#phaseReason() : reasonOf(fault.error, lane),
       code: fault === undefined ? this.#phaseCode() : fault.error.code,
       since: this.#since,
       retryAt: fault?.retryAt ?? null,
@@ -139,10 +154,16 @@ export class StatusBoard {
   }
 
   /** What needs people comes first. */
-  #worstFault(): readonly [Stream | undefined, Fault] | undefined {
+  #worstFault(): readonly [LaneId | undefined, Fault] | undefined {
     if (this.#linkFault !== undefined) return [undefined, this.#linkFault];
-    const faults = [...this.#laneFaults];
-    return faults.find(([, { error }]) => !error.retryable) ?? faults[0];
+    const faults = [...this.#laneFaults.values()].filter(({ isWait }) => !isWait);
+    const worst = faults.find(({ error }) => !error.retryable) ?? faults[0];
+    return worst === undefined ? undefined : [worst.lane, worst];
+  }
+
+  #wait(): readonly [LaneId, Fault] | undefined {
+    const [first] = this.#phase === 'open' ? [...this.#laneFaults.values()].filter(({ isWait }) => isWait) : [];
+    return first === undefined ? undefined : [first.lane, first];
   }
 
   #phaseReason(): string | null {
@@ -166,9 +187,14 @@ export class StatusBoard {
   }
 }
 
-function reasonOf({ message, hint }: SluiceError, stream: Stream | undefined): string {
+function reasonOf({ message, hint }: SluiceError, lane: LaneId | undefined): string {
   const text = hint === undefined ? message : `${message}: ${hint}`;
-  return stream === undefined ? text : `${stream}: ${text}`;
+  return lane === undefined ? text : `${laneName(lane)}: ${text}`;
+}
+
+/** For people. */
+function laneName({ stream, range }: LaneId): string {
+  return range === undefined ? stream : `${stream} (${range.kind})`;
 }
 
 function isSame(a: LinkStatus, b: LinkStatus): boolean {

@@ -37,6 +37,8 @@ export interface UplinkSet {
   /** Resolves when nothing is in flight. False when there is no uplink of that name. Before `start`: it starts paused. */
   pause(name: string): Promise<boolean>;
   resume(name: string): Promise<boolean>;
+  /** There may be something to send again that was not there before. */
+  lookForReplays(): void;
 }
 
 export function createUplinkSet(options: UplinkSetOptions): UplinkSet {
@@ -68,6 +70,9 @@ export function createUplinkSet(options: UplinkSetOptions): UplinkSet {
       await forwarders.get(name)?.resume();
       return true;
     },
+    lookForReplays: () => {
+      for (const forwarder of forwarders.values()) forwarder.lookForReplays();
+    },
   };
 }
 
@@ -89,7 +94,7 @@ async function createForwarder(uplink: UplinkOptions, set: UplinkSetOptions): Pr
   const sendTimeoutMs = uplink.type === 'kafka' ? uplink.requestTimeout : FILE_TIMEOUT_MS;
   return new Forwarder(
     { ...uplink, sendTimeoutMs, idleProbeMs: IDLE_PROBE_MS },
-    { upstream, reader, laneLog, board, gate },
+    { upstream, reader, laneLog, board, logger, gate },
   );
 }
 

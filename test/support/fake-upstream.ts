@@ -13,6 +13,7 @@ export class FakeUpstream implements Upstream {
   readonly taken: StoredRecord[] = [];
   /** Every call of `send`, whatever became of it. */
   readonly sends: Sent[] = [];
+  readonly finished: LaneId[] = [];
   openCount = 0;
   probeCount = 0;
   closeCount = 0;
@@ -34,6 +35,14 @@ export class FakeUpstream implements Upstream {
     const error = this.fault ?? (signal.aborted || !this.isOpen ? notOpen() : undefined);
     if (error !== undefined) return { upTo: after, rejected: [], error };
     return await this.onSend(sent, after);
+  }
+
+  bytesOf(_lane: LaneId, records: readonly StoredRecord[]): number {
+    return records.reduce((sum, { value }) => sum + value.byteLength, 0);
+  }
+
+  finish(lane: LaneId): void {
+    this.finished.push(lane);
   }
 
   async probe(): Promise<void> {

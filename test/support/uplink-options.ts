@@ -16,12 +16,23 @@ export const IDENTITY = {
   firstSeq: 1_000_000_001,
 } as const;
 
+/** In order, and as much as the link can carry. */
+export const STRICT = {
+  order: 'strict',
+  eventsLiveFirst: false,
+  backlogShare: 0.5,
+  maxBytesPerSecond: 0,
+  maxBytesPerDay: 0,
+  eventsOverBudget: false,
+} as const;
+
 const COMMON = {
   streams: [...STREAMS],
   from: 'oldest',
   typePrefix: 'sluice',
   batch: { maxRecords: 1_000, maxBytes: 1 << 20, maxWait: 0 },
   backoff: { initial: 20, max: 500 },
+  ...STRICT,
 } as const;
 
 /** The defaults of the configuration, but for short pauses and what the test says. */

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { path, section, size } from './options.ts';
 import { commonOptions } from './uplink.ts';
 
-const { name, streams, from, typePrefix, batch, backoff } = commonOptions('file');
+const { name, ...common } = commonOptions('file');
 
 /** Newline-delimited CloudEvents JSON in rotated files. */
 export const fileUplink = section({
@@ -15,9 +15,5 @@ export const fileUplink = section({
     'x-sample': '/media/usb',
   }),
   rotateBytes: size('64MiB', 'Size at which the next file is begun.', { min: '1KiB', max: '1TiB' }),
-  streams,
-  from,
-  typePrefix,
-  batch,
-  backoff,
+  ...common,
 }).meta({ title: 'file', description: 'An uplink that writes newline-delimited CloudEvents JSON into files.' });

@@ -82,7 +82,7 @@ const createTopics = z
     'x-type': '`true`, `false` or a mapping',
   });
 
-const { name, streams, from, typePrefix, batch, backoff } = commonOptions('kafka');
+const { name, streams, from, typePrefix, ...common } = commonOptions('kafka');
 
 export const kafkaUplink = section({
   name,
@@ -116,7 +116,6 @@ export const kafkaUplink = section({
     'x-type': INSTANCE_ID.rule,
     'x-sample': '3f9a0c5be1d27746',
   }),
-  order: choice(['strict'], 'strict', 'Records of a device arrive in the order of their acceptance, within a stream.'),
   compression: choice(['none', 'gzip', 'zstd'], 'none', 'Compression of what is sent.'),
   topics,
   key: template(KEY).prefault('{gateway}/{device}').meta({
@@ -136,8 +135,7 @@ export const kafkaUplink = section({
   ),
   channelHeader: flag().prefault(false).meta(flagAbout('Whether the header `ce_channel` names the MQTT topic.')),
   createTopics,
-  batch,
-  backoff,
+  ...common,
   connectionTimeout: duration('10s', 'Time for a connection to a broker.', { min: '100ms', max: '10m' }),
   requestTimeout: duration('30s', 'Time for an answer; after it the connection is thought dead.', {
     min: '100ms',

@@ -73,6 +73,17 @@ export function count(byDefault: number, description: string, options: Span<numb
     } satisfies About);
 }
 
+/** A part of a whole, above 0 and up to 1. Text that is such a number counts, so that a variable can hold it. */
+export function share(byDefault: number, description: string, { min }: { readonly min: number }) {
+  return z
+    .preprocess(
+      (value) => (typeof value === 'string' && /^[01](?:\.\d{1,6})?$/.test(value) ? Number(value) : value),
+      z.number().min(min).max(1),
+    )
+    .prefault(byDefault)
+    .meta({ description, 'x-type': `number, ${min} to 1` } satisfies About);
+}
+
 /** `true` or `false`. Text that says so counts, so that a variable can hold it. */
 export function flag() {
   return z.preprocess((value) => (value === 'true' ? true : value === 'false' ? false : value), z.boolean());

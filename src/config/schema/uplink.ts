@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { STREAMS } from '../../core/stream.ts';
-import { ANY_LIST, choice, count, duration, section, size, text } from './options.ts';
+import { ANY_LIST, choice, count, duration, flag, flagAbout, section, share, size, text } from './options.ts';
 
 const NAME = { pattern: /^[a-z0-9_-]{1,64}$/, rule: '1 to 64 characters of a-z 0-9 _ -' };
 const TYPE_PREFIX = {
@@ -39,6 +39,44 @@ const backoff = section({
   .prefault({})
   .meta({ description: 'Pauses between attempts while the upstream cannot be reached.' });
 
+const ORDER = {
+  order: choice(
+    ['strict', 'live_first'],
+    'strict',
+    'Records of a device arrive in the order of their acceptance, within a stream. `live_first`: when the uplink goes on after an outage, fresh telemetry is sent first, and the backlog beside it, in its order, marked `ce_lane: backfill`.',
+  ),
+  eventsLiveFirst: flag()
+    .prefault(false)
+    .meta(flagAbout('With `live_first`: fresh events are sent first too. State, responses and gaps never are.')),
+  backlogShare: share(
+    0.5,
+    'Share of the link that backlogs and replays have while there are fresh records; all of it while there are none.',
+    { min: 0.05 },
+  ),
+};
+
+const METER = {
+  maxBytesPerSecond: size(
+    '0B',
+    'Bytes of keys, values and headers sent in a second, before compression. 0B: as many as the link carries.',
+    {
+      min: '0B',
+      max: '1TiB',
+    },
+  ),
+  maxBytesPerDay: size(
+    '0B',
+    'Bytes sent on a UTC day, counted in the same way, every attempt; what is beyond waits for the next day. 0B: no limit.',
+    {
+      min: '0B',
+      max: '1TiB',
+    },
+  ),
+  eventsOverBudget: flag()
+    .prefault(false)
+    .meta(flagAbout('Whether events are sent although `maxBytesPerDay` is spent. They are counted all the same.')),
+};
+
 /** The options every uplink has; `type` names the kind, which is the default name too. */
 export function commonOptions(type: string) {
   return {
@@ -57,7 +95,9 @@ export function commonOptions(type: string) {
       description: 'First part of the CloudEvents type: `{typePrefix}.{stream}`.',
       'x-type': TYPE_PREFIX.rule,
     }),
+    ...ORDER,
     batch,
+    ...METER,
     backoff,
   };
 }

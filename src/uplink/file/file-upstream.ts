@@ -4,7 +4,6 @@ import { dirname, join } from 'node:path';
 import { codeOf, SluiceError } from '../../core/errors.ts';
 import type { LaneId, Outcome, SendOptions, Upstream } from '../../core/ports.ts';
 import type { Seq, StoredRecord } from '../../core/record.ts';
-import type { Stream } from '../../core/stream.ts';
 import { bounded } from '../bounded.ts';
 import type { CloudEvents } from '../cloud-event.ts';
 import { cloudEventJson } from '../cloud-event-json.ts';
@@ -29,9 +28,10 @@ export interface FileUpstreamOptions {
 export class FileUpstream implements Upstream {
   readonly #options: FileUpstreamOptions;
   readonly #folder: string;
-  readonly #files = new Map<Stream, LaneFile>();
+  /** By what their names begin with. */
+  readonly #files = new Map<string, LaneFile>();
   /** Files given up after a fault; the disk may still be writing to them. */
-  readonly #closing = new Map<Stream, Promise<void>>();
+  readonly #closing = new Map<string, Promise<void>>();
   #wasMounted = false;
   #isOpen = false;
 
@@ -50,26 +50,36 @@ export class FileUpstream implements Upstream {
     }
   }
 
-  async position({ stream }: LaneId): Promise<Seq | undefined> {
+  async position(lane: LaneId): Promise<Seq | undefined> {
     try {
-      return (await this.#file(stream)).lastSeq;
+      return (await this.#file(lane)).lastSeq;
     } catch (error) {
-      this.#abandon(stream);
+      this.#abandon(this.#prefixOf(lane));
       throw fileError(this.#folder, error);
     }
   }
 
-  async send({ stream }: LaneId, after: Seq, records: readonly StoredRecord[], options: SendOptions): Promise<Outcome> {
+  async send(lane: LaneId, after: Seq, records: readonly StoredRecord[], options: SendOptions): Promise<Outcome> {
     try {
-      const file = await this.#file(stream);
+      const file = await this.#file(lane);
       const first = records[0]?.seq ?? after;
       const last = records.at(-1)?.seq ?? after;
-      await bounded('writing', file.append(first, last, this.#lines(records)), options);
+      await bounded('writing', file.append(first, last, this.#lines(lane, records)), options);
       return { upTo: last, rejected: [], error: null };
     } catch (error) {
-      this.#abandon(stream);
+      this.#abandon(this.#prefixOf(lane));
       return { upTo: after, rejected: [], error: fileError(this.#folder, error) };
     }
+  }
+
+  bytesOf(lane: LaneId, records: readonly StoredRecord[]): number {
+    return this.#lines(lane, records).byteLength;
+  }
+
+  finish(lane: LaneId): void {
+    const prefix = this.#prefixOf(lane);
+    this.#close(prefix);
+    void this.#closing.get(prefix)?.then(() => this.#closing.delete(prefix));
   }
 
   async probe(signal: AbortSignal): Promise<void> {
@@ -92,38 +102,49 @@ export class FileUpstream implements Upstream {
     await bounded('closing', closed, { deadlineMs, signal: NEVER }).catch(() => undefined);
   }
 
-  #lines(records: readonly StoredRecord[]): Buffer {
+  #lines({ range }: LaneId, records: readonly StoredRecord[]): Buffer {
     const { events } = this.#options;
-    return Buffer.concat(records.flatMap((record) => [cloudEventJson(events, record, { channel: false }), LINE_FEED]));
+    const options = { channel: false, lane: range?.kind };
+    return Buffer.concat(records.flatMap((record) => [cloudEventJson(events, record, options), LINE_FEED]));
   }
 
-  async #file(stream: Stream): Promise<LaneFile> {
+  /** In each file seqs only grow, so a range has files of its own. */
+  #prefixOf({ stream, range }: LaneId): string {
+    const part = range === undefined ? '' : `${range.kind}-${range.id}-`;
+    return `${stream}-${part}${this.#options.epoch}-`;
+  }
+
+  async #file(lane: LaneId): Promise<LaneFile> {
     if (!this.#isOpen) throw notOpen();
-    const open = this.#files.get(stream);
+    const prefix = this.#prefixOf(lane);
+    const open = this.#files.get(prefix);
     if (open !== undefined) return open;
-    const { events, epoch, rotateBytes } = this.#options;
-    const prefix = `${stream}-${epoch}-`;
+    const { events, rotateBytes } = this.#options;
     const file = new LaneFile({ directory: this.#folder, prefix, idPrefix: events.idPrefix, rotateBytes });
     const bounds = { deadlineMs: OPEN_TIMEOUT_MS, signal: NEVER };
-    await bounded('ending what was begun', this.#closing.get(stream) ?? Promise.resolve(), bounds);
-    this.#files.set(stream, file);
+    await bounded('ending what was begun', this.#closing.get(prefix) ?? Promise.resolve(), bounds);
+    this.#files.set(prefix, file);
     await bounded('reading the newest file', file.recover(), bounds);
     return file;
   }
 
   #abandonAll(): void {
-    for (const stream of [...this.#files.keys()]) this.#abandon(stream);
+    for (const prefix of [...this.#files.keys()]) this.#abandon(prefix);
     this.#isOpen = false;
   }
 
   /** What is on the disk is not known any more: it is looked at again before the next line. */
-  #abandon(stream: Stream): void {
-    const file = this.#files.get(stream);
+  #abandon(prefix: string): void {
     this.#isOpen = false;
+    this.#close(prefix);
+  }
+
+  #close(prefix: string): void {
+    const file = this.#files.get(prefix);
     if (file === undefined) return;
-    this.#files.delete(stream);
+    this.#files.delete(prefix);
     const closing = file.close().catch(() => undefined);
-    this.#closing.set(stream, closing);
+    this.#closing.set(prefix, closing);
   }
 
   async #makeFolder(): Promise<void> {

@@ -1,15 +1,15 @@
 import type { LaneId, Outcome, SendOptions, Upstream } from '../../core/ports.ts';
 import type { Seq, StoredRecord } from '../../core/record.ts';
-import type { Stream } from '../../core/stream.ts';
 import type { Bounds } from '../bounded.ts';
 import type { CloudEvents } from '../cloud-event.ts';
 import type { TopicRoute } from '../options.ts';
+import { PerLane } from '../per-lane.ts';
 import { BatchSend } from './batch-send.ts';
 import { CurrentClient, type CurrentClientOptions, notOpen } from './current-client.ts';
 import { joined } from './joined.ts';
 import type { KafkaClient, TopicMessages } from './kafka-client.ts';
 import type { Target } from './target.ts';
-import { createAllTargets, type Targets, topicsOf } from './targets.ts';
+import { createTargets, type Targets } from './targets.ts';
 
 export interface KafkaUpstreamOptions extends CurrentClientOptions {
   readonly gatewayId: string;
@@ -21,12 +21,14 @@ export interface KafkaUpstreamOptions extends CurrentClientOptions {
 /** Apache Kafka: acks=all, at least once, one request at a time per lane and so in order. */
 export class KafkaUpstream implements Upstream {
   readonly #options: KafkaUpstreamOptions;
-  readonly #targets: ReadonlyMap<Stream, Targets>;
+  readonly #targets: PerLane<Targets>;
   readonly #current: CurrentClient;
 
   constructor(options: KafkaUpstreamOptions) {
     this.#options = options;
-    this.#targets = createAllTargets(options, options);
+    this.#targets = new PerLane(options.streams, ({ stream, range }) =>
+      createTargets(stream, options, { ...options, lane: range?.kind }),
+    );
     this.#current = new CurrentClient(options, topicsOf(this.#targets));
   }
 
@@ -36,7 +38,7 @@ export class KafkaUpstream implements Upstream {
 
   async send(lane: LaneId, after: Seq, records: readonly StoredRecord[], options: SendOptions): Promise<Outcome> {
     const client = this.#current.usable;
-    const targets = this.#targets.get(lane.stream);
+    const targets = this.#targets.get(lane);
     if (client === undefined || targets === undefined) return { upTo: after, rejected: [], error: notOpen() };
     const shares = targets.share(records).map(async ({ target, records: share }) => {
       const send = (from: Seq, rest: readonly StoredRecord[]) =>
@@ -46,6 +48,14 @@ export class KafkaUpstream implements Upstream {
     const [only, ...others] = await Promise.all(shares);
     if (only !== undefined && others.length === 0) return only.outcome;
     return joined(after, records, only === undefined ? [] : [only, ...others]);
+  }
+
+  bytesOf(lane: LaneId, records: readonly StoredRecord[]): number {
+    return this.#targets.get(lane)?.bytesOf(records) ?? 0;
+  }
+
+  finish(lane: LaneId): void {
+    this.#targets.finish(lane);
   }
 
   probe(signal: AbortSignal): Promise<void> {
@@ -68,4 +78,9 @@ export class KafkaUpstream implements Upstream {
       },
     };
   }
+}
+
+/** Each topic once. */
+export function topicsOf(targets: PerLane<Targets>): readonly string[] {
+  return [...new Set(targets.own().flatMap(({ all }) => all.map(({ topic }) => topic)))];
 }

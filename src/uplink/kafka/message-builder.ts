@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer';
+import type { RangeKind } from '../../core/ports.ts';
 import type { ContentType, StoredRecord } from '../../core/record.ts';
 import type { Stream } from '../../core/stream.ts';
 import type { CloudEvents } from '../cloud-event.ts';
@@ -26,6 +27,8 @@ export interface MessageBuilderOptions {
   readonly key: string;
   readonly envelope: 'binary' | 'structured';
   readonly channelHeader: boolean;
+  /** Set for what is sent beside its lane. */
+  readonly lane?: RangeKind | undefined;
 }
 
 /** The Kafka record's own timestamp: `sentAt` unless `observed` asks for the record's time where that is possible. */
@@ -57,12 +60,12 @@ export class MessageBuilder {
   }
 
   build(record: StoredRecord, time: MessageTime): HashedMessage {
-    const { events, envelope, channelHeader } = this.#options;
+    const { events, envelope, channelHeader, lane } = this.#options;
     const { bytes: key, hash: keyHash } = this.#key(record);
     const timestampMs = this.#timestampMs(record, time);
     const timestamp = String(timestampMs);
     if (envelope === 'structured') {
-      const value = cloudEventJson(events, record, { channel: channelHeader });
+      const value = cloudEventJson(events, record, { channel: channelHeader, lane });
       return { key, keyHash, value, timestamp, headers: STRUCTURED_HEADERS };
     }
     const { value } = record;
@@ -71,7 +74,7 @@ export class MessageBuilder {
   }
 
   #headers(record: StoredRecord, timestampMs: number): Record<string, Buffer | string> {
-    const { events, channelHeader } = this.#options;
+    const { events, channelHeader, lane } = this.#options;
     const timeMs = events.timeMs(record);
     const headers: Record<string, Buffer | string> = {
       ce_specversion: SPEC_VERSION,
@@ -87,6 +90,7 @@ export class MessageBuilder {
     if (this.#hasSubject && record.device !== '') headers['ce_subject'] = record.device;
     const retryOf = events.retryOf(record);
     if (retryOf !== undefined) headers['ce_retryof'] = retryOf;
+    if (lane !== undefined) headers['ce_lane'] = lane;
     if (channelHeader && record.stream !== 'gaps') headers['ce_channel'] = record.channel;
     return headers;
   }

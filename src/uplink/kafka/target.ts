@@ -1,3 +1,4 @@
+import type { RangeKind } from '../../core/ports.ts';
 import type { Stream } from '../../core/stream.ts';
 import type { CloudEvents } from '../cloud-event.ts';
 import type { KafkaUplinkOptions } from '../options.ts';
@@ -21,6 +22,8 @@ export interface Target {
 export interface TargetParts {
   readonly gatewayId: string;
   readonly events: CloudEvents;
+  /** Set for what is sent beside its lane. */
+  readonly lane?: RangeKind | undefined;
 }
 
 /** `topic`: template of `{gateway}` and `{stream}`. */
@@ -28,12 +31,12 @@ export function createTarget(
   stream: Stream,
   topic: string,
   options: KafkaUplinkOptions,
-  { gatewayId, events }: TargetParts,
+  { gatewayId, events, lane }: TargetParts,
 ): Target {
   const { key, envelope, channelHeader } = options;
   return {
     topic: renderTemplate(topic, { gateway: gatewayId, stream }),
-    builder: new MessageBuilder({ stream, events, gatewayId, key, envelope, channelHeader }),
+    builder: new MessageBuilder({ stream, events, gatewayId, key, envelope, channelHeader, lane }),
     requestLimit: new RequestLimit(Math.max(1, options.batch.maxBytes - BATCH_OVERHEAD_BYTES)),
     delivered: new DeliveredPart(),
     refusedCount: 0,

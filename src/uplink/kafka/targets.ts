@@ -4,6 +4,7 @@ import type { StoredRecord } from '../../core/record.ts';
 import type { Stream } from '../../core/stream.ts';
 import { parseTopicPattern } from '../../core/topic-pattern.ts';
 import type { KafkaUplinkOptions, TopicRoute } from '../options.ts';
+import { messageBytes } from './message-builder.ts';
 import { createTarget, type Target, type TargetParts } from './target.ts';
 
 const CHANNELS_KEPT = 10_000;
@@ -38,6 +39,16 @@ export class Targets {
     return routes === undefined ? this.all[0] : (this.#known.get(channel) ?? this.#find(routes, channel));
   }
 
+  /** What the records take on the wire, or a few bytes more. */
+  bytesOf(records: readonly StoredRecord[]): number {
+    const sentAt = Date.now();
+    const sizes = records.map((record) => {
+      const { builder, sentTimeUntil } = this.targetOf(record);
+      return messageBytes(builder.build(record, { sentAt, observed: performance.now() >= sentTimeUntil }));
+    });
+    return sizes.reduce((sum, bytes) => sum + bytes, 0);
+  }
+
   /** As `ingest` chose: the default namespace comes first. */
   #find(routes: FirstMatch<Target>, channel: string): Target {
     const [own] = this.all;
@@ -46,16 +57,6 @@ export class Targets {
     this.#known.set(channel, target);
     return target;
   }
-}
-
-/** Of each stream that the uplink carries. */
-export function createAllTargets(options: KafkaUplinkOptions, parts: TargetsParts): ReadonlyMap<Stream, Targets> {
-  return new Map(options.streams.map((stream) => [stream, createTargets(stream, options, parts)]));
-}
-
-/** Each topic once. */
-export function topicsOf(targets: ReadonlyMap<Stream, Targets>): readonly string[] {
-  return [...new Set([...targets.values()].flatMap(({ all }) => all.map(({ topic }) => topic)))];
 }
 
 export interface TargetsParts extends TargetParts {

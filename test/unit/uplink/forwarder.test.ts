@@ -10,6 +10,7 @@ import { FakeLog } from '../../support/fake-log.ts';
 import { blocking, FakeUpstream, retryable, type Sent } from '../../support/fake-upstream.ts';
 import { MemoryLogger } from '../../support/memory-logger.ts';
 import { newRecord } from '../../support/records.ts';
+import { STRICT } from '../../support/uplink-options.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
 const NAME = 'plant';
@@ -37,13 +38,15 @@ describe('Forwarder', () => {
       backoff: { initial: 1, max: 5 },
       sendTimeoutMs: 2_000,
       idleProbeMs: 60_000,
+      ...STRICT,
       ...changes,
     };
     const publish = (published: LinkStatus): void => {
       status = published;
     };
-    const board = new StatusBoard({ logger: new MemoryLogger(), publish });
-    forwarder = new Forwarder(options, { upstream, reader: log, laneLog: log, board, gate });
+    const logger = new MemoryLogger();
+    const board = new StatusBoard({ logger, publish });
+    forwarder = new Forwarder(options, { upstream, reader: log, laneLog: log, board, logger, gate });
     return forwarder;
   }
 

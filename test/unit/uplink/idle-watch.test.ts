@@ -31,7 +31,7 @@ describe('the watch over an idle link', () => {
     await vi.advanceTimersByTimeAsync(3 * INTERVAL_MS);
     expect(upstream.probeCount).toBe(3);
     for (let interval = 0; interval < 3; interval += 1) {
-      board.delivered(1);
+      board.delivered({ uplink: 'plant', stream: 'telemetry' }, 1);
       await vi.advanceTimersByTimeAsync(INTERVAL_MS);
     }
     expect(upstream.probeCount).toBe(3);

@@ -1,5 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { LinkStatus } from '../../../src/core/ports.ts';
+import { SluiceError } from '../../../src/core/errors.ts';
+import type { LaneId, LinkStatus } from '../../../src/core/ports.ts';
+import type { Stream } from '../../../src/core/stream.ts';
 import { StatusBoard } from '../../../src/uplink/status-board.ts';
 import { blocking, retryable } from '../../support/fake-upstream.ts';
 import { MemoryLogger } from '../../support/memory-logger.ts';
@@ -17,6 +19,7 @@ describe('StatusBoard', () => {
     board = new StatusBoard({ logger, publish: (status) => published.push(status), now: () => now });
   });
 
+  const lane = (stream: Stream): LaneId => ({ uplink: 'plant', stream });
   const messages = (): string[] => logger.lines.map(({ level, message }) => `${level}: ${message}`);
 
   it('says why it waits for the clock', () => {
@@ -42,19 +45,32 @@ describe('StatusBoard', () => {
 
   it('is blocked when one lane is, and names it', () => {
     board.enter('open');
-    board.laneFailed('telemetry', retryable(), 100);
+    board.laneFailed(lane('telemetry'), retryable(), 100);
     expect(board.status).toMatchObject({ state: 'down', reason: 'telemetry: nobody answers: check the network' });
-    board.laneFailed('events', blocking(), 30_000);
+    board.laneFailed(lane('events'), blocking(), 30_000);
     expect(board.status).toMatchObject({ state: 'blocked', reason: 'events: there is no such topic: create it' });
-    board.laneWorks('events');
+    board.laneWorks(lane('events'));
     expect(board.status.state).toBe('down');
-    board.laneWorks('telemetry');
+    board.laneWorks(lane('telemetry'));
     expect(board.status.state).toBe('up');
+  });
+
+  it('is up while a lane waits because it is told to, and says until when', () => {
+    board.enter('open');
+    const spent = new SluiceError('the budget is spent', { code: 'daily_budget_spent', retryable: true });
+    board.laneWaits({ ...lane('events'), range: { kind: 'backfill', id: 3 } }, spent, 9_000);
+    const waits = { code: 'daily_budget_spent', reason: 'events (backfill): the budget is spent', retryAt: 9_000 };
+    expect(board.status).toMatchObject({ state: 'up', ...waits });
+    board.laneFailed(lane('telemetry'), retryable(), 100);
+    expect(board.status).toMatchObject({ state: 'down', code: 'kafka_unreachable' });
+    board.laneWorks(lane('telemetry'));
+    board.laneWorks({ ...lane('events'), range: { kind: 'backfill', id: 3 } });
+    expect(board.status).toMatchObject({ state: 'up', code: null, reason: null, retryAt: null });
   });
 
   it('stays paused whatever fails', () => {
     board.enter('paused');
-    board.laneFailed('telemetry', blocking(), 100);
+    board.laneFailed(lane('telemetry'), blocking(), 100);
     expect(board.status.state).toBe('paused');
   });
 
@@ -70,8 +86,8 @@ describe('StatusBoard', () => {
 
   it('is loud when it is blocked', () => {
     board.enter('open');
-    board.laneFailed('events', blocking(), 100);
-    board.laneFailed('events', blocking(), 100);
+    board.laneFailed(lane('events'), blocking(), 100);
+    board.laneFailed(lane('events'), blocking(), 100);
     expect(messages().filter((line) => line.startsWith('error'))).toEqual([
       'error: uplink is blocked until it is mended',
     ]);
@@ -87,8 +103,8 @@ describe('StatusBoard', () => {
 
   it('remembers when something was delivered last', () => {
     now = 5_000;
-    board.delivered(3);
-    board.delivered(0);
+    board.delivered(lane('telemetry'), 3);
+    board.delivered(lane('telemetry'), 0);
     board.enter('open');
     expect(board.status.lastDeliveredAt).toBe(5_000);
   });

@@ -1,14 +1,14 @@
 import { SluiceError } from '../../../core/errors.ts';
 import type { LaneId, Outcome, SendOptions, Upstream } from '../../../core/ports.ts';
 import type { Seq, StoredRecord } from '../../../core/record.ts';
-import type { Stream } from '../../../core/stream.ts';
 import type { Bounds } from '../../bounded.ts';
 import type { GatewayIdentity } from '../../options.ts';
+import { PerLane } from '../../per-lane.ts';
 import { BatchSend } from '../batch-send.ts';
 import { CurrentClient, notOpen } from '../current-client.ts';
 import type { KafkaClient, TopicMessages } from '../kafka-client.ts';
-import type { KafkaUpstreamOptions } from '../kafka-upstream.ts';
-import { createAllTargets, type Targets, topicsOf } from '../targets.ts';
+import { type KafkaUpstreamOptions, topicsOf } from '../kafka-upstream.ts';
+import { createTargets, type Targets } from '../targets.ts';
 import { transactionName } from '../transaction-name.ts';
 import { LaneTransactions } from './lane-transactions.ts';
 
@@ -25,38 +25,43 @@ interface LaneParts {
 /** Apache Kafka, exactly once: what a lane sends and how far it is go into one transaction. */
 export class ExactlyOnceUpstream implements Upstream {
   readonly #options: ExactlyOnceOptions;
-  readonly #lanes: ReadonlyMap<Stream, LaneParts>;
+  readonly #targets: PerLane<Targets>;
+  /** By their names at Kafka. */
+  readonly #transactions = new Map<string, LaneTransactions>();
   readonly #current: CurrentClient;
   /** With which it was seen that no name is another gateway's. */
   #lookedWith: KafkaClient | undefined;
 
   constructor(options: ExactlyOnceOptions) {
-    const targets = createAllTargets(options, options);
     this.#options = options;
-    this.#lanes = new Map([...targets].map(([stream, its]) => [stream, lanePartsOf(options, stream, its)]));
-    this.#current = new CurrentClient(options, topicsOf(targets));
+    this.#targets = new PerLane(options.streams, ({ stream, range }) =>
+      createTargets(stream, options, { ...options, lane: range?.kind }),
+    );
+    this.#current = new CurrentClient(options, topicsOf(this.#targets));
   }
 
   async open(signal: AbortSignal): Promise<void> {
     const client = await this.#current.open(signal);
     if (client === this.#lookedWith) return;
-    for (const { transactions } of this.#lanes.values()) {
+    for (const stream of this.#options.streams) {
+      const { transactions } = this.#lane({ uplink: this.#options.name, stream }) ?? {};
+      if (transactions === undefined) continue;
       await this.#asked(client, signal, transactions.name, (bounds) => transactions.look(client, bounds));
     }
     this.#lookedWith = client;
   }
 
-  async position({ stream }: LaneId): Promise<Seq | undefined> {
+  async position(id: LaneId): Promise<Seq | undefined> {
     const client = this.#current.usable;
-    const lane = this.#lanes.get(stream);
+    const lane = this.#lane(id);
     if (client === undefined || lane === undefined) throw notOpen();
     const { transactions } = lane;
     return await this.#asked(client, NEVER, transactions.name, (bounds) => transactions.position(client, bounds));
   }
 
-  async send({ stream }: LaneId, after: Seq, records: readonly StoredRecord[], options: SendOptions): Promise<Outcome> {
+  async send(id: LaneId, after: Seq, records: readonly StoredRecord[], options: SendOptions): Promise<Outcome> {
     const client = this.#current.usable;
-    const lane = this.#lanes.get(stream);
+    const lane = this.#lane(id);
     if (client === undefined || lane === undefined) return { upTo: after, rejected: [], error: notOpen() };
     const { targets, transactions } = lane;
     const parts = {
@@ -74,12 +79,38 @@ export class ExactlyOnceUpstream implements Upstream {
     return await new BatchSend(parts, records, options).run(after);
   }
 
+  bytesOf(lane: LaneId, records: readonly StoredRecord[]): number {
+    return this.#targets.get(lane)?.bytesOf(records) ?? 0;
+  }
+
+  finish(lane: LaneId): void {
+    this.#targets.finish(lane);
+    // Backfills share theirs.
+    if (lane.range?.kind === 'replay') this.#transactions.delete(this.#nameOf(lane));
+  }
+
   probe(signal: AbortSignal): Promise<void> {
     return this.#current.probe(signal);
   }
 
   close(options: { readonly deadlineMs: number }): Promise<void> {
     return this.#current.close(options);
+  }
+
+  #lane(lane: LaneId): LaneParts | undefined {
+    const targets = this.#targets.get(lane);
+    if (targets === undefined) return undefined;
+    const name = this.#nameOf(lane);
+    const { replaces } = this.#options;
+    const transactions =
+      this.#transactions.get(name) ??
+      new LaneTransactions({ ...this.#options, replaces, name, topic: targets.all[0].topic });
+    this.#transactions.set(name, transactions);
+    return { targets, transactions };
+  }
+
+  #nameOf(lane: LaneId): string {
+    return transactionName(this.#options.gatewayId, this.#options.name, lane);
   }
 
   /** `name`: of the lane that is asked for. */
@@ -97,10 +128,4 @@ export class ExactlyOnceUpstream implements Upstream {
       throw this.#current.errorOf(client, thrown, { name });
     }
   }
-}
-
-function lanePartsOf(options: ExactlyOnceOptions, stream: Stream, targets: Targets): LaneParts {
-  const name = transactionName(options.gatewayId, options.name, stream);
-  const topic = targets.all[0].topic;
-  return { targets, transactions: new LaneTransactions({ ...options, replaces: options.replaces, name, topic }) };
 }

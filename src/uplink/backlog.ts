@@ -1,0 +1,69 @@
+import { messageOf } from '../core/errors.ts';
+import type { LaneLog, LaneRange } from '../core/ports.ts';
+import type { Stream } from '../core/stream.ts';
+import type { Logger } from '../platform/logger.ts';
+import { pause } from './bounded.ts';
+import type { Lane, Run } from './lane.ts';
+
+/** A store that cannot answer brings the process down by itself; until then it is asked so often. */
+const RETRY_MS = 1_000;
+
+export interface BacklogParts {
+  readonly uplink: string;
+  /** Those that it carries; ranges of others, from before, wait. */
+  readonly streams: readonly Stream[];
+  readonly laneLog: LaneLog;
+  readonly logger: Pick<Logger, 'info' | 'warn'>;
+  readonly laneOf: (range: LaneRange) => Lane;
+}
+
+/** What is sent beside the lanes of one uplink: its ranges, one at a time, in the order of the log. */
+export class Backlog {
+  readonly #parts: BacklogParts;
+  #wake = Promise.withResolvers<void>();
+
+  constructor(parts: BacklogParts) {
+    this.#parts = parts;
+  }
+
+  /** There may be a range that was not there before. */
+  look(): void {
+    this.#wake.resolve();
+  }
+
+  /** Resolves when the run ends, with nothing left in flight. Never rejects. */
+  async run(run: Run): Promise<void> {
+    while (!run.ending.aborted) {
+      this.#wake = Promise.withResolvers<void>();
+      const next = await this.#next();
+      if (next !== undefined) await this.#feed(next, run);
+      else await this.#rest(run.ending);
+    }
+  }
+
+  async #next(): Promise<LaneRange | undefined> {
+    const { laneLog, uplink, streams, logger } = this.#parts;
+    try {
+      return (await laneLog.ranges(uplink)).find(({ lane }) => streams.includes(lane.stream));
+    } catch (error) {
+      logger.warn({ reason: messageOf(error) }, 'the store does not say what is left to send');
+      setTimeout(() => this.look(), RETRY_MS).unref();
+      return undefined;
+    }
+  }
+
+  async #feed(range: LaneRange, run: Run): Promise<void> {
+    const { logger, laneOf } = this.#parts;
+    const { stream, range: id } = range.lane;
+    const fields = { stream, kind: id?.kind, id: id?.id };
+    logger.info({ ...fields, upTo: range.upTo }, 'begins to send beside the lane');
+    await laneOf(range).run(run);
+    if (!run.ending.aborted) logger.info(fields, 'has sent what there was beside the lane');
+  }
+
+  async #rest(ending: AbortSignal): Promise<void> {
+    const woken = new AbortController();
+    void this.#wake.promise.then(() => woken.abort());
+    await pause(2 ** 30, AbortSignal.any([ending, woken.signal]));
+  }
+}

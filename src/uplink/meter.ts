@@ -1,0 +1,115 @@
+import { SluiceError } from '../core/errors.ts';
+import type { DayBytes, LaneLog } from '../core/ports.ts';
+import type { Stream } from '../core/stream.ts';
+import { pause } from './bounded.ts';
+import type { MeterOptions } from './options.ts';
+
+const DAY_MS = 86_400_000;
+/** The clock may be set while it is waited for tomorrow. */
+const LOOK_MS = 60_000;
+
+export interface MeterParts {
+  readonly uplink: string;
+  readonly options: MeterOptions;
+  readonly laneLog: LaneLog;
+  /** UTC milliseconds. */
+  readonly now?: () => number;
+}
+
+/** The code of the error that says: not today. */
+export const BUDGET_SPENT = 'daily_budget_spent';
+
+/**
+ * What one uplink may put on the wire: so many bytes a second, and so many a UTC day. Every attempt counts, with the
+ * bytes of key, value and headers before compression.
+ */
+export class Meter {
+  readonly #parts: MeterParts;
+  readonly #now: () => number;
+  #freeAt = Number.NEGATIVE_INFINITY;
+  #today: DayBytes = { day: -1, bytes: 0 };
+  /** Of today, and not in the store yet. */
+  #unsettledBytes = 0;
+
+  constructor(parts: MeterParts) {
+    this.#parts = parts;
+    this.#now = parts.now ?? Date.now;
+  }
+
+  /** Takes up what was counted before a restart. */
+  async start(): Promise<void> {
+    await this.#turnDay();
+  }
+
+  /**
+   * Resolves when the bytes may be sent, which are counted then. A batch that is larger than all of a day's budget may
+   * go when nothing else went that day. @throws SluiceError `daily_budget_spent`
+   */
+  async enter(stream: Stream, bytes: number, signal: AbortSignal): Promise<void> {
+    const { maxBytesPerDay, eventsOverBudget } = this.#parts.options;
+    await this.#turnDay();
+    const isOver = maxBytesPerDay > 0 && this.#today.bytes > 0 && this.#today.bytes + bytes > maxBytesPerDay;
+    if (isOver && !(eventsOverBudget && stream === 'events')) throw this.#spent();
+    this.#today = { day: this.#today.day, bytes: this.#today.bytes + bytes };
+    this.#unsettledBytes += bytes;
+    await this.#turn(bytes, signal);
+  }
+
+  /** What the next settlement is to count; given back when it failed. */
+  take(): DayBytes | undefined {
+    if (this.#unsettledBytes === 0) return undefined;
+    const taken = { day: this.#today.day, bytes: this.#unsettledBytes };
+    this.#unsettledBytes = 0;
+    return taken;
+  }
+
+  giveBack(sent: DayBytes | undefined): void {
+    if (sent?.day === this.#today.day) this.#unsettledBytes += sent.bytes;
+  }
+
+  /** UTC milliseconds: when the next day begins. */
+  get nextDayAt(): number {
+    return (this.#today.day + 1) * DAY_MS;
+  }
+
+  /** Resolves when there is a budget again. */
+  async nextDay(signal: AbortSignal): Promise<void> {
+    const { day } = this.#today;
+    while (!signal.aborted && dayOf(this.#now()) === day) {
+      await pause(Math.min(this.nextDayAt - this.#now(), LOOK_MS), signal);
+    }
+  }
+
+  /** Who came first goes first; the bytes sent before are waited for, not one's own. */
+  async #turn(bytes: number, signal: AbortSignal): Promise<void> {
+    const { maxBytesPerSecond } = this.#parts.options;
+    if (maxBytesPerSecond === 0) return;
+    const now = performance.now();
+    const at = Math.max(now, this.#freeAt);
+    this.#freeAt = at + (bytes / maxBytesPerSecond) * 1_000;
+    if (at > now) await pause(at - now, signal);
+  }
+
+  async #turnDay(): Promise<void> {
+    const day = dayOf(this.#now());
+    if (day === this.#today.day) return;
+    const { laneLog, uplink } = this.#parts;
+    const bytes = await laneLog.sentBytes(uplink, day);
+    if (day === this.#today.day) return;
+    this.#today = { day, bytes };
+    this.#unsettledBytes = 0;
+  }
+
+  #spent(): SluiceError {
+    const { maxBytesPerDay } = this.#parts.options;
+    const until = new Date(this.nextDayAt).toISOString();
+    return new SluiceError(`the budget of ${maxBytesPerDay} bytes a day is spent, it goes on at ${until}`, {
+      code: BUDGET_SPENT,
+      retryable: true,
+    });
+  }
+}
+
+function dayOf(ms: number): number {
+  return Math.floor(ms / DAY_MS);
+}

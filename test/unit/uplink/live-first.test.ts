@@ -1,0 +1,233 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { LaneId, LinkStatus, NewReplay, RangeKind } from '../../../src/core/ports.ts';
+import type { NewRecord } from '../../../src/core/record.ts';
+import type { Stream } from '../../../src/core/stream.ts';
+import { Forwarder, type ForwarderOptions } from '../../../src/uplink/forwarder.ts';
+import { StatusBoard } from '../../../src/uplink/status-board.ts';
+import { FakeLog } from '../../support/fake-log.ts';
+import { FakeUpstream, retryable } from '../../support/fake-upstream.ts';
+import { MemoryLogger } from '../../support/memory-logger.ts';
+import { newRecord } from '../../support/records.ts';
+import { STRICT } from '../../support/uplink-options.ts';
+import { waitFor } from '../../support/wait-for.ts';
+
+const NAME = 'plant';
+const WAIT = { timeoutMs: 5_000, everyMs: 2 };
+const EVERYTHING: NewReplay = {
+  ...{ uplink: NAME, stream: 'telemetry' },
+  ...{ after: 0, upTo: Number.MAX_SAFE_INTEGER, device: null, from: null, to: null },
+};
+
+describe('an uplink that sends live records first', () => {
+  let log: FakeLog;
+  let upstream: FakeUpstream;
+  let forwarder: Forwarder;
+  let status: LinkStatus | undefined;
+
+  beforeEach(() => {
+    log = new FakeLog();
+    upstream = new FakeUpstream();
+  });
+  afterEach(() => forwarder.stop({ deadlineMs: 2_000 }));
+
+  function make(changes: Partial<ForwarderOptions> = {}): Forwarder {
+    const options: ForwarderOptions = {
+      name: NAME,
+      streams: ['telemetry', 'events', 'state'],
+      from: 'oldest',
+      batch: { maxRecords: 10, maxBytes: 1 << 20, maxWait: 0 },
+      backoff: { initial: 1, max: 5 },
+      sendTimeoutMs: 2_000,
+      idleProbeMs: 60_000,
+      ...STRICT,
+      order: 'live_first',
+      ...changes,
+    };
+    const publish = (published: LinkStatus): void => {
+      status = published;
+    };
+    const logger = new MemoryLogger();
+    const board = new StatusBoard({ logger, publish });
+    forwarder = new Forwarder(options, { upstream, reader: log, laneLog: log, board, logger, gate: Promise.resolve() });
+    return forwarder;
+  }
+
+  const lane = (stream: Stream = 'telemetry'): LaneId => ({ uplink: NAME, stream });
+  const append = (count: number, changes: Partial<NewRecord> = {}): number[] =>
+    log.append(Array.from({ length: count }, () => newRecord(changes)));
+  const sentBy = (kind: RangeKind | undefined, stream: Stream = 'telemetry'): number[] =>
+    upstream.sends
+      .filter((sent) => sent.lane.stream === stream && sent.lane.range?.kind === kind)
+      .flatMap(({ records }) => records.map(({ seq }) => seq));
+  const drained = (stream: Stream = 'telemetry') =>
+    waitFor(() => log.counts(lane(stream)).pendingCount === 0, { ...WAIT, what: `${stream} to be drained` });
+
+  it('sends the backlog beside the lane, in its order, and counts it as the lane’s', async () => {
+    const old = append(35);
+    await make().start();
+    await waitFor(() => upstream.sends.length > 0, { ...WAIT, what: 'the first batch' });
+    const fresh = append(3);
+    await drained();
+    expect([sentBy('backfill'), sentBy(undefined)]).toEqual([old, fresh]);
+    expect(log.counts(lane())).toMatchObject({ deliveredCount: 38, droppedCount: 0, rejectedCount: 0 });
+    await waitFor(() => upstream.finished.length > 0, { ...WAIT, what: 'the end of the backfill' });
+    expect(upstream.finished).toMatchObject([{ stream: 'telemetry', range: { kind: 'backfill' } }]);
+  });
+
+  it('does not let fresh records wait for a batch of the backlog', async () => {
+    append(35);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    upstream.onSend = async (sent) => {
+      if (sent.lane.range !== undefined) await promise;
+      return upstream.take(sent.records);
+    };
+    await make().start();
+    await waitFor(() => upstream.sends.length === 1, { ...WAIT, what: 'the backlog on its way' });
+    const fresh = append(2);
+    await waitFor(() => sentBy(undefined).length === 2, { ...WAIT, what: 'the fresh records' });
+    expect(sentBy(undefined)).toEqual(fresh);
+    resolve();
+    await drained();
+  });
+
+  it('skips nothing that one batch can hold', async () => {
+    const seqs = append(9);
+    await make().start();
+    await drained();
+    expect([sentBy(undefined), sentBy('backfill')]).toEqual([seqs, []]);
+  });
+
+  it('is for telemetry, for events only when asked, and never for state', async () => {
+    for (const stream of ['telemetry', 'events', 'state'] as const) append(25, { stream });
+    await make().start();
+    for (const stream of ['telemetry', 'events', 'state'] as const) await drained(stream);
+    const skipped = (['telemetry', 'events', 'state'] as const).map((stream) => sentBy('backfill', stream).length);
+    expect(skipped).toEqual([25, 0, 0]);
+  });
+
+  it('is for events too when asked', async () => {
+    append(25, { stream: 'events' });
+    await make({ eventsLiveFirst: true }).start();
+    await drained('events');
+    expect(sentBy('backfill', 'events')).toHaveLength(25);
+  });
+
+  it('keeps strict order unless asked, but finishes what was skipped before', async () => {
+    const old = append(25);
+    await log.open(lane(), 'oldest');
+    await log.skipAhead(lane());
+    const fresh = append(25);
+    await make({ order: 'strict' }).start();
+    await drained();
+    expect([sentBy('backfill'), sentBy(undefined)]).toEqual([old, fresh]);
+  });
+
+  it('skips anew after each outage, and sends the oldest first', async () => {
+    let isDown = false;
+    upstream.onSend = async (sent, after) => {
+      if (isDown || sent.lane.range !== undefined) return { upTo: after, rejected: [], error: retryable() };
+      return upstream.take(sent.records);
+    };
+    await make().start();
+    const first = append(1);
+    await drained();
+    const outages: number[][] = [];
+    for (const _ of [1, 2]) {
+      isDown = true;
+      const missed = append(25);
+      outages.push(missed);
+      const isSkipped = (): boolean => log.counts(lane()).cursor === missed.at(-1);
+      await waitFor(isSkipped, { ...WAIT, what: 'what was missed to be skipped' });
+      isDown = false;
+      const [fresh = 0] = append(1);
+      await waitFor(() => upstream.taken.some(({ seq }) => seq === fresh), { ...WAIT, what: 'a fresh record' });
+    }
+    upstream.onSend = async (sent) => upstream.take(sent.records);
+    await drained();
+    const delivered = upstream.taken.map(({ seq }) => seq);
+    expect(new Set(delivered).size).toBe(delivered.length);
+    expect(delivered).toHaveLength(53);
+    const old = delivered.filter((seq) => outages.flat().includes(seq));
+    expect([delivered[0], old]).toEqual([first[0], old.toSorted((a, b) => a - b)]);
+  });
+
+  it('settles what the upstream holds already before it skips the rest', async () => {
+    append(35);
+    const held = { seq: 12 };
+    const knowing = Object.assign(upstream, {
+      position: async ({ range }: LaneId) => (range === undefined ? held.seq : undefined),
+    });
+    await make().start();
+    await drained();
+    expect(knowing.taken.map(({ seq }) => seq).sort((a, b) => a - b)).toEqual(
+      Array.from({ length: 23 }, (_, index) => index + 13),
+    );
+    expect(log.counts(lane())).toMatchObject({ deliveredCount: 35, pendingCount: 0 });
+  });
+
+  it('goes on with the rest of the backlog when a limit took a part of it', async () => {
+    const old = append(30);
+    await log.open(lane(), 'oldest');
+    await log.skipAhead(lane());
+    log.drop('telemetry', old[14] ?? 0);
+    await make().start();
+    await drained();
+    expect(sentBy('backfill')).toEqual(old.slice(15));
+    expect(log.counts(lane())).toMatchObject({ deliveredCount: 15, droppedCount: 15 });
+  });
+
+  describe('and again what somebody wants to have again', () => {
+    const delivered = async (changes: readonly Partial<NewRecord>[]): Promise<number[]> => {
+      const seqs = log.append(changes.map((change) => newRecord(change)));
+      await make().start();
+      await drained();
+      return seqs;
+    };
+    const done = () =>
+      waitFor(async () => (await log.replays()).every(({ isDone }) => isDone), { ...WAIT, what: 'the replays' });
+
+    it('sends it marked, and counts it for the replay alone', async () => {
+      const seqs = await delivered([{}, {}, {}]);
+      await log.addReplay(EVERYTHING);
+      forwarder.lookForReplays();
+      await done();
+      expect(sentBy('replay')).toEqual(seqs);
+      expect(await log.replays()).toMatchObject([{ deliveredCount: 3, isDone: true }]);
+      expect(log.counts(lane())).toMatchObject({ deliveredCount: 3, pendingCount: 0 });
+      await waitFor(() => upstream.finished.length > 0, { ...WAIT, what: 'the end of the replay' });
+    expect(upstream.finished).toMatchObject([{ range: { kind: 'replay' } }]);
+    });
+
+    it('sends only what fits', async () => {
+      const times = [10, 20, 30, 40];
+      const records = times.flatMap((receivedAt) => [
+        { device: 'a', receivedAt },
+        { device: 'b', receivedAt },
+      ]);
+      const seqs = await delivered([...records, ...records, ...records]);
+      await log.addReplay({ ...EVERYTHING, device: 'b', from: 20, to: 40, after: seqs[1] ?? 0 });
+      forwarder.lookForReplays();
+      await done();
+      expect(sentBy('replay')).toEqual([3, 5, 11, 13, 19, 21].map((index) => seqs[index]));
+    });
+
+    it('stops soon after it is cancelled, and goes on with the next one', async () => {
+      const seqs = await delivered(Array.from({ length: 50 }, () => ({})));
+      const { id } = await log.addReplay(EVERYTHING);
+      const after = seqs[39] ?? 0;
+      await log.addReplay({ ...EVERYTHING, after });
+      upstream.onSend = async (sent) => {
+        if (sent.lane.range?.id === id) await log.removeReplay(id);
+        await nextTurn();
+        return upstream.take(sent.records);
+      };
+      forwarder.lookForReplays();
+      await done();
+      const first = upstream.sends.filter((sent) => sent.lane.range?.id === id);
+      expect(first.length).toBeLessThanOrEqual(2);
+      expect(await log.replays()).toMatchObject([{ deliveredCount: 10 }]);
+      expect(status?.state).toBe('up');
+    });
+  });
+});

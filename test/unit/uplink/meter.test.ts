@@ -1,0 +1,99 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { LaneId } from '../../../src/core/ports.ts';
+import { Meter } from '../../../src/uplink/meter.ts';
+import { FakeLog } from '../../support/fake-log.ts';
+import { newRecord } from '../../support/records.ts';
+
+const NEVER = new AbortController().signal;
+const LANE: LaneId = { uplink: 'plant', stream: 'telemetry' };
+const NOON = Date.UTC(2026, 4, 1, 12);
+const MIDNIGHT = Date.UTC(2026, 4, 2);
+const SPENT = { code: 'daily_budget_spent', retryable: true };
+
+describe('a metered link', () => {
+  let log: FakeLog;
+
+  beforeEach(() => {
+    vi.useFakeTimers({ now: NOON });
+    log = new FakeLog();
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  const make = async (options: { perSecond?: number; perDay?: number; eventsOverBudget?: boolean }): Promise<Meter> => {
+    const { perSecond = 0, perDay = 0, eventsOverBudget = false } = options;
+    const meter = new Meter({
+      uplink: 'plant',
+      options: { maxBytesPerSecond: perSecond, maxBytesPerDay: perDay, eventsOverBudget },
+      laneLog: log,
+    });
+    await meter.start();
+    return meter;
+  };
+
+  const settle = async (meter: Meter): Promise<void> => {
+    const from = await log.open(LANE, 'oldest');
+    const [upTo = 0] = log.append([newRecord()]);
+    await log.settle({ lane: LANE, from, upTo, deliveredCount: 1, rejected: [], sent: meter.take() });
+  };
+
+  it('lets as many bytes through in a second as it may, in the order they came', async () => {
+    const meter = await make({ perSecond: 1_000 });
+    const entered: number[] = [];
+    const startedAt = performance.now();
+    for (const bytes of [2_000, 500, 100]) {
+      void meter.enter('telemetry', bytes, NEVER).then(() => entered.push(performance.now() - startedAt));
+    }
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(entered.map(Math.round)).toEqual([0, 2_000, 2_500]);
+  });
+
+  it('lets nothing more through when the budget of the day is spent, until the next day', async () => {
+    const meter = await make({ perDay: 1_000 });
+    await meter.enter('telemetry', 900, NEVER);
+    await expect(meter.enter('telemetry', 200, NEVER)).rejects.toMatchObject(SPENT);
+    expect(meter.nextDayAt).toBe(MIDNIGHT);
+    let isTomorrow = false;
+    void meter.nextDay(NEVER).then(() => {
+      isTomorrow = true;
+    });
+    await vi.advanceTimersByTimeAsync(MIDNIGHT - NOON - 1);
+    expect(isTomorrow).toBe(false);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(isTomorrow).toBe(true);
+    await meter.enter('telemetry', 900, NEVER);
+  });
+
+  it('lets events through all the same when they may, and counts them', async () => {
+    const meter = await make({ perDay: 1_000, eventsOverBudget: true });
+    await meter.enter('telemetry', 1_000, NEVER);
+    await meter.enter('events', 500, NEVER);
+    await expect(meter.enter('state', 1, NEVER)).rejects.toMatchObject(SPENT);
+    expect(meter.take()?.bytes).toBe(1_500);
+  });
+
+  it('lets a batch through that is larger than a whole budget, as the only one of the day', async () => {
+    const meter = await make({ perDay: 1_000 });
+    await meter.enter('telemetry', 5_000, NEVER);
+    await expect(meter.enter('telemetry', 1, NEVER)).rejects.toMatchObject(SPENT);
+  });
+
+  it('goes on after a restart from what settlements counted', async () => {
+    const before = await make({ perDay: 1_000 });
+    await before.enter('telemetry', 600, NEVER);
+    await settle(before);
+    expect(before.take()).toBeUndefined();
+    const after = await make({ perDay: 1_000 });
+    await expect(after.enter('telemetry', 500, NEVER)).rejects.toMatchObject(SPENT);
+    await after.enter('telemetry', 400, NEVER);
+  });
+
+  it('counts with the next settlement what one that failed could not', async () => {
+    const meter = await make({ perDay: 1_000 });
+    await meter.enter('telemetry', 100, NEVER);
+    meter.giveBack(meter.take());
+    await meter.enter('telemetry', 50, NEVER);
+    expect(meter.take()).toEqual({ day: Math.floor(NOON / 86_400_000), bytes: 150 });
+  });
+});
