@@ -5,12 +5,13 @@ import { WaitingRoom } from './api/waiting-room.ts';
 import type { Config } from './config/config.ts';
 import type { KeptStore } from './core/browser.ts';
 import type { SluiceError } from './core/errors.ts';
-import type { LogStats, SessionStore } from './core/ports.ts';
+import type { LogStats, ReplayStore, SessionStore } from './core/ports.ts';
 import { DeviceTable } from './devices/device-table.ts';
 import { checkFiles } from './gateway/check-files.ts';
 import { forgottenLanes } from './gateway/forgotten-lanes.ts';
 import { ReaderThread } from './gateway/reader-thread.ts';
 import { RefusedCounts } from './gateway/refused-counts.ts';
+import { Replays } from './gateway/replays.ts';
 import { RunningParts } from './gateway/running-parts.ts';
 import { StatsPoll } from './gateway/stats-poll.ts';
 import { StoreThread } from './gateway/store-thread.ts';
@@ -98,7 +99,7 @@ export class Gateway {
     this.#warnOfForgotten(core.stats.latest());
     const mqtt = await this.#startMqtt(await loading, core, { ...opened, sessions: store.client });
     this.#stopping.signal.throwIfAborted();
-    await this.#startApi({ ...core, kept: store.client }, mqtt, opened);
+    await this.#startApi({ ...core, kept: store.client, replays: store.client }, mqtt, opened);
     this.#manager.feedWatchdog(() => !core.stats.isStuck());
     await this.#manager.ready();
     giveBackStartMemory();
@@ -181,7 +182,11 @@ export class Gateway {
     return mqtt;
   }
 
-  async #startApi(core: Core & { kept: KeptStore }, mqtt: MqttSource, opened: StoreOpened): Promise<void> {
+  async #startApi(
+    core: Core & { kept: KeptStore; replays: ReplayStore },
+    mqtt: MqttSource,
+    opened: StoreOpened,
+  ): Promise<void> {
     const { api: options, gateway, devices, http } = this.#config;
     const { ApiServer } = await import('./api/server.ts');
     const { gatewayId, epoch, logFile } = opened;
@@ -200,6 +205,7 @@ export class Gateway {
       intake: core.ingest,
       browser,
       kept: core.kept,
+      replays: new Replays(core.replays, () => this.#uplinks.lookForReplays()),
       room: new WaitingRoom({ maxBytes: http.maxWaiting, timeoutMs: http.storeTimeout }),
       webDirectory: join(import.meta.dirname, 'web'),
     });

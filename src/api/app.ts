@@ -23,6 +23,7 @@ import { keptRoutes } from './routes/kept.ts';
 import { metricsRoutes } from './routes/metrics.ts';
 import { problemRoutes } from './routes/problems.ts';
 import { recordRoutes } from './routes/records.ts';
+import { replayRoutes } from './routes/replays.ts';
 import { uplinkRoutes } from './routes/uplinks.ts';
 import { methodsAt } from './routing.ts';
 
@@ -69,6 +70,7 @@ function publicRoutes(app: Api, context: ApiContext): void {
   recordRoutes(app, context);
   keptRoutes(app, context);
   uplinkRoutes(app, context);
+  replayRoutes(app, context);
   docsRoutes(app, context);
   problemRoutes(app);
   let document: string | undefined;

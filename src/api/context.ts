@@ -2,7 +2,7 @@ import type { HttpBindings } from '@hono/node-server';
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { Scope } from '../core/api-tokens.ts';
 import type { KeptStore, LogBrowser } from '../core/browser.ts';
-import type { Intake } from '../core/ports.ts';
+import type { Intake, ReplayStore } from '../core/ports.ts';
 import type { GatewayViews } from '../core/views.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { HttpRequestLabels } from '../platform/metrics.ts';
@@ -30,6 +30,8 @@ export interface ApiDeps {
   readonly browser: LogBrowser;
   /** What is kept for people. */
   readonly kept: KeptStore;
+  /** What is sent again. */
+  readonly replays: ReplayStore;
   /** Where all requests wait that change something on the disk. */
   readonly room: WaitingRoom;
   /** Where the files of pages are. */

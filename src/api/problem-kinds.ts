@@ -23,6 +23,12 @@ const KINDS = {
     meaning: 'A list cannot be cut at the limit that was asked for.',
     remedy: 'Use a whole number from 1 to 1000.',
   },
+  bad_range: {
+    status: 400,
+    title: 'Bad range',
+    meaning: 'The range that was asked for ends before it begins.',
+    remedy: 'Leave one end out to have no limit there.',
+  },
   bad_cursor: {
     status: 400,
     title: 'Bad cursor',
@@ -105,6 +111,12 @@ const KINDS = {
     meaning: 'No reject of that id is kept.',
     remedy: 'It may have been removed before. GET /v1/rejects lists what there is.',
   },
+  replay_not_found: {
+    status: 404,
+    title: 'Replay not found',
+    meaning: 'There is no replay of that id.',
+    remedy: 'It may have been cancelled, or forgotten long after it was done. GET /v1/replays lists what there is.',
+  },
   method_not_allowed: {
     status: 405,
     title: 'Method not allowed',
@@ -120,8 +132,14 @@ const KINDS = {
   uplink_not_configured: {
     status: 409,
     title: 'Uplink not configured',
-    meaning: 'The uplink that rejected the record is not in the configuration any more, or does not carry its stream.',
-    remedy: 'Configure it again, with the stream among its streams, or remove the reject.',
+    meaning: 'The uplink that has to send is not in the configuration, or does not carry the stream.',
+    remedy: 'Configure it, with the stream among its streams. A reject of an uplink that is gone can be removed.',
+  },
+  too_many_replays: {
+    status: 409,
+    title: 'Too many replays',
+    meaning: 'As many replays are active as may be.',
+    remedy: 'Wait until one is done, or cancel one: GET /v1/replays lists them.',
   },
   device_exists: {
     status: 409,

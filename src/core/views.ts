@@ -153,6 +153,8 @@ export interface GatewayViews {
   info(): GatewayInfo;
   /** A moment old at most (one second); never waits for the disk. */
   stats(): LogStats;
+  /** Records accepted for the uplink per second, over the last ten seconds. */
+  arrivalRate(uplink: string): number;
   wear(): WearView;
   health(): readonly HealthPart[];
   /** MQTT clients connected now. */

@@ -1,6 +1,7 @@
 import { messageOf } from '../core/errors.ts';
 import type { LogStats } from '../core/ports.ts';
 import type { Logger } from '../platform/logger.ts';
+import { ArrivalRates } from './arrival-rates.ts';
 
 const POLL_MS = 1_000;
 /** A store that has not answered for so long is stuck in a write. */
@@ -10,6 +11,7 @@ const STUCK_MS = 10_000;
 export class StatsPoll {
   readonly #read: () => Promise<LogStats>;
   readonly #logger: Logger;
+  readonly #arrivals = new ArrivalRates();
   #latest: LogStats | undefined;
   #answeredAt = performance.now();
   #timer: NodeJS.Timeout | undefined;
@@ -34,6 +36,10 @@ export class StatsPoll {
     return this.#latest;
   }
 
+  arrivalRate(uplink: string): number {
+    return this.#arrivals.perSecond(uplink);
+  }
+
   isStuck(): boolean {
     return performance.now() - this.#answeredAt > STUCK_MS;
   }
@@ -43,6 +49,7 @@ export class StatsPoll {
       const before = this.#latest?.full ?? null;
       this.#latest = await this.#read();
       this.#answeredAt = performance.now();
+      this.#arrivals.add(this.#latest.lanes, this.#answeredAt);
       this.#tellFull(before, this.#latest.full);
       if (!this.#stopped) this.#timer = setTimeout(() => void this.#poll(), POLL_MS);
     } catch (error) {

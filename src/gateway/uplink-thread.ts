@@ -62,6 +62,12 @@ export class UplinkThread implements UplinkControl {
     await this.#rpc?.call('openGate', null).catch(() => undefined);
   }
 
+  /** There may be something to send again that was not there before. */
+  lookForReplays(): void {
+    // Should the thread die of it, onDeath tells.
+    void this.#rpc?.call('lookForReplays', null).catch(() => undefined);
+  }
+
   async stop(options: { readonly deadlineMs: number }): Promise<void> {
     await this.#rpc?.call('stop', options).catch(() => undefined);
     await this.#spawned?.end();

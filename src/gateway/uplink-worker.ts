@@ -28,6 +28,7 @@ export type UplinkOperations = {
   openGate: { args: null; result: null };
   pause: { args: string; result: null };
   resume: { args: string; result: null };
+  lookForReplays: { args: null; result: null };
   stop: { args: { deadlineMs: number }; result: null };
 };
 
@@ -57,6 +58,7 @@ const handlers: Handlers = {
   openGate: async () => gate.resolve(),
   pause: async (name) => void (await set?.pause(name)),
   resume: async (name) => void (await set?.resume(name)),
+  lookForReplays: async () => set?.lookForReplays(),
   stop: async (deadline) => {
     await set?.stop(deadline);
     reader?.close();

@@ -83,6 +83,10 @@ export class Views implements GatewayViews {
     return this.#parts.stats.latest();
   }
 
+  arrivalRate(uplink: string): number {
+    return this.#parts.stats.arrivalRate(uplink);
+  }
+
   wear(): WearView {
     return this.#parts.wear.view();
   }

@@ -57,6 +57,9 @@ export class Metrics {
       'Records refused because their device was over its share of a buffer that ran full.',
       ['stream'],
     ),
+    replayed: this.#counter('sluice_records_replayed_total', 'Records sent again because somebody asked for it.', [
+      'uplink',
+    ]),
     written: this.#counter('sluice_buffer_written_bytes_total', 'Bytes written to the store.', []),
   };
   readonly #gauges = {
@@ -134,6 +137,7 @@ export class Metrics {
       this.#counters.overShare.inc({ stream }, overShareCount);
     }
     for (const lane of stats.lanes) this.#copyLane(lane);
+    for (const { uplink, replayedCount } of stats.uplinks) this.#counters.replayed.inc({ uplink }, replayedCount);
   }
 
   #copyLane(lane: LaneStats): void {

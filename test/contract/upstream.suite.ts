@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { SluiceError } from '../../src/core/errors.ts';
-import type { LaneId, Outcome, Upstream } from '../../src/core/ports.ts';
+import type { LaneId, Outcome, RangeKind, Upstream } from '../../src/core/ports.ts';
 import type { NewRecord, Seq, StoredRecord } from '../../src/core/record.ts';
 import { newRecord } from '../support/records.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -117,6 +117,53 @@ export function upstreamContract(name: string, setUp: () => Promise<UpstreamSetu
       ]);
       expect(await seqsOf()).toEqual(records(1, 200).map(({ seq }) => seq));
       expect(await seqsOf(EVENTS)).toEqual(records(1_001, 200).map(({ seq }) => seq));
+    });
+
+    it('carries parts of a lane beside it, however their seqs stand to its own', async () => {
+      await subject.upstream.open(NEVER);
+      const part = (kind: RangeKind, id: number): LaneId => ({ ...TELEMETRY, range: { kind, id } });
+      await send(records(50, 3));
+      const outcomes = [
+        await send(records(1, 3), part('backfill', 1)),
+        await send(records(10, 3), part('backfill', 1)),
+        await send(records(5, 3), part('replay', 2)),
+        await send(records(2, 3), part('replay', 3)),
+      ];
+      expect(outcomes.map(({ upTo, error }) => [upTo, error])).toEqual([3, 12, 7, 4].map((upTo) => [upTo, null]));
+      subject.upstream.finish(part('backfill', 1));
+      subject.upstream.finish(part('replay', 2));
+      await send(records(60, 1));
+      await send(records(20, 2), part('backfill', 4));
+      const expected = [50, 51, 52, 1, 2, 3, 10, 11, 12, 5, 6, 7, 2, 3, 4, 60, 20, 21];
+      const byNumber = (a: number, b: number): number => a - b;
+      expect((await seqsOf()).sort(byNumber)).toEqual(expected.sort(byNumber));
+    });
+
+    it('says of each part how far it is, when it can tell, and mixes none up', async () => {
+      const backfill: LaneId = { ...TELEMETRY, range: { kind: 'backfill', id: 1 } };
+      const replay: LaneId = { ...TELEMETRY, range: { kind: 'replay', id: 2 } };
+      await subject.upstream.open(NEVER);
+      if (subject.upstream.position === undefined) return;
+      await send(records(50, 3));
+      expect(await subject.upstream.position(replay)).toBeUndefined();
+      await send(records(1, 3), backfill);
+      await send(records(5, 3), replay);
+      const restarted = subject.another();
+      await subject.upstream.close({ deadlineMs: 1_000 });
+      await restarted.open(NEVER);
+      const positions = [];
+      for (const lane of [TELEMETRY, backfill, replay]) positions.push(await restarted.position?.(lane));
+      expect(positions).toEqual([52, 3, 7]);
+      expect(await restarted.position?.({ ...TELEMETRY, range: { kind: 'replay', id: 3 } })).toBeUndefined();
+      await restarted.close({ deadlineMs: 1_000 });
+    });
+
+    it('knows what records take on the wire: more than their values', async () => {
+      await subject.upstream.open(NEVER);
+      const bytesOf = (count: number): number => subject.upstream.bytesOf(TELEMETRY, records(1, count));
+      const valueBytes = records(1, 1)[0]?.value.byteLength ?? 0;
+      expect(bytesOf(1)).toBeGreaterThanOrEqual(valueBytes);
+      expect(bytesOf(4)).toBeGreaterThan(3 * bytesOf(1));
     });
 
     it('keeps everything back while it is not open', async () => {

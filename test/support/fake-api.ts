@@ -5,6 +5,7 @@ import { WaitingRoom } from '../../src/api/waiting-room.ts';
 import type { HttpRequestLabels } from '../../src/platform/metrics.ts';
 import { FakeBrowser } from './fake-browser.ts';
 import { FakeIntake } from './fake-intake.ts';
+import { FakeLog } from './fake-log.ts';
 import { FAKE_NOW, FakeViews } from './fake-views.ts';
 import { MemoryLogger } from './memory-logger.ts';
 
@@ -31,6 +32,7 @@ export function fakeApi({ storeTimeoutMs = 10_000 } = {}) {
   const metrics = new FakeMetrics();
   const intake = new FakeIntake();
   const browser = new FakeBrowser();
+  const log = new FakeLog();
   const deps = {
     logger,
     metrics,
@@ -40,6 +42,7 @@ export function fakeApi({ storeTimeoutMs = 10_000 } = {}) {
     intake,
     browser,
     kept: browser,
+    replays: log,
     room: new WaitingRoom({ maxBytes: 65_536, timeoutMs: storeTimeoutMs }),
     webDirectory: WEB,
   };
@@ -49,6 +52,7 @@ export function fakeApi({ storeTimeoutMs = 10_000 } = {}) {
     metrics,
     intake,
     browser,
+    log,
     deps,
     app: createApi(views, deps),
     control: createControlApi(views, deps),

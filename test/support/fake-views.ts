@@ -208,6 +208,12 @@ export class FakeViews implements GatewayViews {
     return this.currentStats;
   }
 
+  currentArrivalRate = 0;
+
+  arrivalRate(): number {
+    return this.currentArrivalRate;
+  }
+
   health(): readonly HealthPart[] {
     return this.currentHealth;
   }

@@ -1,10 +1,18 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { SluiceError } from '../../core/errors.ts';
-import type { LaneStats } from '../../core/ports.ts';
+import type { BackfillStats, LaneStats, UplinkTotals } from '../../core/ports.ts';
 import type { UplinkView } from '../../core/views.ts';
 import type { Api, ApiContext } from '../context.ts';
 import { problemResponses } from '../problems.ts';
 import { ageSeconds, earliest, toTime } from '../times.ts';
+
+const DAY_MS = 86_400_000;
+
+/** Records per second. */
+interface Rates {
+  readonly rate: number;
+  readonly arrivalRate: number;
+}
 
 const COUNTS_EXAMPLE = { accepted: 402_113, delivered: 402_100, rejected: 0, dropped: 0, pending: 13 };
 
@@ -20,7 +28,10 @@ const UPLINK_EXAMPLE = {
   rate: 41.3,
   oldest_pending_at: '2026-05-01T11:59:59.700Z',
   lag_seconds: 0.3,
+  arrival_rate: 41.2,
   seconds_to_drained: 0.31,
+  replayed: 0,
+  sent_bytes_today: null,
   totals: COUNTS_EXAMPLE,
   lanes: [
     {
@@ -31,6 +42,7 @@ const UPLINK_EXAMPLE = {
       oldest_pending_at: '2026-05-01T11:59:59.700Z',
     },
   ],
+  backfills: [],
 };
 
 const Counts = z
@@ -44,6 +56,18 @@ const Lane = Counts.extend({
   oldest_pending_at: z.string().nullable(),
 }).openapi('Lane');
 
+const Backfill = z
+  .object({
+    id: z.int(),
+    stream: z.string(),
+    cursor: z.int().openapi({ description: 'Seq up to which it is settled.' }),
+    last_seq: z.int(),
+    since: z.string().nullable().openapi({ description: 'When the lane went on with fresh records.' }),
+  })
+  .openapi('Backfill', {
+    description: 'What `order: live_first` skipped, and is sent beside the lane: pending of it.',
+  });
+
 const Uplink = z
   .object({
     name: z.string(),
@@ -54,12 +78,30 @@ const Uplink = z
     since: z.string().nullable(),
     retry_at: z.string().nullable(),
     last_delivered_at: z.string().nullable(),
-    rate: z.number().openapi({ description: 'Records per second, over the last ten seconds.' }),
+    rate: z.number().openapi({ description: 'Records delivered per second, over the last ten; without replays.' }),
     oldest_pending_at: z.string().nullable(),
     lag_seconds: z.number().openapi({ description: 'Age of the oldest pending record; 0 when none is.' }),
-    seconds_to_drained: z.number().nullable().openapi({ description: 'At the present rate; null when unknown.' }),
+    arrival_rate: z.number().openapi({ description: 'Records accepted per second, over the last ten.' }),
+    seconds_to_drained: z
+      .number()
+      .nullable()
+      .openapi({
+        description:
+          'Until nothing is pending, at the present rates of delivery and of arrival; what is delivered within a second ' +
+          'counts as drained by then. null when it does not become less.',
+      }),
+    replayed: z.int().openapi({ description: 'Records that replays delivered, ever.' }),
+    sent_bytes_today: z
+      .int()
+      .nullable()
+      .openapi({
+        description:
+          'On this UTC day: key, value and headers before compression, every attempt. null for a link without ' +
+          '`maxBytesPerSecond` and `maxBytesPerDay`.',
+      }),
     totals: Counts,
     lanes: z.array(Lane),
+    backfills: z.array(Backfill),
   })
   .openapi('Uplink', { example: UPLINK_EXAMPLE });
 
@@ -130,7 +172,10 @@ function uplinkNamed(name: string, context: ApiContext): z.infer<typeof Uplink> 
 }
 
 function uplinkJson({ name, type, link }: UplinkView, { views, now }: ApiContext): z.infer<typeof Uplink> {
-  const lanes = views.stats().lanes.filter((lane) => lane.uplink === name);
+  const stats = views.stats();
+  const lanes = stats.lanes.filter((lane) => lane.uplink === name);
+  const own = stats.uplinks.find(({ uplink }) => uplink === name);
+  const arrivalRate = views.arrivalRate(name);
   const totals = total(lanes);
   const oldest = earliest(lanes.map((lane) => lane.oldestPendingAt));
   return {
@@ -145,10 +190,23 @@ function uplinkJson({ name, type, link }: UplinkView, { views, now }: ApiContext
     rate: link.rate,
     oldest_pending_at: toTime(oldest),
     lag_seconds: ageSeconds(oldest, now()) ?? 0,
-    seconds_to_drained: secondsToDrained(totals.pending, link.rate),
+    arrival_rate: arrivalRate,
+    seconds_to_drained: secondsToDrained(totals.pending, { rate: link.rate, arrivalRate }),
+    replayed: own?.replayedCount ?? 0,
+    sent_bytes_today: own === undefined ? null : sentToday(own, now()),
     totals,
     lanes: lanes.map(laneJson),
+    backfills: stats.backfills.filter(({ uplink }) => uplink === name).map(backfillJson),
   };
+}
+
+function backfillJson({ id, stream, cursor, upTo, at }: BackfillStats): z.infer<typeof Backfill> {
+  return { id, stream, cursor, last_seq: upTo, since: toTime(at) };
+}
+
+function sentToday({ sent }: UplinkTotals, now: number): number | null {
+  if (sent === null) return null;
+  return sent.day === Math.floor(now / DAY_MS) ? sent.bytes : 0;
 }
 
 function laneJson(lane: LaneStats): z.infer<typeof Lane> {
@@ -183,7 +241,8 @@ function total(lanes: readonly LaneStats[]): z.infer<typeof Counts> {
   return sum;
 }
 
-function secondsToDrained(pendingCount: number, rate: number): number | null {
+function secondsToDrained(pendingCount: number, { rate, arrivalRate }: Rates): number | null {
   if (pendingCount === 0) return 0;
-  return rate > 0 ? pendingCount / rate : null;
+  if (pendingCount <= rate) return pendingCount / rate;
+  return rate > arrivalRate ? pendingCount / (rate - arrivalRate) : null;
 }

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { fakeApi } from '../../support/fake-api.ts';
-import { laneStats, linkStatus, logStats } from '../../support/fake-views.ts';
+import { FAKE_NOW, laneStats, linkStatus, logStats } from '../../support/fake-views.ts';
 
 let api: ReturnType<typeof fakeApi>;
 
@@ -149,7 +149,10 @@ describe('GET /v1/uplinks', () => {
       rate: 10,
       oldest_pending_at: '2026-05-01T11:58:30.000Z',
       lag_seconds: 90,
+      arrival_rate: 0,
       seconds_to_drained: 2,
+      replayed: 0,
+      sent_bytes_today: null,
       totals: { accepted: 110, delivered: 80, rejected: 2, dropped: 8, pending: 20 },
       lanes: [
         {
@@ -165,6 +168,7 @@ describe('GET /v1/uplinks', () => {
         },
         expect.objectContaining({ stream: 'events', pending: 0, oldest_pending_at: null }),
       ],
+      backfills: [],
     });
     expect((await ask('/v1/uplinks')).body).toEqual({ uplinks: [body] });
   });
@@ -174,6 +178,38 @@ describe('GET /v1/uplinks', () => {
       { name: 'plant', type: 'kafka', streams: ['telemetry'], link: linkStatus({ state: 'down', rate: 0 }) },
     ];
     expect((await ask('/v1/uplinks/plant')).body).toMatchObject({ seconds_to_drained: null });
+  });
+
+  it('takes what arrives into account for the time to drained', async () => {
+    const secondsAt = async (arrivalRate: number, pendingCount: number) => {
+      api.views.currentArrivalRate = arrivalRate;
+      api.views.currentStats = logStats({ lanes: [laneStats({ pendingCount })] });
+      return ((await ask('/v1/uplinks/plant')).body as { seconds_to_drained: number | null }).seconds_to_drained;
+    };
+    expect(await secondsAt(6, 20)).toBe(5);
+    expect(await secondsAt(10, 20)).toBeNull();
+    expect(await secondsAt(10, 5)).toBe(0.5);
+  });
+
+  it('shows what is sent beside the lanes, and what was sent today', async () => {
+    const backfill = { id: 4, stream: 'telemetry' as const, cursor: 20, upTo: 50, at: FAKE_NOW - 60_000 };
+    const day = Math.floor(FAKE_NOW / 86_400_000);
+    api.views.currentStats = logStats({
+      backfills: [
+        { ...backfill, uplink: 'plant' },
+        { ...backfill, uplink: 'stick' },
+      ],
+      uplinks: [{ uplink: 'plant', replayedCount: 7, sent: { day, bytes: 900 } }],
+    });
+    expect((await ask('/v1/uplinks/plant')).body).toMatchObject({
+      backfills: [{ id: 4, stream: 'telemetry', cursor: 20, last_seq: 50, since: '2026-05-01T11:59:00.000Z' }],
+      replayed: 7,
+      sent_bytes_today: 900,
+    });
+    api.views.currentStats = logStats({
+      uplinks: [{ uplink: 'plant', replayedCount: 7, sent: { day: day - 1, bytes: 900 } }],
+    });
+    expect((await ask('/v1/uplinks/plant')).body).toMatchObject({ sent_bytes_today: 0 });
   });
 
   it('is drained when nothing is pending', async () => {

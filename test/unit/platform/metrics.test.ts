@@ -20,6 +20,11 @@ async function samples(): Promise<string[]> {
 }
 
 describe('the metrics', () => {
+  it('show what replays delivered', async () => {
+    views.currentStats = logStats({ uplinks: [{ uplink: 'plant', replayedCount: 7, sent: null }] });
+    expect(await samples()).toContain('sluice_records_replayed_total{uplink="plant"} 7');
+  });
+
   it('show the counts that others keep', async () => {
     expect(await samples()).toEqual(
       expect.arrayContaining([

@@ -196,7 +196,7 @@ describe('an uplink that sends live records first', () => {
       expect(await log.replays()).toMatchObject([{ deliveredCount: 3, isDone: true }]);
       expect(log.counts(lane())).toMatchObject({ deliveredCount: 3, pendingCount: 0 });
       await waitFor(() => upstream.finished.length > 0, { ...WAIT, what: 'the end of the replay' });
-    expect(upstream.finished).toMatchObject([{ range: { kind: 'replay' } }]);
+      expect(upstream.finished).toMatchObject([{ range: { kind: 'replay' } }]);
     });
 
     it('sends only what fits', async () => {

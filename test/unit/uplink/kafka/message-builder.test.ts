@@ -77,6 +77,13 @@ describe('a Kafka message', () => {
     expect(build({}).headers).not.toHaveProperty('ce_retryof');
   });
 
+  it.each(['backfill', 'replay'] as const)('says that it is sent beside its lane: %s', (lane) => {
+    expect(build({ options: { lane } }).headers).toMatchObject({ ce_lane: lane });
+    const { value } = build({ options: { lane, envelope: 'structured' } });
+    expect(JSON.parse(value.toString())).toMatchObject({ lane });
+    expect(build({}).headers).not.toHaveProperty('ce_lane');
+  });
+
   it('names the channel only when asked to', () => {
     const options = { channelHeader: true };
     expect(build({ options }).headers).toMatchObject({ ce_channel: 'devices/device-1/telemetry' });
