@@ -1,5 +1,5 @@
 /**
- * npm run bench -- ack|api|e2e|drain|size|clients|wear|exactly-once [--rounds N] [--messages N] [--records N] [--seconds N]
+ * npm run bench -- ack|api|e2e|drain|size|clients|wear|exactly-once [--rounds N] [--messages N] [--records N] [--seconds N] [--order strict|live_first]
  * Each measurement is one line of JSON; at the end a table for docs/benchmarks.md. Exit code 1 when an aim is missed.
  */
 
@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util';
 import { benchAck } from './ack.ts';
 import { benchApi } from './api.ts';
 import { benchClients } from './clients.ts';
-import { benchDrain } from './drain.ts';
+import { benchDrain, ORDERS, type Order } from './drain.ts';
 import { benchE2e } from './e2e.ts';
 import { benchExactlyOnce } from './exactly-once.ts';
 import { describeMachine, say } from './report.ts';
@@ -22,6 +22,7 @@ const { values, positionals } = parseArgs({
     messages: { type: 'string' },
     records: { type: 'string' },
     seconds: { type: 'string', default: '200' },
+    order: { type: 'string', default: 'strict' },
   },
 });
 
@@ -32,12 +33,24 @@ function count(text: string | undefined, byDefault: number): number {
   process.exit(2);
 }
 
+function orderNamed(text: string): Order {
+  const order = ORDERS.find((name) => name === text);
+  if (order !== undefined) return order;
+  process.stderr.write(`not an order, strict or live_first: ${text}\n`);
+  process.exit(2);
+}
+
 const benches: Readonly<Record<string, () => Promise<boolean>>> = {
   ack: () => benchAck({ rounds: count(values.rounds, 5), messages: count(values.messages, 300_000) }),
   api: () => benchApi({ rounds: count(values.rounds, 5) }),
   'exactly-once': () => benchExactlyOnce({ rounds: count(values.rounds, 3), records: count(values.records, 200_000) }),
   e2e: () => benchE2e({ rounds: count(values.rounds, 3), messages: count(values.messages, 100_000) }),
-  drain: () => benchDrain({ rounds: count(values.rounds, 1), records: count(values.records, 1_000_000) }),
+  drain: () =>
+    benchDrain({
+      rounds: count(values.rounds, 1),
+      records: count(values.records, 1_000_000),
+      order: orderNamed(values.order),
+    }),
   size: () =>
     benchSize({
       rounds: count(values.rounds, 5),
@@ -51,7 +64,7 @@ const benches: Readonly<Record<string, () => Promise<boolean>>> = {
 const bench = benches[positionals[0] ?? ''];
 if (bench === undefined) {
   process.stderr.write(
-    `usage: npm run bench -- ${Object.keys(benches).join('|')} [--rounds N] [--messages N] [--records N] [--seconds N]\n`,
+    `usage: npm run bench -- ${Object.keys(benches).join('|')} [--rounds N] [--messages N] [--records N] [--seconds N] [--order strict|live_first]\n`,
   );
   process.exit(2);
 }

@@ -21,7 +21,7 @@ export interface Verdict {
   readonly storedTwiceCount: Readonly<Record<string, number>>;
   /** Upstream under another seq than its sender was told. */
   readonly mistoldCount: number;
-  /** First occurrences that do not ascend, per device and stream. */
+  /** First occurrences that do not ascend, per device, stream, and part of it that is sent beside the lane. */
   readonly disorderedCount: number;
   /** Records that nobody sent. */
   readonly strangeCount: number;
@@ -31,7 +31,8 @@ interface DeviceTrace {
   readonly ledger: Ledger;
   /** Seq under which each number was first seen; 0: not yet. */
   readonly seqs: Float64Array;
-  readonly last: Map<Stream, number>;
+  /** By stream and part. */
+  readonly last: Map<string, number>;
   storedTwice: number;
 }
 
@@ -58,7 +59,7 @@ export class Judge {
     for await (const arrival of arrivals) this.#see(arrival);
   }
 
-  #see({ stream, epoch, seq, recordId: id }: Arrival): void {
+  #see({ stream, epoch, seq, recordId: id, part }: Arrival): void {
     this.#arrived += 1;
     this.#epochs.add(epoch);
     const seqs = this.#seqs.get(stream) ?? new Set();
@@ -76,8 +77,9 @@ export class Judge {
       return;
     }
     trace.seqs[number] = seq;
-    if (number < (trace.last.get(stream) ?? 0)) this.#disordered += 1;
-    trace.last.set(stream, number);
+    const lane = `${stream} ${part}`;
+    if (number < (trace.last.get(lane) ?? 0)) this.#disordered += 1;
+    trace.last.set(lane, number);
   }
 
   verdict(): Verdict {

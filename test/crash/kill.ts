@@ -14,20 +14,21 @@ import { Fleet, isHttpDevice } from './fleet.ts';
 import type { Verdict } from './judge.ts';
 import { judgeRun } from './promises.ts';
 import { choice, defineScenario, flag, type Outcome, wholeNumber } from './scenario.ts';
-import { openSink, SINK_TYPES, type SinkType } from './sink.ts';
+import { ORDERS, type Order, openSink, SINK_TYPES, type SinkType } from './sink.ts';
 
 /**
  * Runs a gateway that is broken on purpose. `early-ack`: it acknowledges before the commit, and must lose records.
  * `no-handshake`: it does not remember QoS 2 exchanges, `no-key`: it does not remember idempotency keys; each must store
- * records twice.
+ * records twice. `no-backfill`: it does not remember how far a backfill has got, and must count records twice.
  */
-type Control = 'none' | 'early-ack' | 'no-handshake' | 'no-key';
+type Control = 'none' | 'early-ack' | 'no-handshake' | 'no-key' | 'no-backfill';
 
 interface KillOptions {
   readonly cycles: number;
   readonly uplink: SinkType;
   /** Of a Kafka uplink. */
   readonly client: KafkaClientName;
+  readonly order: Order;
   readonly seed: number;
   readonly control: Control;
   readonly say: (line: string) => void;
@@ -37,6 +38,10 @@ interface KillResult {
   readonly verdict: Verdict;
   readonly kills: number;
   readonly killsDuringStart: number;
+  /** That met a backfill. */
+  readonly killsInBackfill: number;
+  /** After how many kills the counts did not add up. */
+  readonly miscountCount: number;
   /** Records of QoS 2 devices that were stored twice. */
   readonly qos2TwiceCount: number;
   /** Records over HTTP that were stored twice. */
@@ -55,10 +60,11 @@ const BREAKERS: Readonly<Record<Control, readonly string[]>> = {
   'early-ack': ['--import', new URL('./acknowledge-too-early.ts', import.meta.url).href],
   'no-handshake': ['--import', new URL('./store-twice.ts', import.meta.url).href],
   'no-key': ['--import', new URL('./forget-keys.ts', import.meta.url).href],
+  'no-backfill': ['--import', new URL('./forget-backfills.ts', import.meta.url).href],
 };
 
 async function runKills(options: KillOptions): Promise<KillResult> {
-  const sink = await openSink(options.uplink, options.client);
+  const sink = await openSink(options.uplink, options.client, options.order);
   const gateway = await GatewayProcess.create({
     config: { uplinks: sink.uplinks },
     nodeOptions: BREAKERS[options.control],
@@ -74,7 +80,8 @@ async function runKills(options: KillOptions): Promise<KillResult> {
     fleet.start();
     const kills = await killAgainAndAgain(gateway, options);
     await fleet.finish();
-    await waitFor(() => progress(gateway.dataDir).pending === 0, {
+    // Counts of a control may go too far.
+    await waitFor(() => progress(gateway.dataDir).pending <= 0, {
       what: 'everything pending to be delivered',
       timeoutMs: DRAIN_TIMEOUT_MS,
       everyMs: 100,
@@ -111,49 +118,65 @@ function partsOf(fleet: Fleet, { storedTwiceCount, lostByDevice }: Verdict): Par
 interface Kills {
   readonly kills: number;
   readonly killsDuringStart: number;
+  readonly killsInBackfill: number;
+  readonly miscountCount: number;
   readonly problems: readonly string[];
 }
 
 /** Ends with a gateway that is ready. */
-async function killAgainAndAgain(gateway: GatewayProcess, { cycles, seed, say }: KillOptions): Promise<Kills> {
+async function killAgainAndAgain(gateway: GatewayProcess, { cycles, order, seed, say }: KillOptions): Promise<Kills> {
   const random = new SeededRandom(seed);
   const problems: string[] = [];
   let killsDuringStart = 0;
+  let killsInBackfill = 0;
   for (let cycle = 1; cycle <= cycles; cycle += 1) {
     await delay(random.between(10, 600));
     await gateway.stop('SIGKILL');
-    problems.push(...countStore(gateway.dataDir).problems.map((problem) => `after kill ${cycle}: ${problem}`));
+    const left = countStore(gateway.dataDir);
+    if (left.backfillCount > 0) killsInBackfill += 1;
+    problems.push(...left.problems.map((problem) => `after kill ${cycle}: ${problem}`));
     gateway.launch();
     const duringStart = cycle < cycles && random.chance(0.15);
     if (duringStart) killsDuringStart += 1;
     else await gateway.ready();
     if (cycle % 20 === 0) say(`${cycle} of ${cycles} kills, ${problems.length} problems`);
   }
-  return { kills: cycles, killsDuringStart, problems };
+  const miscountCount = problems.length;
+  if (order === 'live_first' && killsInBackfill === 0) problems.push('no kill met a backfill: the run says nothing');
+  return { kills: cycles, killsDuringStart, killsInBackfill, miscountCount, problems };
 }
 
 export const scenario = defineScenario({
   about: 'SIGKILL at random moments under load: nothing acknowledged is lost, nothing is stored twice, order is kept',
-  usage: '[--cycles N] --uplink file|kafka [--client C] [--seed S] [--control | --control-qos2 | --control-http]',
+  usage:
+    '[--cycles N] --uplink file|kafka [--client C] [--seed S] [--order O] [--control | --control-qos2 | --control-http | --control-backfill]',
   options: {
     cycles: wholeNumber(60, 'kills', 1),
     uplink: choice(SINK_TYPES, 'file', 'where the records go'),
     client: choice(KAFKA_CLIENTS, 'kafkajs', 'the library that speaks to Kafka'),
+    order: choice(ORDERS, 'strict', 'whether fresh records pass the backlog'),
     control: flag('acknowledge before the commit: records must be lost'),
     'control-qos2': flag('forget QoS 2 exchanges: records must be stored twice'),
     'control-http': flag('forget idempotency keys: records must be stored twice'),
+    'control-backfill': flag('with live_first, forget how far backfills are: records must be counted twice'),
   },
-  run: async ({ cycles, uplink, client, seed, say, ...flags }) => {
+  run: async ({ cycles, uplink, client, order, seed, say, ...flags }) => {
     const control = controlOf(flags);
-    const result = await runKills({ cycles, uplink, client, seed, control, say });
+    const result = await runKills({ cycles, uplink, client, order, seed, control, say });
     const { lostExamples: _, lostByDevice: __, storedTwiceCount: ___, ...verdict } = result.verdict;
-    return conclude(control, result, { uplink, client, cycles, control, ...result, verdict });
+    return conclude(control, result, { uplink, client, order, cycles, control, ...result, verdict });
   },
 });
 
-function controlOf(flags: { control: boolean; 'control-qos2': boolean; 'control-http': boolean }): Control {
+function controlOf(flags: {
+  control: boolean;
+  'control-qos2': boolean;
+  'control-http': boolean;
+  'control-backfill': boolean;
+}): Control {
   if (flags.control) return 'early-ack';
   if (flags['control-qos2']) return 'no-handshake';
+  if (flags['control-backfill']) return 'no-backfill';
   return flags['control-http'] ? 'no-key' : 'none';
 }
 
@@ -166,6 +189,7 @@ const BROKEN: Readonly<Record<Exclude<Control, 'none'>, (result: KillResult) => 
     { broken: httpLostCount, what: 'acknowledged records over HTTP lost' },
   ],
   'no-handshake': ({ qos2TwiceCount }) => [{ broken: qos2TwiceCount, what: 'QoS 2 records stored twice' }],
+  'no-backfill': ({ miscountCount }) => [{ broken: miscountCount, what: 'lanes with counts that do not add up' }],
   'no-key': ({ httpTwiceCount }) => [{ broken: httpTwiceCount, what: 'records over HTTP stored twice' }],
 };
 

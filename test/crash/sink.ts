@@ -20,8 +20,21 @@ export interface Sink {
 
 const BACKOFF = { initial: '50ms', max: '1s' };
 
-export async function openSink(type: SinkType, client: KafkaClientName): Promise<Sink> {
-  return type === 'file' ? fileSink() : kafkaSink(await startKafka(), client);
+export const ORDERS = ['strict', 'live_first'] as const;
+export type Order = (typeof ORDERS)[number];
+
+/** Batches so small that what a kill leaves behind is more than one, and a backlog so slow that the next kill meets it. */
+const LIVE_FIRST = {
+  order: 'live_first',
+  eventsLiveFirst: true,
+  backlogShare: 0.05,
+  batch: { maxRecords: 20 },
+} as const;
+
+export async function openSink(type: SinkType, client: KafkaClientName, order: Order = 'strict'): Promise<Sink> {
+  const sink = type === 'file' ? fileSink() : kafkaSink(await startKafka(), client);
+  if (order === 'strict') return sink;
+  return { ...sink, uplinks: sink.uplinks.map((uplink) => ({ ...uplink, ...LIVE_FIRST })) };
 }
 
 function fileSink(): Sink {

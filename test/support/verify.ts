@@ -26,6 +26,8 @@ export interface LaneCount {
 
 export interface StoreCount {
   readonly lanes: readonly LaneCount[];
+  /** Ranges that lanes skipped and have not delivered whole. */
+  readonly backfillCount: number;
   /** Rows of all streams. */
   readonly storedCount: number;
   /** What does not add up, in words; empty when all is well. */
@@ -73,7 +75,8 @@ export function countStore(dataDir: string, { deep = false } = {}): StoreCount {
     }
     const lanes = db.prepare<[], Omit<LaneRow, 'backfills'>>('SELECT * FROM lanes').all().map(withBackfills(db));
     const counts = lanes.map((lane) => countLane(db, lane, streams));
-    return { lanes: counts, storedCount, problems: [...problems, ...counts.flatMap(imbalance)] };
+    const backfillCount = sum(lanes.map(({ backfills }) => backfills.length));
+    return { lanes: counts, storedCount, backfillCount, problems: [...problems, ...counts.flatMap(imbalance)] };
   } finally {
     db.close();
   }
@@ -188,16 +191,21 @@ export interface Arrival {
   readonly seq: number;
   /** The value's `id`, as the senders of the tests give one; null in what the gateway itself says. */
   readonly recordId: string | null;
+  /** The part of its stream that it was sent with, beside the lane; '' for the lane itself. Each keeps its order. */
+  readonly part: string;
 }
 
 const CE_ID = /^(.*):([^:]+):(\d{20})$/;
+/** A range has files of its own. */
+const RANGE_FILE = /-((?:backfill|replay)-\d+)-[^/]*$/;
 const RECORD_ID = /"id":"([^"]+)"/;
 
-function arrival(ceId: string, ceType: string, value: string): Arrival {
+function arrival(event: { id: string; type: string; value: string; part: string }): Arrival {
+  const { id: ceId, type: ceType, value, part } = event;
   const [, , epoch = '', seq = ''] = CE_ID.exec(ceId) ?? [];
   const stream = STREAMS.find((name) => name === ceType.split('.')[1]);
   if (stream === undefined || epoch === '') throw new Error(`no CloudEvent of ours: ${ceId} ${ceType}`);
-  return { stream, epoch, seq: Number(seq), recordId: RECORD_ID.exec(value)?.[1] ?? null };
+  return { stream, epoch, seq: Number(seq), recordId: RECORD_ID.exec(value)?.[1] ?? null, part };
 }
 
 /** Every line of a file uplink's files, each stream's oldest first. @throws Error on a line that is torn. */
@@ -212,7 +220,7 @@ export async function* readFiles(directory: string): AsyncGenerator<Arrival> {
     });
     for await (const line of lines) {
       const event = parseLine(name, line);
-      yield arrival(event.id, event.type, JSON.stringify(event.data));
+      yield arrival({ ...event, value: JSON.stringify(event.data), part: RANGE_FILE.exec(name)?.[1] ?? '' });
     }
   }
 }
@@ -234,7 +242,8 @@ export async function* readKafka(bootstrap: string, topic: string): AsyncGenerat
     const tab = line.indexOf('\t');
     const headers = line.slice(0, tab);
     const header = (name: string): string => new RegExp(`(?:^|,)${name}=([^,]*)`).exec(headers)?.[1] ?? '';
-    yield arrival(header('ce_id'), header('ce_type'), line.slice(tab + 1));
+    const event = { id: header('ce_id'), type: header('ce_type'), part: header('ce_lane') };
+    yield arrival({ ...event, value: line.slice(tab + 1) });
   }
   const [code] = (await closed) as [number];
   if (code !== 0) throw new Error(`kcat could not read ${topic}`);

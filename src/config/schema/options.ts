@@ -78,7 +78,10 @@ export function share(byDefault: number, description: string, { min }: { readonl
   return z
     .preprocess(
       (value) => (typeof value === 'string' && /^[01](?:\.\d{1,6})?$/.test(value) ? Number(value) : value),
-      z.number().min(min).max(1),
+      z
+        .number({ error: (issue) => (issue.code === 'invalid_type' ? `must be a number from ${min} to 1` : undefined) })
+        .min(min)
+        .max(1),
     )
     .prefault(byDefault)
     .meta({ description, 'x-type': `number, ${min} to 1` } satisfies About);

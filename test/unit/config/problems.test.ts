@@ -135,6 +135,19 @@ api: { listeners: [ { host: 0.0.0.0 } ] }
       'uplinks:\n  - { type: file, name: a, directory: /x/y }\n  - { type: file, name: b, directory: /x/./y/ }',
       '3:39: uplinks[1].directory: is the directory of another uplink',
     ],
+    ['uplinks: [ { type: file, backlogShare: 0 } ]', '1:40: uplinks[0].backlogShare: must be at least 0.05, found 0'],
+    [
+      'uplinks: [ { type: file, backlogShare: half } ]',
+      '1:40: uplinks[0].backlogShare: must be a number from 0.05 to 1, found half',
+    ],
+    [
+      'uplinks: [ { type: file, order: newest } ]',
+      '1:33: uplinks[0].order: must be strict or live_first, found newest',
+    ],
+    [
+      'uplinks: [ { type: file, maxBytesPerDay: 5MB } ]',
+      '1:42: uplinks[0].maxBytesPerDay: must be a size such as 512B, 64KiB, 8MiB or 2GiB, found 5MB',
+    ],
     [
       kafka('createTopics: 3'),
       '2:41: uplinks[0].createTopics: must be true, false or a mapping of partitions and replicationFactor, found 3',

@@ -19,6 +19,7 @@ function arrive(...numbers: readonly number[]): Arrival[] {
     epoch: EPOCH,
     seq: index + 1,
     recordId: recordId('lamp', number),
+    part: '',
   }));
 }
 
@@ -55,6 +56,12 @@ describe('the judge of a crash run', () => {
       lostExamples: ['lamp-000000003'],
       lostByDevice: { lamp: 1 },
     });
+  });
+
+  it('expects order within what is sent beside a lane, and not between the two', async () => {
+    const beside = arrive(1, 2).map((arrival, index) => ({ ...arrival, seq: 10 + index, part: 'backfill' }));
+    expect(await judge([...arrive(3, 4), ...beside])).toMatchObject({ disorderedCount: 0, lostCount: 0 });
+    expect(await judge([...arrive(3, 4), ...beside.toReversed()])).toMatchObject({ disorderedCount: 1 });
   });
 
   it('tells a record that was stored twice from one that was delivered twice', async () => {

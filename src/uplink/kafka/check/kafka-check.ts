@@ -129,7 +129,7 @@ class KafkaCheck {
     const { name: uplink, streams, topics } = this.#options;
     const { gatewayId: gateway } = this.#context;
     for (const stream of streams) {
-      const name = transactionName(gateway, uplink, stream);
+      const name = transactionName(gateway, uplink, { stream });
       const attempt = async (): Promise<true> => {
         await inspector.tryTransaction(name, this.#bounds);
         return true;
