@@ -22,11 +22,11 @@ export class ArrivalRates {
     this.#samples = [...this.#samples.slice(Math.max(from, 0)), { at, byUplink }];
   }
 
-  /** 0 while nothing is known. */
+  /** Of a shorter time a part of it, as the rate of delivery is told; 0 while nothing is known. */
   perSecond(uplink: string): number {
     const [first, last] = [this.#samples[0], this.#samples.at(-1)];
     const [before, now] = [first?.byUplink.get(uplink), last?.byUplink.get(uplink)];
     if (first === undefined || last === undefined || before === undefined || now === undefined) return 0;
-    return last.at > first.at ? ((now - before) * 1_000) / (last.at - first.at) : 0;
+    return ((now - before) * 1_000) / Math.max(last.at - first.at, SPAN_MS);
   }
 }

@@ -42,6 +42,13 @@ export interface Run {
   readonly aborted: AbortSignal;
 }
 
+/** What is forwarded in one go. `heldUpTo`: what the upstream is known to hold. */
+interface Stretch {
+  readonly cursor: Seq;
+  readonly heldUpTo: Seq;
+  readonly endAt?: Seq;
+}
+
 /**
  * Feeds one stream, or one range of it, to the upstream, in strict order: one batch in flight, and at most one more that
  * is delivered and whose settlement is on its way to the disk. Whatever fails is tried again from the log's cursor, for
@@ -49,6 +56,8 @@ export interface Run {
  */
 export class Lane {
   readonly #parts: LaneParts;
+  /** Since the process began. */
+  #offeredUpTo: Seq | undefined;
   /** The last batch kept fresh records waiting. */
   #isTooLong = false;
 
@@ -103,8 +112,21 @@ export class Lane {
     if (!(await run.link.ready())) return false;
     const heldUpTo = (await upstream.position?.(id)) ?? 0;
     const cursor = await laneLog.open(id, from);
-    if (heldUpTo > cursor) return await this.#forward(run, cursor, heldUpTo);
-    return await this.#forward(run, await this.#skipBacklog(cursor), 0);
+    if (this.#parts.onSkip === undefined) return await this.#forward(run, { cursor, heldUpTo });
+    const endAt = upstream.position === undefined ? this.#mayBeHeldUpTo(cursor) : heldUpTo;
+    if (endAt > cursor) return await this.#forward(run, { cursor, heldUpTo, endAt });
+    return await this.#forward(run, { cursor: await this.#skipBacklog(cursor), heldUpTo });
+  }
+
+  /**
+   * What was offered before may be upstream, and is sent again by this lane: a reader tells a repeat by its seq within
+   * its lane. Before the process began that was two batches at most.
+   */
+  #mayBeHeldUpTo(cursor: Seq): Seq {
+    const { id, reader, limit } = this.#parts;
+    const batchEnd = (after: Seq): Seq => reader.read(id.stream, after, limit.whole).upTo;
+    this.#offeredUpTo ??= batchEnd(batchEnd(cursor));
+    return this.#offeredUpTo;
   }
 
   /** Resolves with the cursor behind what is skipped: a backlog of more than a batch. */
@@ -116,9 +138,8 @@ export class Lane {
     return skippedTo;
   }
 
-  async #forward(run: Run, cursor: Seq, heldUpTo: Seq): Promise<boolean> {
-    // What the upstream holds already is settled first, because only then may the rest be skipped.
-    const endAt = this.#parts.onSkip !== undefined && heldUpTo > cursor ? heldUpTo : Number.POSITIVE_INFINITY;
+  /** As `#feed`. Ends once everything up to `endAt` is settled. */
+  async #forward(run: Run, { cursor, heldUpTo, endAt = Number.POSITIVE_INFINITY }: Stretch): Promise<boolean> {
     let settled = Promise.resolve();
     let ahead: Promise<LaneBatch> | undefined;
     try {
@@ -216,6 +237,7 @@ export class Lane {
     const records = after > batch.from ? batch.records.filter(({ seq }) => seq > after) : batch.records;
     if (records.length === 0) return { upTo: batch.upTo, rejected: [], error: null };
     if (range === undefined) pace.live();
+    this.#offeredUpTo = Math.max(this.#offeredUpTo ?? 0, batch.upTo);
     const startedAt = performance.now();
     await meter?.enter(id.stream, upstream.bytesOf(id, records), run.ending);
     const outcome = await upstream.send(id, after, records, { deadlineMs: sendTimeoutMs, signal: run.aborted });

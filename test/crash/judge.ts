@@ -23,6 +23,8 @@ export interface Verdict {
   readonly mistoldCount: number;
   /** First occurrences that do not ascend, per device, stream, and part of it that is sent beside the lane. */
   readonly disorderedCount: number;
+  /** Records that were sent both by a lane and beside it: readers could not tell the repeat. */
+  readonly strayedCount: number;
   /** Records that nobody sent. */
   readonly strangeCount: number;
 }
@@ -41,6 +43,9 @@ const MAX_EXAMPLES = 5;
 export class Judge {
   readonly #traces: ReadonlyMap<string, DeviceTrace>;
   readonly #seqs = new Map<Stream, Set<number>>();
+  /** Of what was sent beside a lane: its part by seq. */
+  readonly #parts = new Map<number, string>();
+  #strayed = 0;
   readonly #epochs = new Set<string>();
   #arrived = 0;
   #disordered = 0;
@@ -63,6 +68,8 @@ export class Judge {
     this.#arrived += 1;
     this.#epochs.add(epoch);
     const seqs = this.#seqs.get(stream) ?? new Set();
+    if (seqs.has(seq) && (this.#parts.get(seq) ?? '') !== part) this.#strayed += 1;
+    if (part !== '') this.#parts.set(seq, part);
     this.#seqs.set(stream, seqs.add(seq));
     if (stream === 'gaps') return;
     const { device = '', number = 0 } = parseRecordId(id ?? '') ?? {};
@@ -99,6 +106,7 @@ export class Judge {
       storedTwiceCount: Object.fromEntries(traces.map(({ ledger, storedTwice }) => [ledger.device, storedTwice])),
       mistoldCount: traces.reduce((sum, { ledger, seqs }) => sum + mistold(ledger, seqs), 0),
       disorderedCount: this.#disordered,
+      strayedCount: this.#strayed,
       strangeCount: this.#strange + Math.max(0, this.#epochs.size - 1),
     };
   }

@@ -33,8 +33,16 @@ function countProblems(gateway: GatewayProcess, verdict: Verdict): string[] {
 }
 
 function senderProblems(fleet: Fleet, verdict: Verdict): string[] {
-  const { ackedCount, lostCount, lostExamples, disorderedCount, strangeCount, storedTwiceCount, mistoldCount } =
-    verdict;
+  const {
+    ackedCount,
+    lostCount,
+    lostExamples,
+    disorderedCount,
+    strayedCount,
+    strangeCount,
+    storedTwiceCount,
+    mistoldCount,
+  } = verdict;
   const found: string[] = [];
   const twice = fleet.exactlyOnceDevices.filter((device) => storedTwiceCount[device] !== 0);
   if (ackedCount === 0) found.push('nothing was acknowledged: the run says nothing');
@@ -43,6 +51,7 @@ function senderProblems(fleet: Fleet, verdict: Verdict): string[] {
   if (lostCount > 0) found.push(`${lostCount} acknowledged records lost: ${lostExamples.join(' ')}`);
   if (mistoldCount > 0) found.push(`${mistoldCount} records under another seq than their senders were told`);
   if (disorderedCount > 0) found.push(`${disorderedCount} records out of order`);
+  if (strayedCount > 0) found.push(`${strayedCount} records sent both by a lane and beside it`);
   if (strangeCount > 0) found.push(`${strangeCount} records that nobody sent`);
   if (twice.length > 0) found.push(`records stored twice: ${twice.join(' ')}`);
   if (fleet.strayCount > 0) found.push(`${fleet.strayCount} acknowledgements of nothing in flight`);

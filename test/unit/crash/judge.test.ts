@@ -64,6 +64,12 @@ describe('the judge of a crash run', () => {
     expect(await judge([...arrive(3, 4), ...beside.toReversed()])).toMatchObject({ disorderedCount: 1 });
   });
 
+  it('finds what was sent both by a lane and beside it', async () => {
+    const beside = arrive(1, 2).map((arrival) => ({ ...arrival, part: 'backfill' }));
+    expect(await judge([...beside, ...arrive(1)])).toMatchObject({ strayedCount: 1 });
+    expect(await judge([...beside, ...beside])).toMatchObject({ strayedCount: 0, repeatedCount: 2 });
+  });
+
   it('tells a record that was stored twice from one that was delivered twice', async () => {
     const [first, ...rest] = arrive(1, 2, 3, 4);
     const repeat = first as Arrival;

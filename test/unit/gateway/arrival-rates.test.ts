@@ -17,12 +17,17 @@ describe('arrival rates', () => {
     expect([rates.perSecond('plant'), rates.perSecond('stick')]).toEqual([100, 0]);
   });
 
-  it('are known after a second, and 0 of an uplink that is new', () => {
+  it('are told of ten seconds from the first second on, and are 0 of an uplink that is new', () => {
     const rates = new ArrivalRates();
     rates.add([], 0);
     rates.add(lanes(5, 0), 1_000);
     expect(rates.perSecond('plant')).toBe(0);
-    rates.add(lanes(10, 0), 20_000);
-    expect(rates.perSecond('plant')).toBeCloseTo(10 / 19);
+    rates.add(lanes(25, 0), 12_000);
+    rates.add(lanes(30, 0), 13_000);
+    expect(rates.perSecond('plant')).toBeCloseTo(50 / 12);
+    const young = new ArrivalRates();
+    young.add(lanes(0, 0), 0);
+    young.add(lanes(25, 0), 1_000);
+    expect(young.perSecond('plant')).toBe(5);
   });
 });

@@ -64,15 +64,45 @@ describe('an uplink that sends live records first', () => {
     waitFor(() => log.counts(lane(stream)).pendingCount === 0, { ...WAIT, what: `${stream} to be drained` });
 
   it('sends the backlog beside the lane, in its order, and counts it as the lane’s', async () => {
-    const old = append(35);
+    append(10);
     await make().start();
-    await waitFor(() => upstream.sends.length > 0, { ...WAIT, what: 'the first batch' });
+    await drained();
+    await forwarder.pause();
+    const old = append(35);
+    await forwarder.resume();
+    await waitFor(() => sentBy('backfill').length > 0, { ...WAIT, what: 'the first batch of the backlog' });
     const fresh = append(3);
     await drained();
-    expect([sentBy('backfill'), sentBy(undefined)]).toEqual([old, fresh]);
-    expect(log.counts(lane())).toMatchObject({ deliveredCount: 38, droppedCount: 0, rejectedCount: 0 });
+    expect([sentBy('backfill'), sentBy(undefined).slice(10)]).toEqual([old, fresh]);
+    expect(log.counts(lane())).toMatchObject({ deliveredCount: 48, droppedCount: 0, rejectedCount: 0 });
     await waitFor(() => upstream.finished.length > 0, { ...WAIT, what: 'the end of the backfill' });
     expect(upstream.finished).toMatchObject([{ stream: 'telemetry', range: { kind: 'backfill' } }]);
+  });
+
+  it('begins with the two batches that may be upstream already, from before a kill', async () => {
+    const old = append(45);
+    await make().start();
+    await drained();
+    expect([sentBy(undefined), sentBy('backfill')]).toEqual([old.slice(0, 20), old.slice(20)]);
+  });
+
+  it('sends again what it offered before as part of the lane, never of the backlog', async () => {
+    let isDown = true;
+    upstream.onSend = async (sent, after) => {
+      if (isDown) return { upTo: after, rejected: [], error: retryable() };
+      return upstream.take(sent.records);
+    };
+    await make().start();
+    const offered = append(1);
+    await waitFor(() => upstream.sends.length > 1, { ...WAIT, what: 'repeated attempts' });
+    const missed = append(30);
+    const most = (): number => Math.max(...sentBy(undefined));
+    await waitFor(() => most() > (offered[0] ?? 0), { ...WAIT, what: 'an attempt with more' });
+    isDown = false;
+    await drained();
+    const live = new Set(sentBy(undefined));
+    expect(sentBy('backfill').filter((seq) => live.has(seq))).toEqual([]);
+    expect([...live, ...sentBy('backfill')]).toEqual([...offered, ...missed]);
   });
 
   it('does not let fresh records wait for a batch of the backlog', async () => {
@@ -83,10 +113,11 @@ describe('an uplink that sends live records first', () => {
       return upstream.take(sent.records);
     };
     await make().start();
-    await waitFor(() => upstream.sends.length === 1, { ...WAIT, what: 'the backlog on its way' });
+    await waitFor(() => sentBy('backfill').length > 0, { ...WAIT, what: 'the backlog on its way' });
     const fresh = append(2);
-    await waitFor(() => sentBy(undefined).length === 2, { ...WAIT, what: 'the fresh records' });
-    expect(sentBy(undefined)).toEqual(fresh);
+    const isSent = (): boolean => upstream.taken.some(({ seq }) => seq === fresh[1]);
+    await waitFor(isSent, { ...WAIT, what: 'the fresh records' });
+    expect(sentBy(undefined).slice(-2)).toEqual(fresh);
     resolve();
     await drained();
   });
@@ -99,15 +130,15 @@ describe('an uplink that sends live records first', () => {
   });
 
   it('is for telemetry, for events only when asked, and never for state', async () => {
-    for (const stream of ['telemetry', 'events', 'state'] as const) append(25, { stream });
+    for (const stream of ['telemetry', 'events', 'state'] as const) append(35, { stream });
     await make().start();
     for (const stream of ['telemetry', 'events', 'state'] as const) await drained(stream);
     const skipped = (['telemetry', 'events', 'state'] as const).map((stream) => sentBy('backfill', stream).length);
-    expect(skipped).toEqual([25, 0, 0]);
+    expect(skipped).toEqual([15, 0, 0]);
   });
 
   it('is for events too when asked', async () => {
-    append(25, { stream: 'events' });
+    append(45, { stream: 'events' });
     await make({ eventsLiveFirst: true }).start();
     await drained('events');
     expect(sentBy('backfill', 'events')).toHaveLength(25);
@@ -124,9 +155,8 @@ describe('an uplink that sends live records first', () => {
   });
 
   it('skips anew after each outage, and sends the oldest first', async () => {
-    let isDown = false;
     upstream.onSend = async (sent, after) => {
-      if (isDown || sent.lane.range !== undefined) return { upTo: after, rejected: [], error: retryable() };
+      if (sent.lane.range !== undefined) return { upTo: after, rejected: [], error: retryable() };
       return upstream.take(sent.records);
     };
     await make().start();
@@ -134,12 +164,12 @@ describe('an uplink that sends live records first', () => {
     await drained();
     const outages: number[][] = [];
     for (const _ of [1, 2]) {
-      isDown = true;
+      await forwarder.pause();
       const missed = append(25);
       outages.push(missed);
+      await forwarder.resume();
       const isSkipped = (): boolean => log.counts(lane()).cursor === missed.at(-1);
       await waitFor(isSkipped, { ...WAIT, what: 'what was missed to be skipped' });
-      isDown = false;
       const [fresh = 0] = append(1);
       await waitFor(() => upstream.taken.some(({ seq }) => seq === fresh), { ...WAIT, what: 'a fresh record' });
     }
