@@ -10,14 +10,13 @@ const RETRY_MS = 1_000;
 
 export interface BacklogParts {
   readonly uplink: string;
-  /** Those that it carries; ranges of others, from before, wait. */
-  readonly streams: readonly Stream[];
+  readonly stream: Stream;
   readonly laneLog: LaneLog;
   readonly logger: Pick<Logger, 'info' | 'warn'>;
   readonly laneOf: (range: LaneRange) => Lane;
 }
 
-/** What is sent beside the lanes of one uplink: its ranges, one at a time, in the order of the log. */
+/** What is sent beside one lane: its ranges, one at a time, backfills first, the oldest first. */
 export class Backlog {
   readonly #parts: BacklogParts;
   #wake = Promise.withResolvers<void>();
@@ -42,9 +41,9 @@ export class Backlog {
   }
 
   async #next(): Promise<LaneRange | undefined> {
-    const { laneLog, uplink, streams, logger } = this.#parts;
+    const { laneLog, uplink, stream, logger } = this.#parts;
     try {
-      return (await laneLog.ranges(uplink)).find(({ lane }) => streams.includes(lane.stream));
+      return (await laneLog.ranges(uplink)).find(({ lane }) => lane.stream === stream);
     } catch (error) {
       logger.warn({ reason: messageOf(error) }, 'the store does not say what is left to send');
       setTimeout(() => this.look(), RETRY_MS).unref();

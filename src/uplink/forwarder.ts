@@ -53,7 +53,7 @@ export class Forwarder {
   readonly #options: ForwarderOptions;
   readonly #parts: ForwarderParts;
   readonly #lanes: readonly Lane[];
-  readonly #backlog: Backlog;
+  readonly #backlogs: ReadonlyMap<Stream, Backlog>;
   readonly #pace: Pace;
   /** Undefined: the link is not metered. */
   readonly #meter: Meter | undefined;
@@ -74,13 +74,10 @@ export class Forwarder {
     const { laneLog, logger } = parts;
     this.#pace = new Pace(options.backlogShare);
     this.#meter = isMetered(options) ? new Meter({ uplink: name, options, laneLog }) : undefined;
-    this.#backlog = new Backlog({
-      uplink: name,
-      streams: options.streams,
-      laneLog,
-      logger,
-      laneOf: (range) => this.#lane(range.lane.stream, range),
-    });
+    const laneOf = (range: LaneRange): Lane => this.#lane(range.lane.stream, range);
+    this.#backlogs = new Map(
+      options.streams.map((stream) => [stream, new Backlog({ uplink: name, stream, laneLog, logger, laneOf })]),
+    );
     this.#lanes = options.streams.map((stream) => this.#lane(stream));
   }
 
@@ -131,7 +128,7 @@ export class Forwarder {
 
   /** There may be something to send again that was not there before. */
   lookForReplays(): void {
-    this.#backlog.look();
+    for (const backlog of this.#backlogs.values()) backlog.look();
   }
 
   #inTurn(step: () => Promise<void>): Promise<void> {
@@ -159,7 +156,7 @@ export class Forwarder {
     const link = new Link({ upstream, board, ending, backoff: this.#backoff() });
     const watch = watchIdleLink({ upstream, link, board, ending, intervalMs: this.#options.idleProbeMs });
     const run = { link, ending, aborted };
-    await Promise.all([watch, this.#backlog.run(run), ...this.#lanes.map((lane) => lane.run(run))]);
+    await Promise.all([watch, ...[...this.#lanes, ...this.#backlogs.values()].map((part) => part.run(run))]);
   }
 
   async #end(deadlineMs: number): Promise<void> {
@@ -190,7 +187,7 @@ export class Forwarder {
       range,
       pace: this.#pace,
       meter: this.#meter,
-      onSkip: range === undefined && this.#isLiveFirst(stream) ? () => this.#backlog.look() : undefined,
+      onSkip: range === undefined && this.#isLiveFirst(stream) ? () => this.#backlogs.get(stream)?.look() : undefined,
       from,
       reader,
       laneLog,

@@ -58,8 +58,8 @@ export class Lane {
   readonly #parts: LaneParts;
   /** Since the process began. */
   #offeredUpTo: Seq | undefined;
-  /** The last batch kept fresh records waiting. */
-  #isTooLong = false;
+  /** Of the last batch, on its way. */
+  #tookMs = 0;
 
   constructor(parts: LaneParts) {
     this.#parts = parts;
@@ -214,7 +214,7 @@ export class Lane {
 
   async #takeLater(after: Seq, run: Run): Promise<LaneBatch> {
     const { maxWaitMs, pace, range } = this.#parts;
-    if (range !== undefined) await pace.rest(run.ending);
+    if (range !== undefined) await pace.rest(this.#tookMs, run.ending);
     else if (maxWaitMs > 0) await pause(maxWaitMs, run.ending);
     return this.#take(after);
   }
@@ -241,16 +241,16 @@ export class Lane {
     const startedAt = performance.now();
     await meter?.enter(id.stream, upstream.bytesOf(id, records), run.ending);
     const outcome = await upstream.send(id, after, records, { deadlineMs: sendTimeoutMs, signal: run.aborted });
-    if (range !== undefined) this.#isTooLong = !pace.sent(performance.now() - startedAt);
+    this.#tookMs = performance.now() - startedAt;
     return guard.judge(records, outcome);
   }
 
   async #settle(batch: LaneBatch, outcome: Outcome): Promise<void> {
-    const { id, laneLog, board, backoff, limit, meter } = this.#parts;
+    const { id, laneLog, board, backoff, limit, meter, pace } = this.#parts;
     board.delivered(id, deliveredCount(batch, outcome));
     if (outcome.error === null) {
       backoff.reset();
-      if (this.#isTooLong) limit.shrink();
+      if (id.range !== undefined && pace.isTooLong(this.#tookMs)) limit.shrink();
       else limit.grow();
       board.laneWorks(id);
     }

@@ -14,7 +14,6 @@ export class Pace {
   readonly #share: number;
   readonly #now: () => number;
   #liveAt = Number.NEGATIVE_INFINITY;
-  #restMs = 0;
 
   /** `share`: above 0, up to 1. `now`: milliseconds that never go back. */
   constructor(share: number, now: () => number = () => performance.now()) {
@@ -31,16 +30,14 @@ export class Pace {
     return this.#now() - this.#liveAt < LIVE_MS;
   }
 
-  /** A batch of the backlog was on its way for so long. False when that was too long for fresh records that wait. */
-  sent(tookMs: number): boolean {
-    this.#restMs = (tookMs * (1 - this.#share)) / this.#share;
-    return tookMs <= MAX_HELD_UP_MS || !this.isShared;
+  /** Whether a batch of the backlog that took so long kept fresh records waiting for too long. */
+  isTooLong(tookMs: number): boolean {
+    return tookMs > MAX_HELD_UP_MS && this.isShared;
   }
 
-  /** Resolves when the backlog may go on: at once while there are no fresh records. */
-  async rest(signal: AbortSignal): Promise<void> {
-    const until = this.#now() + this.#restMs;
-    this.#restMs = 0;
+  /** Resolves when the backlog may go on after a batch that took so long: at once while there are no fresh records. */
+  async rest(tookMs: number, signal: AbortSignal): Promise<void> {
+    const until = this.#now() + (tookMs * (1 - this.#share)) / this.#share;
     for (
       let leftMs = until - this.#now();
       leftMs > 0 && this.isShared && !signal.aborted;

@@ -6,7 +6,7 @@ import type { Stream } from '../../../src/core/stream.ts';
 import { Forwarder, type ForwarderOptions } from '../../../src/uplink/forwarder.ts';
 import { StatusBoard } from '../../../src/uplink/status-board.ts';
 import { FakeLog } from '../../support/fake-log.ts';
-import { FakeUpstream, retryable } from '../../support/fake-upstream.ts';
+import { blocking, FakeUpstream, retryable } from '../../support/fake-upstream.ts';
 import { MemoryLogger } from '../../support/memory-logger.ts';
 import { newRecord } from '../../support/records.ts';
 import { STRICT } from '../../support/uplink-options.ts';
@@ -194,6 +194,22 @@ describe('an uplink that sends live records first', () => {
       Array.from({ length: 23 }, (_, index) => index + 13),
     );
     expect(log.counts(lane())).toMatchObject({ deliveredCount: 35, pendingCount: 0 });
+  });
+
+  it('lets the backlog of a stream that is stuck hold up no other', async () => {
+    for (const stream of ['events', 'telemetry'] as const) {
+      append(25, { stream });
+      await log.open(lane(stream), 'oldest');
+      await log.skipAhead(lane(stream));
+    }
+    upstream.onSend = async (sent, after) => {
+      if (sent.lane.stream === 'events') return { upTo: after, rejected: [], error: blocking() };
+      return upstream.take(sent.records);
+    };
+    await make().start();
+    await drained();
+    await waitFor(() => status?.reason?.startsWith('events (backfill): '), { ...WAIT, what: 'the reason' });
+    expect(status?.state).toBe('blocked');
   });
 
   it('goes on with the rest of the backlog when a limit took a part of it', async () => {
