@@ -71,6 +71,11 @@ describe('a configuration', () => {
         from: 'oldest',
         delivery: 'at_least_once',
         order: 'strict',
+        eventsLiveFirst: false,
+        backlogShare: 0.5,
+        maxBytesPerSecond: 0,
+        maxBytesPerDay: 0,
+        eventsOverBudget: false,
         compression: 'none',
         topics: {
           telemetry: 'sluice.{stream}',

@@ -83,7 +83,10 @@ describe('the reader of upstream files', () => {
     mkdirSync(folder, { recursive: true });
     const line = '{"id":"g:e1:00000000000000000007","type":"sluice.events.tick","data":{"id":"lamp-000000001"}}\n';
     writeFileSync(join(folder, 'events-e1-1.ndjson'), line);
-    expect(await arrivals()).toEqual([{ stream: 'events', epoch: 'e1', seq: 7, recordId: 'lamp-000000001' }]);
+    const arrived = { stream: 'events', epoch: 'e1', seq: 7, recordId: 'lamp-000000001', part: '' };
+    expect(await arrivals()).toEqual([arrived]);
+    writeFileSync(join(folder, 'events-backfill-3-e1-1.ndjson'), line);
+    expect(await arrivals()).toEqual([{ ...arrived, part: 'backfill-3' }, arrived]);
     appendFileSync(join(folder, 'events-e1-1.ndjson'), line.slice(0, 40));
     await expect(arrivals()).rejects.toThrow('torn line');
   });
