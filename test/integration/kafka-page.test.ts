@@ -61,7 +61,8 @@ describe('what docs/kafka.md says', { timeout: 90_000 }, () => {
     await running.drained();
     expect(await secure.kafka.countRecords('sluice.telemetry')).toBe(COUNT);
     await running.stop();
-    const once = kafkaOptions({ ...options(), name: 'once', delivery: 'exactly_once' });
+    const topics = topicsUnder('sluice.once');
+    const once = kafkaOptions({ ...options(), name: 'once', delivery: 'exactly_once', topics });
     const exactly = await runUplink(once, running.log, [], { gatewayId: 'greenhouse-pi' });
     await exactly.drained();
     await exactly.stop();

@@ -61,7 +61,9 @@ const Replay = z
     last_seq: z.int().openapi({
       description: 'At most what the uplink had got to when the replay began: what is behind it is still to come.',
     }),
-    state: z.enum(['active', 'done']).openapi({ description: 'Active ones of one stream are sent one after the other.' }),
+    state: z
+      .enum(['active', 'done'])
+      .openapi({ description: 'Active ones of one stream are sent one after the other.' }),
     created_at: z.string().nullable(),
     cursor: z.int().openapi({ description: 'Everything up to this seq was sent, does not fit, or was removed.' }),
     delivered: z.int(),
