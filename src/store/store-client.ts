@@ -82,7 +82,9 @@ export class StoreClient implements LogWriter, StateStore, SessionStore, KeptSto
   /** Bytes of all that was ever packed. */
   #packedBytes = 0;
   #room: Room = { bytes: Number.POSITIVE_INFINITY, capacityBytes: Number.POSITIVE_INFINITY };
-  /** What had been packed when the store last told its room. */
+  /** Of it what has been answered. */
+  #landedBytes = 0;
+  /** What of it was in the room that the store told last. */
   #toldAt = 0;
 
   constructor(port: Port) {
@@ -112,8 +114,11 @@ export class StoreClient implements LogWriter, StateStore, SessionStore, KeptSto
     });
   }
 
-  stats(): Promise<LogStats> {
-    return this.#rpc.call('stats', null);
+  async stats(): Promise<LogStats> {
+    const stats = await this.#rpc.call('stats', null);
+    // While nothing is appended nothing else tells that there is room again.
+    this.#noteRoom(stats.room, this.#landedBytes);
+    return stats;
   }
 
   read(stream: Stream, after: Seq, limit: ReadLimit): Promise<Batch> {
@@ -277,7 +282,9 @@ export class StoreClient implements LogWriter, StateStore, SessionStore, KeptSto
     this.#rpc.call('append', pack, [pack.buffer]).then(
       (result) => {
         landed();
-        this.#noteRoom(result, packedBytes);
+        this.#landedBytes = packedBytes;
+        const [bytes = 0, capacityBytes = 0] = result.subarray(-2);
+        this.#noteRoom({ bytes, capacityBytes }, packedBytes);
         resolveAll(waiting, result);
       },
       (error: unknown) => {
@@ -288,9 +295,8 @@ export class StoreClient implements LogWriter, StateStore, SessionStore, KeptSto
     this.#refill();
   }
 
-  #noteRoom(result: AppendResult, packedBytes: number): void {
-    const [bytes = 0, capacityBytes = 0] = result.subarray(-2);
-    this.#room = { bytes, capacityBytes };
+  #noteRoom(room: Room, packedBytes: number): void {
+    this.#room = room;
     this.#toldAt = packedBytes;
   }
 
