@@ -75,7 +75,8 @@ export class Limits {
   /** As of now: what came since it was measured counts as waiting. */
   get room(): Room {
     const { bytes, capacityBytes } = this.#room;
-    return { bytes: Math.max(0, bytes - (this.#log.records.appendedBytes - this.#measuredAt)), capacityBytes };
+    const since = Math.max(0, this.#log.records.appendedBytes - this.#measuredAt);
+    return { bytes: Math.max(0, bytes - since), capacityBytes };
   }
 
   /** So much new may be stored before `step` must look again. */

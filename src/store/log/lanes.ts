@@ -57,6 +57,8 @@ export class Lanes {
   readonly #ranges: Ranges;
   readonly #save: Database.Statement;
   #lanes: Lane[] = [];
+  /** Lanes that an uplink has asked for since the start. The others wait for one that is not configured any more. */
+  readonly #served = new Set<string>();
 
   constructor(db: Database.Database, records: Records, ranges: Ranges) {
     this.#db = db;
@@ -69,15 +71,16 @@ export class Lanes {
   }
 
   reload(): void {
-    const claims = new Map(this.#lanes.map((lane) => [`${lane.uplink}/${lane.stream}`, lane.claimedUpTo]));
+    const claims = new Map(this.#lanes.map((lane) => [nameOf(lane), lane.claimedUpTo]));
     const rows = this.#db.prepare<[], LaneRow>('SELECT * FROM lanes').all();
-    this.#lanes = rows.map((row) => this.#laneOf(row, claims.get(`${row.uplink}/${row.stream}`)));
+    this.#lanes = rows.map((row) => this.#laneOf(row, claims.get(nameOf(row))));
   }
 
   /** What was in flight over an earlier connection still is. */
   takeClaims(before: Lanes): void {
     for (const lane of this.#lanes) lane.claimedUpTo = before.#findLane(lane)?.claimedUpTo ?? 0;
     this.#ranges.takeClaims(before.#ranges);
+    for (const name of before.#served) this.#served.add(name);
   }
 
   ofStream(stream: Stream): readonly Lane[] {
@@ -90,6 +93,7 @@ export class Lanes {
 
   open(id: LaneId, from: 'oldest' | 'now'): Seq {
     const { uplink, stream } = id;
+    this.#served.add(nameOf(id));
     const known = id.range === undefined ? this.#find(id) : this.#get(id);
     if (known !== undefined) return known.cursor;
     const { acceptedCount, removedCount, lastSeq } = this.#records.count(stream);
@@ -213,9 +217,14 @@ export class Lanes {
     }
   }
 
-  /** Bytes that no lane of the stream has passed yet: what only this log has. Estimated, see `Records.storedBytes`. */
+  /**
+   * Bytes that no uplink that carries the stream has delivered: what only this log has. Estimated, see
+   * `Records.storedBytes`.
+   */
   waitingBytes(stream: Stream): number {
-    const behind = this.ofStream(stream).map(({ passedBytes }) => this.#records.headBytes(stream) - passedBytes);
+    const head = this.#records.headBytes(stream);
+    const lanes = this.ofStream(stream).filter((lane) => this.#served.has(nameOf(lane)));
+    const behind = lanes.map(({ passedBytes }) => head - passedBytes);
     return behind.length === 0 ? 0 : Math.max(0, Math.min(...behind));
   }
 
@@ -306,4 +315,8 @@ function isInFlight({ claimedUpTo, cursor }: { readonly claimedUpTo: Seq; readon
 
 function unknownLane({ uplink, stream }: LaneId): SluiceError {
   return new SluiceError(`lane ${uplink}/${stream} was never opened`, { code: 'unknown_lane' });
+}
+
+function nameOf({ uplink, stream }: LaneId): string {
+  return `${uplink}/${stream}`;
 }
