@@ -44,6 +44,7 @@ const INGEST_STOP_MS = 500;
 interface Core {
   readonly devices: DeviceTable;
   readonly refused: RefusedCounts;
+  readonly shares: Shares;
   readonly ingest: Ingest;
   readonly stats: StatsPoll;
 }
@@ -92,6 +93,7 @@ export class Gateway {
     const core = this.#compose(store.client);
     this.#running.add('devices', () => core.devices.stop());
     await core.devices.start();
+    core.shares.know(core.devices.known());
     await this.#startUplinks(store.client, opened);
     this.#stopping.signal.throwIfAborted();
     this.#running.add('stats', () => core.stats.stop());
@@ -144,11 +146,16 @@ export class Gateway {
       { state: client, read, logger, now: () => clock.now() },
     );
     const refused = new RefusedCounts(this.#repeats);
+    const shares = new Shares({
+      highWater: highWater / 100,
+      windowMs: shareWindow,
+      refuses: whenFull === 'drop_oldest',
+    });
     const ingest = new Ingest({
       log: client,
       routes: this.#config.mqtt.routes,
       clock,
-      shares: new Shares({ highWater: highWater / 100, windowMs: shareWindow, refuses: whenFull === 'drop_oldest' }),
+      shares,
       rates: new DeviceRates({ ratePerS: maxMessageRate }),
       onAccepted: (observations) => devices.recordsAccepted(observations),
       onRefused: (message, reason) => refused.add(message, reason),
@@ -156,7 +163,7 @@ export class Gateway {
     this.#running.add('ingest', () =>
       Promise.race([ingest.settled(), delay(INGEST_STOP_MS, undefined, { ref: false })]),
     );
-    return { devices, refused, ingest, stats: new StatsPoll(() => client.stats(), logger) };
+    return { devices, refused, shares, ingest, stats: new StatsPoll(() => client.stats(), logger) };
   }
 
   async #startUplinks(client: StoreClient, opened: StoreOpened): Promise<void> {

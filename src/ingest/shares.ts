@@ -48,6 +48,11 @@ export class Shares {
     this.#elapsed = options.elapsed ?? (() => performance.now());
   }
 
+  /** At the start: a device that is silent until later has a share too. */
+  know(devices: Iterable<string>): void {
+    for (const device of devices) this.count(device, 0);
+  }
+
   /** Changes nothing: what is stored is to be told to `count`. */
   judge(device: string, bytes: number, room: Room): ShareVerdict {
     const { highWater, windowMs, refuses } = this.#options;

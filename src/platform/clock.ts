@@ -83,15 +83,15 @@ export class SystemClock implements Clock {
   }
 
   quality(): 'synced' | 'unsynced' {
-    return this.#state === 'unsynced' || this.now() < EARLIEST_MS ? 'unsynced' : 'synced';
+    return this.state() === 'unsynced' ? 'unsynced' : 'synced';
   }
 
   state(): ClockState {
-    return this.#state;
+    return this.now() < EARLIEST_MS ? 'unsynced' : this.#state;
   }
 
   async waitForSync(maxMs: number, signal: AbortSignal): Promise<ClockState> {
-    if (this.#state !== 'unsynced' || signal.aborted) return this.#state;
+    if (this.state() !== 'unsynced' || signal.aborted) return this.state();
     const { promise, resolve } = Promise.withResolvers<void>();
     const wake = () => resolve();
     const timer = setTimeout(wake, maxMs);
@@ -101,7 +101,7 @@ export class SystemClock implements Clock {
     clearTimeout(timer);
     this.#waiting.delete(wake);
     signal.removeEventListener('abort', wake);
-    return this.#state;
+    return this.state();
   }
 
   async #probe(): Promise<void> {

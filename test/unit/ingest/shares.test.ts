@@ -48,6 +48,13 @@ describe('shares of the buffer', () => {
     expect(judge('alone')).toBe('within');
   });
 
+  it('are of a device too that has not sent anything since the start', () => {
+    shares.know(['quiet', 'chatty']);
+    shares.count('chatty', 1_000_000);
+    expect(judge('chatty')).toBe('refused');
+    expect(judge('quiet')).toBe('within');
+  });
+
   it('are all right for devices that send about the same', () => {
     for (let index = 0; index < 100; index += 1) shares.count(`d${index}`, 1_000_000 + 5_000 * index);
     for (let index = 0; index < 100; index += 1) expect(judge(`d${index}`)).toBe('within');

@@ -63,11 +63,12 @@ describe('the clock', () => {
     expect(clock.quality()).toBe('synced');
   });
 
-  it('is not to be trusted while it is behind this program, whoever calls it synchronised', () => {
+  it('is not to be trusted while it is behind this program, whoever calls it synchronised', async () => {
     writeFileSync(synchronizedFile, '');
     startClock('yes');
     vi.useFakeTimers({ now: 86_400_000, toFake: ['Date'] });
-    expect(clock.quality()).toBe('unsynced');
+    expect([clock.state(), clock.quality()]).toEqual(['unsynced', 'unsynced']);
+    expect(await clock.waitForSync(1, never)).toBe('unsynced');
     vi.useRealTimers();
     expect(clock.quality()).toBe('synced');
   });
