@@ -12,6 +12,7 @@ const SCENARIOS: Readonly<Record<string, () => Promise<{ readonly scenario: Scen
   kill: () => import('./kill.ts'),
   sessions: () => import('./sessions.ts'),
   away: () => import('./away.ts'),
+  'exactly-once': () => import('./exactly-once.ts'),
   soak: () => import('./soak.ts'),
   power: () => import('./power/power.ts'),
   disk: () => import('./disk/disk.ts'),

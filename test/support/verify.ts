@@ -235,7 +235,8 @@ function parseLine(file: string, line: string): { id: string; type: string; data
 
 /** Every record of the topic by partition and offset, read by kcat; for values that hold no line feed. */
 export async function* readKafka(bootstrap: string, topic: string): AsyncGenerator<Arrival> {
-  const args = ['-C', '-b', bootstrap, '-t', topic, '-o', 'beginning', '-e', '-q', '-f', '%h\\t%s\\n'];
+  const committed = ['-X', 'isolation.level=read_committed'];
+  const args = ['-C', '-b', bootstrap, ...committed, '-t', topic, '-o', 'beginning', '-e', '-q', '-f', '%h\\t%s\\n'];
   const kcat = spawn('kcat', args, { stdio: ['ignore', 'pipe', 'inherit'] });
   const closed = once(kcat, 'close');
   for await (const line of createInterface({ input: kcat.stdout })) {
