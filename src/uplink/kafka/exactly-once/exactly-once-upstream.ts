@@ -86,7 +86,10 @@ export class ExactlyOnceUpstream implements Upstream {
   finish(lane: LaneId): void {
     this.#targets.finish(lane);
     // Backfills share theirs.
-    if (lane.range?.kind === 'replay') this.#transactions.delete(this.#nameOf(lane));
+    if (lane.range?.kind !== 'replay') return;
+    const name = this.#nameOf(lane);
+    this.#transactions.get(name)?.end();
+    this.#transactions.delete(name);
   }
 
   probe(signal: AbortSignal): Promise<void> {

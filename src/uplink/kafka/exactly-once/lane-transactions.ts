@@ -78,10 +78,15 @@ export class LaneTransactions {
     this.#producer = producer;
   }
 
-  /** The order matters: only when the old transaction has ended does the position tell what became of it. */
-  async #takeOver(client: KafkaClient, bounds: Bounds): Promise<void> {
+  /** Nothing more is sent: frees its producer. */
+  end(): void {
     this.#producer?.producer.drop();
     this.#producer = undefined;
+  }
+
+  /** The order matters: only when the old transaction has ended does the position tell what became of it. */
+  async #takeOver(client: KafkaClient, bounds: Bounds): Promise<void> {
+    this.end();
     await this.look(client, bounds);
     const producer = client.transactional(this.#options.name);
     try {
