@@ -18,6 +18,9 @@ const SCENARIOS: Readonly<Record<string, () => Promise<{ readonly scenario: Scen
   disk: () => import('./disk/disk.ts'),
   mqtt: () => import('./mqtt.ts'),
   process: () => import('./process.ts'),
+  kafka: () => import('./kafka.ts'),
+  backlog: () => import('./backlog.ts'),
+  clock: () => import('./clock.ts'),
 };
 
 function say(line: string): void {

@@ -58,7 +58,7 @@ const FALLING_MS = 500;
 const CONNECT_TIMEOUT = '4s';
 const MAX_TIMES_SLOWER = 3;
 /** Below it nobody is judged slow: on two cores shared with attackers and other tests the machine alone does as much. */
-const P99_FLOOR_MS = 1_000;
+const P99_FLOOR_MS = 2_000;
 const MAX_MEMORY = 1.2;
 const MAX_KIB_BEFORE_CONNECT = 16;
 const MAX_TAKEN_BYTES = OVERSIZE_BYTES / 2;
@@ -87,9 +87,12 @@ async function runMqtt(run: MqttRun): Promise<MqttResult> {
     for (const attack of run.attack === 'all' ? ATTACKS : [run.attack]) {
       const seen = await attackOnce(attack, { gateway, target, run });
       if (seen.crashed) await gateway.start();
-      const quietBehind = await quietP99(gateway);
-      const result = { ...seen, quietP99Ms: Math.max(quietBefore, quietBehind) };
-      quietBefore = quietBehind;
+      // What waited in the sockets may bring it down a little later.
+      const quietBehind = await quietP99(gateway).catch(() => undefined);
+      const crashed = seen.crashed || (quietBehind === undefined && (await hasFallen(gateway)));
+      if (quietBehind === undefined) await gateway.start();
+      const result = { ...seen, crashed, quietP99Ms: Math.max(quietBefore, quietBehind ?? 0) };
+      quietBefore = quietBehind ?? (await quietP99(gateway));
       attacks.push(result);
       run.say(lineOf(result));
     }
@@ -125,7 +128,8 @@ async function watched(gateway: GatewayProcess, ms: number): Promise<{ load: Loa
 }
 
 async function quietP99(gateway: GatewayProcess): Promise<number> {
-  return (await watched(gateway, QUIET_MS)).load.p99Ms;
+  const { p99Ms } = (await watched(gateway, QUIET_MS)).load;
+  return Number.isNaN(p99Ms) ? 0 : p99Ms;
 }
 
 interface Scene {
