@@ -12,6 +12,7 @@ import { Meter } from './meter.ts';
 import type { BackoffOptions, BatchOptions, MeterOptions, OrderOptions } from './options.ts';
 import { Pace } from './pace.ts';
 import { RejectGuard } from './reject-guard.ts';
+import { SkipAhead } from './skip-ahead.ts';
 import type { StatusBoard } from './status-board.ts';
 
 /** A pause lets what is in flight finish for so long. */
@@ -181,20 +182,24 @@ export class Forwarder {
   #lane(stream: Stream, range?: LaneRange): Lane {
     const { name, from, batch, maxBytesPerSecond, sendTimeoutMs } = this.#options;
     const { upstream, reader, laneLog, board } = this.#parts;
+    const id = range?.lane ?? { uplink: name, stream };
     const maxBytes = Math.min(batch.maxBytes, maxBytesPerSecond || batch.maxBytes);
+    const limit = new BatchLimit({ ...batch, maxBytes });
+    const onSkip = (): void => this.#backlogs.get(stream)?.look();
+    const skips = range === undefined && this.#isLiveFirst(stream);
     return new Lane({
-      id: range?.lane ?? { uplink: name, stream },
+      id,
       range,
       pace: this.#pace,
       meter: this.#meter,
-      onSkip: range === undefined && this.#isLiveFirst(stream) ? () => this.#backlogs.get(stream)?.look() : undefined,
+      skipAhead: skips ? new SkipAhead({ id, reader, laneLog, limit, onSkip }) : undefined,
       from,
       reader,
       laneLog,
       upstream,
       board,
       backoff: this.#backoff(),
-      limit: new BatchLimit({ ...batch, maxBytes }),
+      limit,
       guard: new RejectGuard(),
       maxWaitMs: batch.maxWait,
       sendTimeoutMs,

@@ -10,6 +10,7 @@ import { asSluiceError, type Link } from './link.ts';
 import { BUDGET_SPENT, type Meter } from './meter.ts';
 import type { Pace } from './pace.ts';
 import type { RejectGuard } from './reject-guard.ts';
+import type { SkipAhead } from './skip-ahead.ts';
 import type { StatusBoard } from './status-board.ts';
 
 export interface LaneParts {
@@ -27,8 +28,8 @@ export interface LaneParts {
   readonly pace: Pace;
   /** Undefined: as much as the link can carry. */
   readonly meter: Meter | undefined;
-  /** Skips a backlog when it begins, so that fresh records go first; told when it did. */
-  readonly onSkip?: (() => void) | undefined;
+  /** Undefined: strict order. */
+  readonly skipAhead?: SkipAhead | undefined;
   /** What is fed instead of the lane itself, to its end. */
   readonly range?: LaneRange | undefined;
 }
@@ -56,8 +57,6 @@ interface Stretch {
  */
 export class Lane {
   readonly #parts: LaneParts;
-  /** Since the process began. */
-  #offeredUpTo: Seq | undefined;
   /** Of the last batch, on its way. */
   #tookMs = 0;
 
@@ -108,34 +107,14 @@ export class Lane {
 
   /** Returns when the run ends or is to begin anew, and true when the range is done; throws when anything fails. */
   async #feed(run: Run): Promise<boolean> {
-    const { laneLog, id, from, upstream } = this.#parts;
+    const { laneLog, id, from, upstream, skipAhead } = this.#parts;
     if (!(await run.link.ready())) return false;
     const heldUpTo = (await upstream.position?.(id)) ?? 0;
     const cursor = await laneLog.open(id, from);
-    if (this.#parts.onSkip === undefined) return await this.#forward(run, { cursor, heldUpTo });
-    const endAt = upstream.position === undefined ? this.#mayBeHeldUpTo(cursor) : heldUpTo;
+    if (skipAhead === undefined) return await this.#forward(run, { cursor, heldUpTo });
+    const endAt = upstream.position === undefined ? skipAhead.mayBeHeldUpTo(cursor) : heldUpTo;
     if (endAt > cursor) return await this.#forward(run, { cursor, heldUpTo, endAt });
-    return await this.#forward(run, { cursor: await this.#skipBacklog(cursor), heldUpTo });
-  }
-
-  /**
-   * What was offered before may be upstream, and is sent again by this lane: a reader tells a repeat by its seq within
-   * its lane. Before the process began that was two batches at most.
-   */
-  #mayBeHeldUpTo(cursor: Seq): Seq {
-    const { id, reader, limit } = this.#parts;
-    const batchEnd = (after: Seq): Seq => reader.read(id.stream, after, limit.whole).upTo;
-    this.#offeredUpTo ??= batchEnd(batchEnd(cursor));
-    return this.#offeredUpTo;
-  }
-
-  /** Resolves with the cursor behind what is skipped: a backlog of more than a batch. */
-  async #skipBacklog(cursor: Seq): Promise<Seq> {
-    const { id, reader, laneLog, limit, onSkip } = this.#parts;
-    if (onSkip === undefined || !isFull(reader.read(id.stream, cursor, limit.whole), limit.whole)) return cursor;
-    const skippedTo = await laneLog.skipAhead(id);
-    onSkip();
-    return skippedTo;
+    return await this.#forward(run, { cursor: await skipAhead.skip(cursor), heldUpTo });
   }
 
   /** As `#feed`. Ends once everything up to `endAt` is settled. */
@@ -232,12 +211,13 @@ export class Lane {
 
   /** What the upstream holds already is delivered: it was confirmed, but the settlement did not get to the disk. */
   async #send(batch: LaneBatch, heldUpTo: Seq, run: Run): Promise<Outcome> {
-    const { id, upstream, guard, sendTimeoutMs, meter, range, pace } = this.#parts;
+    const { id, upstream, guard, sendTimeoutMs, meter, range, pace, skipAhead } = this.#parts;
+    this.#tookMs = 0;
     const after = Math.max(batch.from, heldUpTo);
     const records = after > batch.from ? batch.records.filter(({ seq }) => seq > after) : batch.records;
     if (records.length === 0) return { upTo: batch.upTo, rejected: [], error: null };
     if (range === undefined) pace.live();
-    this.#offeredUpTo = Math.max(this.#offeredUpTo ?? 0, batch.upTo);
+    skipAhead?.offered(batch.upTo);
     const startedAt = performance.now();
     await meter?.enter(id.stream, upstream.bytesOf(id, records), run.ending);
     const outcome = await upstream.send(id, after, records, { deadlineMs: sendTimeoutMs, signal: run.aborted });
