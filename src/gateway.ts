@@ -90,6 +90,7 @@ export class Gateway {
     const store = this.#spawnThreads();
     const loading = import('./sources/mqtt/mqtt-source.ts');
     const opened = await store.open(this.#storeOptions());
+    for (const repair of opened.repairs) this.#logger.error({ repair }, 'the store was damaged');
     const core = this.#compose(store.client);
     this.#running.add('devices', () => core.devices.stop());
     await core.devices.start();
@@ -172,7 +173,7 @@ export class Gateway {
     const routes = mqtt.routes.map(({ topic, stream, kafkaTopic }) => ({ topic, stream, kafkaTopic }));
     const identity = { gatewayId, instanceId, hostName: hostname(), epoch, firstSeq };
     await this.#uplinks.start(client, { ...identity, routes, logFile, logger: log });
-    void this.#openGate();
+    void this.#openGate(client);
   }
 
   async #startMqtt(
@@ -247,9 +248,14 @@ export class Gateway {
     };
   }
 
-  /** Forwarding waits for the first time synchronisation, so that records get true times; storing does not. */
-  async #openGate(): Promise<void> {
+  /**
+   * Forwarding waits for the first time synchronisation, so that records get true times, and for what is put back of a
+   * damaged log, so that the oldest go first; storing does not.
+   */
+  async #openGate(client: StoreClient): Promise<void> {
     const state = await this.#clock.waitForSync(this.#config.clock.waitForSync, this.#stopping.signal);
+    // Without a store the process ends.
+    await client.salvaged().catch(() => this.#stopping.abort());
     if (this.#stopping.signal.aborted) return;
     if (state === 'unsynced') this.#logger.warn({}, 'the clock is not synchronised; forwarding begins all the same');
     await this.#uplinks.openGate();

@@ -2,6 +2,7 @@ import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { createLogger, type LoggerOptions } from '../platform/logger.ts';
 import { type Reply, serve } from '../platform/rpc.ts';
 import { giveBackStartMemory } from '../platform/start-memory.ts';
+import { endThreadAsDamaged } from '../store/damage/suspect.ts';
 import { LaneClient } from '../store/lane-client.ts';
 import { SqliteLogReader } from '../store/log/reader.ts';
 import type { GatewayIdentity, TopicRoute, UplinkOptions } from '../uplink/options.ts';
@@ -43,7 +44,7 @@ let reader: SqliteLogReader | undefined;
 giveBackStartMemory();
 const handlers: Handlers = {
   start: async ({ logFile, paused, logger, ...start }) => {
-    reader = new SqliteLogReader(logFile);
+    reader = new SqliteLogReader(logFile, endThreadAsDamaged(logFile));
     set = createUplinkSet({
       ...start,
       reader,

@@ -1,11 +1,13 @@
 import { SluiceError } from '../core/errors.ts';
 import type { Reserve } from './reserve.ts';
-import { diskFaultOf } from './sqlite.ts';
+import { diskFaultOf, isDamage } from './sqlite.ts';
 
 export interface OutageOptions {
   readonly reserve: Pick<Reserve, 'take' | 'release'>;
   /** Opens both files again. Throws what keeps it from that. */
   readonly reopen: () => void;
+  /** A file is not as it was written. The process ends, and the next start must know. */
+  readonly onDamage: () => void;
   /** The disk may take writes again, or just what shrinks: what waits is to be tried. */
   readonly retry: () => void;
 }
@@ -43,7 +45,10 @@ export class Outage {
   /** A write failed. @throws the error itself when it is none that a disk makes */
   begin(error: unknown): void {
     const fault = diskFaultOf(error);
-    if (fault === undefined) throw error;
+    if (fault === undefined) {
+      if (isDamage(error)) this.#options.onDamage();
+      throw error;
+    }
     this.#reason = fault.reason;
     this.#mustReopen ||= fault.kind === 'broken';
     if (fault.kind === 'full') this.#release();

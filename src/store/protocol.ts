@@ -45,6 +45,8 @@ export interface StoreOpened {
   readonly firstSeq: Seq;
   readonly openHandshakes: readonly Handshake[];
   readonly logFile: string;
+  /** What was damaged and what was done about it, in words. */
+  readonly repairs: readonly string[];
 }
 
 /**
@@ -90,6 +92,7 @@ export type MainOperations = {
   replays: { args: null; result: ReplayStats[] };
   removeReplay: { args: number; result: boolean };
   hurry: { args: null; result: null };
+  salvaged: { args: null; result: null };
   close: { args: null; result: null };
 };
 

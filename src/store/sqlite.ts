@@ -18,7 +18,7 @@ const PAGE_BYTES = 4096;
 const INCREMENTAL = 2;
 /** SQLite's, and those of Node's own calls. Where less is on the disk than was written, only a new process finds out what is. */
 const FAILING = /^(SQLITE_(IOERR(?!_SHORT_READ)|READONLY|CANTOPEN|PERM)|EIO$|EROFS$|ENXIO$|ENODEV$|ESTALE$)/;
-const DAMAGED: readonly string[] = ['SQLITE_NOTADB', 'SQLITE_CORRUPT'];
+const DAMAGED = /^SQLITE_(NOTADB|CORRUPT|IOERR_SHORT_READ)/;
 
 /**
  * Opens (or makes) one of the store's files for writing, brings it to the newest format, and checks what the
@@ -34,7 +34,7 @@ export function openForWriting({ file, migrations, mustExist = false, ...setting
     return db;
   } catch (error) {
     db.close();
-    throw DAMAGED.includes(codeOf(error) ?? '') ? damaged(file, error) : error;
+    throw isDamage(error) ? damaged(file, messageOf(error)) : error;
   }
 }
 
@@ -71,11 +71,15 @@ function carryOver(db: Database.Database): void {
   db.pragma('wal_checkpoint(TRUNCATE)');
 }
 
-function damaged(file: string, cause: unknown): SluiceError {
-  return new SluiceError(`${file} is damaged`, {
+/** What is there is not what was written. */
+export function isDamage(error: unknown): boolean {
+  return DAMAGED.test(codeOf(error) ?? '') || (error instanceof SluiceError && error.code === 'store_damaged');
+}
+
+export function damaged(file: string, what: string): SluiceError {
+  return new SluiceError(`${file} is damaged: ${what}`, {
     code: 'store_damaged',
-    hint: `move it and its -wal and -shm away, not to be lost: what can be read of it can be saved with sqlite3's .recover; the gateway then makes a new one`,
-    cause,
+    hint: 'the next start sets it aside and puts back what can be read',
   });
 }
 

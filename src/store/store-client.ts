@@ -222,6 +222,11 @@ export class StoreClient implements LogWriter, StateStore, SessionStore, KeptSto
     await this.#rpc.call('hurry', null);
   }
 
+  /** Resolves when everything of a damaged log is put back that can be read; at once when none was. */
+  async salvaged(): Promise<void> {
+    await this.#rpc.call('salvaged', null);
+  }
+
   /** Commits what waits, truncates the write-ahead logs, closes both files. */
   async close(): Promise<void> {
     await this.#rpc.call('close', null);

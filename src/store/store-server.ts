@@ -11,7 +11,7 @@ import {
   type MainOperations,
   type StoreOptions,
 } from './protocol.ts';
-import { diskFaultOf } from './sqlite.ts';
+import { diskFaultOf, isDamage } from './sqlite.ts';
 import type { State } from './state/state.ts';
 import { Store } from './store.ts';
 import type { StoreClock } from './store-clock.ts';
@@ -84,6 +84,7 @@ export class StoreServer {
       addReplay: (replay, reply) => this.#answerLater(reply, () => this.#opened().log.addReplay(replay)),
       replays: (_, reply) => reply.ok(this.#opened().log.ranges.replayStats()),
       removeReplay: (id, reply) => this.#answerLater(reply, () => this.#opened().log.ranges.removeReplay(id)),
+      salvaged: (_, reply) => this.#opened().whenSalvaged(() => reply.ok(null)),
       hurry: (_, reply) => reply.ok(this.#opened().commits.hurry() ?? null),
       close: (_, reply) => reply.ok(this.#close()),
     };
@@ -111,7 +112,7 @@ export class StoreServer {
   }
 
   #open(options: StoreOptions): Store['opened'] {
-    this.#store = new Store(options, this.#options.clock, (durationMs) => {
+    this.#store = openStore(options, this.#options.clock, (durationMs) => {
       this.#options.onCommit(durationMs);
       this.#wake();
     });
@@ -227,6 +228,16 @@ export class StoreServer {
     this.#store?.close();
     this.#store = undefined;
     return null;
+  }
+}
+
+/** Damage that is found on the way is known to the second attempt. */
+function openStore(...parts: ConstructorParameters<typeof Store>): Store {
+  try {
+    return new Store(...parts);
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+    return new Store(...parts);
   }
 }
 

@@ -3,18 +3,24 @@ import { join } from 'node:path';
 import type { LogStats } from '../core/ports.ts';
 import type { Place } from '../core/session.ts';
 import { defaultGatewayId, randomInstanceId, randomMachineId } from '../platform/machine-id.ts';
+import { BackgroundCheck } from './damage/background-check.ts';
+import { GoodCopy, openState } from './damage/good-copy.ts';
+import { noteLogClosed, openLog, type Roots } from './damage/open-log.ts';
+import { Salvage } from './damage/salvage.ts';
+import { removeSetAside, setAsideBytes } from './damage/set-aside.ts';
+import { endThreadAsDamaged, markSuspect } from './damage/suspect.ts';
 import { GroupCommit } from './group-commit.ts';
 import { Limits } from './limits.ts';
 import { DataDirLock } from './lock.ts';
-import { Log } from './log/log.ts';
+import type { Log } from './log/log.ts';
 import { SqliteLogReader } from './log/reader.ts';
 import { Outage } from './outage.ts';
 import { OverShareReporter } from './over-share-reporter.ts';
 import type { StoreOpened, StoreOptions } from './protocol.ts';
 import { Reserve } from './reserve.ts';
 import { RetainedWriter } from './retained-writer.ts';
-import { diskFaultOf } from './sqlite.ts';
-import { State } from './state/state.ts';
+import { diskFaultOf, isDamage } from './sqlite.ts';
+import type { State } from './state/state.ts';
 import type { StoreClock } from './store-clock.ts';
 
 const TICK_MS = 1_000;
@@ -38,6 +44,9 @@ export class Store {
   readonly commits: GroupCommit;
   /** When the disk takes no writes. */
   readonly outage: Outage;
+  readonly #copy: GoodCopy;
+  readonly #check: BackgroundCheck;
+  readonly #salvage: Salvage | null;
   #lastStats: LogStats | undefined;
 
   /** @throws SluiceError `locked`, `data_dir_unusable`, `store_damaged`, `store_too_new`, `store_unusable` */
@@ -47,21 +56,35 @@ export class Store {
     const walBytes = Math.min(MAX_WAL_BYTES, Math.max(MIN_WAL_BYTES, options.maxBytes / 16));
     // A full write-ahead log is carried over, and meanwhile another one is written.
     const reserve = new Reserve({ dataDir: options.dataDir, bytes: 2 * walBytes });
-    this.outage = new Outage({ reserve, reopen: () => this.#reopen(), retry: () => this.commits.tick() });
+    this.outage = new Outage({
+      reserve,
+      reopen: () => this.#reopen(),
+      onDamage: () => this.#suspect(),
+      retry: () => this.commits.tick(),
+    });
     try {
       reserve.releaseIfScarce();
-      this.state = new State(join(options.dataDir, 'state.db'));
+      const stateFile = join(options.dataDir, 'state.db');
+      const { state, repair: stateRepair } = openState(stateFile);
+      this.state = state;
+      this.#copy = new GoodCopy(state, stateFile);
       const file = join(options.dataDir, 'log.db');
       const keptBytes = Math.min(MAX_KEPT_BYTES, options.maxBytes / 16);
       const machineId = options.machineId ?? this.state.remember('machine_id', randomMachineId());
       const firstSeq = this.state.reservedSeq() + 1;
       const idempotency = { ...options.idempotency, maxBytes: keptBytes };
-      this.log = new Log({ ...options, machineId, file, walBytes, keptBytes, idempotency, clock, seqs: this.state });
-      this.#reader = new SqliteLogReader(file);
+      const logOptions = { ...options, machineId, file, walBytes, keptBytes, idempotency, clock, seqs: state };
+      const { log, repair: logRepair, toSalvage } = openLog(logOptions, state);
+      this.log = log;
+      this.#salvage = toSalvage === null ? null : this.#salvageWith(file, toSalvage);
+      this.#reader = new SqliteLogReader(file, endThreadAsDamaged(file));
+      this.#check = new BackgroundCheck(this.#reader);
       this.#retained = new RetainedWriter(this.log, this.state);
       this.#overShare = new OverShareReporter(this.log, clock);
       this.#recoverKept();
-      this.#limits = new Limits(this.log, { ...options, walBytes }, clock);
+      // What is set aside takes space too.
+      const asideBytes = Math.min(options.maxBytes / 4, setAsideBytes(file) + setAsideBytes(stateFile));
+      this.#limits = new Limits(this.log, { ...options, walBytes: walBytes + asideBytes }, clock);
       this.commits = new GroupCommit(this.log, this.#limits, {
         commitIntervalMs: options.commitIntervalMs,
         outage: this.outage,
@@ -76,13 +99,24 @@ export class Store {
         firstSeq,
         openHandshakes: this.log.openHandshakes(),
         logFile: file,
+        repairs: [stateRepair, logRepair].filter((repair) => repair !== null),
       };
+      this.#copy.step();
+      this.#salvage?.start(this.commits);
     } catch (error) {
+      if (isDamage(error)) this.#suspect();
       this.outage.close();
+      this.#abandon();
       this.#lock.release();
       throw error;
     }
     this.#ticker = setInterval(() => this.#tick(), TICK_MS);
+  }
+
+  /** Calls back when no record of a damaged log will be put back any more: what was older is older again. */
+  whenSalvaged(work: () => void): void {
+    if (this.#salvage === null) work();
+    else this.#salvage.whenEnded(work);
   }
 
   get reader(): SqliteLogReader {
@@ -111,7 +145,10 @@ export class Store {
     this.commits.close();
     this.outage.close();
     this.#reader.close();
+    this.#salvage?.close();
     this.log.close();
+    noteLogClosed(this.state);
+    this.#copy.step();
     this.state.close();
     this.#lock.release();
   }
@@ -128,6 +165,31 @@ export class Store {
       writtenBytes: writtenBytes(),
       full: this.commits.full,
     };
+  }
+
+  #salvageWith(file: string, roots: Roots): Salvage {
+    return new Salvage({
+      log: this.log,
+      file,
+      roots,
+      onEnd: () => {
+        this.state.note('log_salvage', undefined);
+        // For people, when it is small beside the buffer.
+        if (setAsideBytes(file) > this.#options.maxBytes / 4) removeSetAside(file);
+      },
+    });
+  }
+
+  /** Whatever is open of a store that did not open as a whole. */
+  #abandon(): void {
+    this.#reader?.close();
+    this.#salvage?.close();
+    this.log?.abandon();
+    this.state?.close();
+  }
+
+  #suspect(): void {
+    markSuspect(join(this.#options.dataDir, 'log.db'));
   }
 
   /** `state.db` first: it gives the log its seqs. */
@@ -150,6 +212,8 @@ export class Store {
     this.commits.tick();
     if (this.outage.isTotal) return;
     try {
+      this.#copy.step();
+      this.#check.step();
       this.#retained.step(this.commits);
       this.#overShare.step(this.commits);
       // With `relaxed` a commit reaches the disk at the next checkpoint: at most this much later.

@@ -16,6 +16,7 @@ const SCENARIOS: Readonly<Record<string, () => Promise<{ readonly scenario: Scen
   soak: () => import('./soak.ts'),
   power: () => import('./power/power.ts'),
   disk: () => import('./disk/disk.ts'),
+  damage: () => import('./damage/damage.ts'),
   mqtt: () => import('./mqtt.ts'),
   process: () => import('./process.ts'),
   kafka: () => import('./kafka.ts'),

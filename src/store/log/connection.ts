@@ -26,6 +26,8 @@ export interface LogOptions {
   readonly clock: StoreClock;
   /** Names the machine; a log that wakes up on another one (a cloned card) gets a new epoch. */
   readonly machineId: string;
+  /** Of a log that is lost: a new one goes on with it, because no seq is ever given out twice. */
+  readonly lostEpoch?: string | undefined;
 }
 
 /** An open `log.db` and everything that works over it. Opened again as a whole: statements die with their file. */
@@ -51,7 +53,7 @@ export class LogConnection {
     this.db = openForWriting({ ...options, migrations: LOG_MIGRATIONS, mustExist });
     try {
       this.pageBytes = Number(this.db.pragma('page_size', { simple: true }));
-      this.epoch = epochOn(this.db, options.machineId);
+      this.epoch = epochOn(this.db, options);
       this.records = new Records(this.db, options.seqs);
       this.ranges = new Ranges(this.db);
       this.lanes = new Lanes(this.db, this.records, this.ranges);
@@ -96,11 +98,11 @@ export class LogConnection {
   }
 }
 
-function epochOn(db: Database.Database, machineId: string): string {
+function epochOn(db: Database.Database, { machineId, lostEpoch }: LogOptions): string {
   const read = db.prepare<[string], string>('SELECT value FROM meta WHERE name = ?').pluck();
   const known = read.get('epoch');
   if (known !== undefined && read.get('machine_id') === machineId) return known;
-  const epoch = randomUUID().replaceAll('-', '').slice(0, 16);
+  const epoch = (known === undefined ? lostEpoch : undefined) ?? randomUUID().replaceAll('-', '').slice(0, 16);
   const write = db.prepare('INSERT INTO meta VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value');
   db.transaction(() => {
     write.run('epoch', epoch);

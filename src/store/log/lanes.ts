@@ -183,6 +183,23 @@ export class Lanes {
       .filter(({ seq }) => this.#records.directed.isFor(lane.uplink, lane.stream, seq));
   }
 
+  /** Pending by the counts, less what is there: what was lost. Negative when more is there than was counted. */
+  missingCount(lane: Lane): number {
+    const { uplink, stream, base, delivered, rejected, dropped } = lane;
+    const counted = this.#records.count(stream).acceptedCount - base - delivered - rejected - dropped;
+    const live = { cursor: lane.cursor, upTo: Number.MAX_SAFE_INTEGER };
+    const found = [...this.#ranges.backfillsOf(lane), live].map(({ cursor, upTo }) =>
+      this.#records.countFor(uplink, stream, { after: cursor, upTo }),
+    );
+    return counted - found.reduce((sum, count) => sum + count, 0);
+  }
+
+  /** Makes the counts agree with what is there, by records that count for the lane from now on. */
+  adopt(lane: Lane, count: number): void {
+    lane.base -= count;
+    lane.dirty = true;
+  }
+
   /** Moves the cursor over records that a limit took. */
   drop(lane: Lane, upTo: Seq, drop: Drop): void {
     lane.cursor = Math.max(lane.cursor, upTo);

@@ -5,7 +5,7 @@ import type { Batch, LogReader, ReadLimit } from '../../core/ports.ts';
 import type { Seq, StoredRecord } from '../../core/record.ts';
 import { isIntact, readRecord } from '../../core/record-codec.ts';
 import { STREAMS, type Stream } from '../../core/stream.ts';
-import { diskFaultOf, openForReading } from '../sqlite.ts';
+import { diskFaultOf, isDamage, openForReading } from '../sqlite.ts';
 
 type Page = Database.Statement<[number, number], [number, Buffer]>;
 
@@ -17,10 +17,13 @@ interface Connection {
 /** A cursor's eyes: pages by seq over its own read-only connection. No statement stays open behind a call. */
 export class SqliteLogReader implements LogReader {
   readonly #file: string;
+  readonly #onDamage: (error: unknown) => void;
   #on: Connection | undefined;
 
-  constructor(file: string) {
+  /** `onDamage`: the file is not as it was written; whoever goes on would read only a part, for ever. */
+  constructor(file: string, onDamage: (error: unknown) => void = () => undefined) {
     this.#file = file;
+    this.#onDamage = onDamage;
     this.#on = connect(file);
   }
 
@@ -31,6 +34,7 @@ export class SqliteLogReader implements LogReader {
       return this.#read(this.#on, { stream, after, limit });
     } catch (error) {
       const fault = diskFaultOf(error);
+      if (isDamage(error)) this.#onDamage(error);
       if (fault === undefined) throw error;
       this.close();
       const options = { code: 'log_unreadable', retryable: true, cause: error };

@@ -108,6 +108,26 @@ export class Records {
     return seq;
   }
 
+  /** A record that was in the log before, under its own seq. False when it is there already. */
+  putBack(stream: Stream, seq: Seq, body: Buffer): boolean {
+    const table = this.#tables[stream];
+    if (this.#db.prepare(`INSERT OR IGNORE INTO ${stream} VALUES (?, ?)`).run(seq, body).changes === 0) return false;
+    // It counts as accepted and removed, where the counts were known; otherwise it is new to them.
+    if (table.count.removedCount > 0) table.count.removedCount -= 1;
+    else table.count.acceptedCount += 1;
+    table.count.lastSeq = Math.max(table.count.lastSeq, seq);
+    this.#nextSeq = Math.max(this.#nextSeq, seq + 1);
+    table.dirty = true;
+    return true;
+  }
+
+  /** Stored records of the stream with after < seq <= upTo that are for this uplink. Reads them all. */
+  countFor(uplink: string, stream: Stream, { after, upTo }: { after: Seq; upTo: Seq }): number {
+    const sql = `SELECT count(*) FROM ${stream} WHERE seq > @after AND seq <= @upTo AND seq NOT IN
+                   (SELECT seq FROM directed WHERE stream = @stream AND uplink <> @uplink)`;
+    return this.#db.prepare<[object], number>(sql).pluck().get({ uplink, stream, after, upTo }) ?? 0;
+  }
+
   /** Bytes of bodies appended since the start; a measure of how much came, not of what is on disk. */
   get appendedBytes(): number {
     return this.#appendedBytes;

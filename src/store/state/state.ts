@@ -2,7 +2,7 @@ import type Database from 'better-sqlite3';
 import type { DeviceRow } from '../../core/ports.ts';
 import type { Seq } from '../../core/record.ts';
 import type { ClientIdClaim } from '../protocol.ts';
-import { openForWriting } from '../sqlite.ts';
+import { damaged, openForWriting } from '../sqlite.ts';
 import { STATE_MIGRATIONS } from './schema.ts';
 import { SessionTables } from './sessions.ts';
 
@@ -25,6 +25,7 @@ export class State {
   readonly #file: string;
   #db: Database.Database;
   #sessions: SessionTables;
+  #preciousVersion = 0;
 
   constructor(file: string) {
     this.#file = file;
@@ -52,6 +53,38 @@ export class State {
     return value;
   }
 
+  /** As `remember`, but the newest value counts; without one, it is forgotten. */
+  note(name: string, value: string | undefined): void {
+    if (this.#meta(name) === value) return;
+    if (value === undefined) this.#db.prepare('DELETE FROM meta WHERE name = ?').run(name);
+    else this.#setMeta(name, value);
+  }
+
+  noted(name: string): string | undefined {
+    return this.#meta(name);
+  }
+
+  /** All of it: the file is small. @throws SluiceError `store_damaged` */
+  check(): void {
+    const result = this.#db.pragma('quick_check(1)', { simple: true });
+    if (result !== 'ok') throw damaged(this.#file, String(result));
+  }
+
+  /** Writes a copy as it is now. */
+  copyTo(file: string): void {
+    this.#db.prepare('VACUUM INTO ?').run(file);
+  }
+
+  /** Grows with every change that people or the log would miss: secrets, pauses, seqs that were reserved. */
+  get preciousVersion(): number {
+    return this.#preciousVersion;
+  }
+
+  /** Rows that were changed since the file was opened. */
+  get changeCount(): number {
+    return this.#db.prepare<[], number>('SELECT total_changes()').pluck().get() ?? 0;
+  }
+
   /** The highest seq that may have been given out; 0 in a new file. */
   reservedSeq(): Seq {
     return Number(this.#meta('seq_reserved') ?? 0);
@@ -61,6 +94,7 @@ export class State {
   reserveSeq(needed: Seq): Seq {
     const upTo = Math.ceil(needed / SEQ_BLOCK) * SEQ_BLOCK;
     this.#setMeta('seq_reserved', String(upTo));
+    this.#preciousVersion += 1;
     return upTo;
   }
 
@@ -76,6 +110,7 @@ export class State {
   }
 
   putSecret(id: string, secretHash: string): void {
+    this.#preciousVersion += 1;
     this.#db
       .prepare(
         'INSERT INTO devices (id, secret_hash) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET secret_hash = excluded.secret_hash',
@@ -84,6 +119,7 @@ export class State {
   }
 
   removeDevice(id: string): boolean {
+    this.#preciousVersion += 1;
     return this.#db.transaction(() => {
       this.#db.prepare('DELETE FROM client_ids WHERE owner = ?').run(id);
       this.sessions.endAllOf(id);
@@ -141,6 +177,7 @@ export class State {
   }
 
   setPaused(uplink: string, paused: boolean): void {
+    this.#preciousVersion += 1;
     const sql = paused
       ? 'INSERT OR IGNORE INTO paused_uplinks VALUES (?)'
       : 'DELETE FROM paused_uplinks WHERE name = ?';

@@ -1,7 +1,7 @@
 /**
  * A process that runs under the shim: works on the store in DIRECTORY, and writes what was promised to it into the file
  * `promises` in there, one line each, at the moment of the promise, so that the record holds both in their order.
- * `node workload.ts DIRECTORY ROUND SEED full|relaxed`
+ * `node workload.ts DIRECTORY ROUND SEED full|relaxed [kill]`
  *
  * | line | means |
  * |---|---|
@@ -10,13 +10,14 @@
  * | `device ID`, `session ID` | it is stored |
  */
 
-import { openSync, writeSync } from 'node:fs';
+import { openSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import type { Stream } from '../../../src/core/stream.ts';
 import { entryOfNumber } from '../../support/append-until-killed.ts';
 import { type OpenStore, openStore } from '../../support/open-store.ts';
 import { SeededRandom } from '../../support/random.ts';
+import { waitFor } from '../../support/wait-for.ts';
 import { POWER_STORE, UPLINK } from './power-store.ts';
 import { PROMISES_FILE } from './replay.ts';
 
@@ -24,17 +25,27 @@ const STEPS = 60;
 const ENTRIES_PER_ROUND = 100_000;
 const LANE_STREAMS: readonly Stream[] = ['telemetry', 'events'];
 
+interface WorkloadOptions {
+  readonly random: SeededRandom;
+  readonly promise: (line: string) => void;
+  /** Behind these steps nothing is delivered any more. */
+  readonly settledSteps: number;
+}
+
 class Workload {
   readonly #store: OpenStore;
   readonly #random: SeededRandom;
+  readonly #settledSteps: number;
   readonly #promise: (line: string) => void;
   readonly #cursors = new Map<Stream, number>();
   #next: number;
+  stateChangedAt = 0;
 
-  constructor(store: OpenStore, round: number, options: { random: SeededRandom; promise: (line: string) => void }) {
+  constructor(store: OpenStore, round: number, options: WorkloadOptions) {
     this.#store = store;
     this.#random = options.random;
     this.#promise = options.promise;
+    this.#settledSteps = options.settledSteps;
     this.#next = round * ENTRIES_PER_ROUND;
   }
 
@@ -42,9 +53,11 @@ class Workload {
     for (const stream of LANE_STREAMS) {
       this.#cursors.set(stream, await this.#store.lanes.open({ uplink: UPLINK, stream }, 'oldest'));
     }
+    await this.#store.lanes.open({ uplink: UPLINK, stream: 'gaps' }, 'oldest');
+    await this.#changeState();
     for (let step = 0; step < STEPS; step += 1) {
       await this.#append(this.#random.between(1, 64));
-      if (this.#random.chance(0.3)) await this.#settle();
+      if (step < this.#settledSteps && this.#random.chance(0.3)) await this.#settle();
       if (this.#random.chance(0.1)) await this.#changeState();
     }
   }
@@ -79,6 +92,7 @@ class Workload {
   }
 
   async #changeState(): Promise<void> {
+    this.stateChangedAt = Date.now();
     const id = `device-${this.#next}`;
     await this.#store.client.putSecret(id, `hash-of-${id}`);
     this.#promise(`device ${id}`);
@@ -87,12 +101,21 @@ class Workload {
   }
 }
 
-const [dataDir = '', round = '0', seed = '0', durability = 'full'] = process.argv.slice(2);
+const [dataDir = '', round = '0', seed = '0', durability = 'full', end = ''] = process.argv.slice(2);
 const random = new SeededRandom(Number(seed) * 31 + Number(round));
 const store = await openStore({ ...POWER_STORE, dataDir, durability: durability === 'full' ? 'full' : 'relaxed' });
 const promises = openSync(join(dataDir, PROMISES_FILE), 'a');
 const promise = (line: string) => void writeSync(promises, `${line}\n`);
-await new Workload(store, Number(round), { random, promise }).run();
-// Every other life ends in good order, the rest as a process does that is killed.
-if (random.chance(0.5)) await store.close();
+const workload = new Workload(store, Number(round), {
+  random,
+  promise,
+  settledSteps: end === 'kill' ? STEPS / 4 : STEPS,
+});
+await workload.run();
+// Every other life ends in good order, the rest as a process does that is killed; with `kill` all do, and leave much undelivered.
+if (random.chance(0.5) && end !== 'kill') await store.close();
+// Devices are copied within a second.
+const good = join(dataDir, 'state.db.good');
+const isCopied = () => statSync(good).mtimeMs > workload.stateChangedAt;
+if (end === 'kill') await waitFor(isCopied, { what: 'the copy of state.db', timeoutMs: 10_000 });
 process.kill(process.pid, 'SIGKILL');

@@ -58,7 +58,7 @@ describe('a disk', () => {
       reopenCount += 1;
       log.reopen();
     };
-    outage = new Outage({ reserve, reopen, retry: () => commits.tick() });
+    outage = new Outage({ reserve, reopen, onDamage: () => undefined, retry: () => commits.tick() });
     commits = new GroupCommit(log, limits, { commitIntervalMs: 0, outage, onCommit: () => undefined });
   });
 

@@ -1,5 +1,4 @@
 import { Buffer } from 'node:buffer';
-import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { LaneId } from '../../../src/core/ports.ts';
@@ -83,21 +82,6 @@ describe('the store', () => {
     await store.close();
     store = await openStore({ dataDir: directory.dataDir, machineId: 'f'.repeat(32) });
     expect(store.opened.epoch).not.toBe(epoch);
-  });
-
-  it.each(['log.db', 'state.db'])('names %s when it is damaged, and says what to do', async (name) => {
-    await store.close();
-    const file = join(directory.dataDir, name);
-    writeFileSync(file, Buffer.alloc(100_000, 'noise'));
-    const opening = openStore({ dataDir: directory.dataDir });
-    await expect(opening).rejects.toMatchObject({
-      code: 'store_damaged',
-      message: `${file} is damaged`,
-      hint: expect.stringContaining('move it'),
-    });
-    rmSync(file);
-    store = await openStore({ dataDir: directory.dataDir });
-    expect(await store.client.append(entryOf(newRecord()))).toMatchObject({ duplicate: false });
   });
 
   it('makes its directory with the parents, and gives up where a file system refuses that', async () => {

@@ -1,0 +1,60 @@
+import Database from 'better-sqlite3';
+import { STREAMS } from '../../core/stream.ts';
+
+/** Records come page by page, and the new file has an epoch of its own. */
+const LEFT_OUT: readonly string[] = [...STREAMS, 'meta'];
+
+/**
+ * Copies all but the records from a damaged log into a new one of the same format, table by table, as far as SQLite can
+ * read them. Returns the names of those that were read to their end. Belongs into the store's transaction.
+ */
+export function copyTables(from: string, to: Database.Database): Set<string> {
+  const copied = new Set<string>();
+  const damaged = openIfPossible(from);
+  if (damaged === undefined) return copied;
+  const tables = to
+    .prepare<[], string>("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+    .pluck()
+    .all()
+    .filter((name) => !LEFT_OUT.includes(name));
+  if (formatOf(damaged) === formatOf(to)) {
+    for (const table of tables) if (copyTable(damaged, to, table)) copied.add(table);
+  }
+  damaged.close();
+  return copied;
+}
+
+function openIfPossible(file: string): Database.Database | undefined {
+  try {
+    return new Database(file, { readonly: true, fileMustExist: true });
+  } catch (error) {
+    if (error instanceof Database.SqliteError) return undefined;
+    throw error;
+  }
+}
+
+function formatOf(db: Database.Database): unknown {
+  try {
+    return db.pragma('user_version', { simple: true });
+  } catch (error) {
+    if (error instanceof Database.SqliteError) return undefined;
+    throw error;
+  }
+}
+
+/** All of a table or nothing of it. */
+function copyTable(from: Database.Database, to: Database.Database, table: string): boolean {
+  try {
+    to.transaction(() => {
+      to.exec(`DELETE FROM ${table}`);
+      const read = from.prepare<[], unknown[]>(`SELECT * FROM ${table}`).raw();
+      const columns = read.columns().map(() => '?');
+      const write = to.prepare(`INSERT INTO ${table} VALUES (${columns.join(', ')})`);
+      for (const row of read.iterate()) write.run(...row);
+    })();
+    return true;
+  } catch (error) {
+    if (error instanceof Database.SqliteError) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,121 @@
+/**
+ * A gateway's store without the gateway: opens the one in DIRECTORY, delivers all that is pending, and prints what it
+ * found as JSON. Ends as the daemon does when it finds damage while it runs. `node drain.ts DIRECTORY`
+ */
+
+import { Buffer } from 'node:buffer';
+import { appendFileSync } from 'node:fs';
+import { join } from 'node:path';
+import process from 'node:process';
+import type { StoredRecord } from '../../../src/core/record.ts';
+import { STREAMS, type Stream } from '../../../src/core/stream.ts';
+import { endThreadAsDamaged } from '../../../src/store/damage/suspect.ts';
+import { SqliteLogReader } from '../../../src/store/log/reader.ts';
+import { entryOfNumber, type Part } from '../../support/append-until-killed.ts';
+import { type OpenStore, openStore } from '../../support/open-store.ts';
+import { POWER_STORE, UPLINK } from '../power/power-store.ts';
+import { DELIVERED_FILE } from './delivered-file.ts';
+
+export interface Drained {
+  readonly openMs: number;
+  readonly repairs: readonly string[];
+  /** Records that are not what their sender sent. */
+  readonly wrongCount: number;
+  /** Of records that were found damaged one by one, and set aside. */
+  readonly rejectedCount: number;
+  /** What gaps say is lost; one of which the number is not known counts in `unknownGaps`. */
+  readonly reportedCount: number;
+  readonly unknownGaps: number;
+  readonly devices: readonly string[];
+  readonly firstSeq: number;
+}
+
+class Drain {
+  readonly #store: OpenStore;
+  readonly reader: SqliteLogReader;
+  wrongCount = 0;
+  rejectedCount = 0;
+  reportedCount = 0;
+  unknownGaps = 0;
+
+  constructor(store: OpenStore, reader: SqliteLogReader) {
+    this.#store = store;
+    this.reader = reader;
+  }
+
+  async lane(stream: Stream): Promise<void> {
+    const lane = { uplink: UPLINK, stream };
+    let from = await this.#store.lanes.open(lane, 'oldest');
+    for (;;) {
+      const { records, damaged, upTo } = this.reader.read(stream, from, { maxRecords: 2_000, maxBytes: 2 ** 22 });
+      if (upTo === from) return;
+      await this.#store.lanes.claim(lane, upTo);
+      for (const record of records) this.#take(record);
+      const lines = records.map(({ seq }) => `${stream} ${seq}\n`);
+      appendFileSync(join(dataDir, DELIVERED_FILE), lines.join(''));
+      const rejected = damaged.map((seq) => ({ seq, reason: 'record_damaged', detail: '' }));
+      this.rejectedCount += rejected.length;
+      await this.#store.lanes.settle({ lane, from, upTo, deliveredCount: records.length, rejected });
+      from = upTo;
+    }
+  }
+
+  #take(record: StoredRecord): void {
+    const text = Buffer.from(record.value).toString();
+    if (record.stream === 'gaps') {
+      const { count } = JSON.parse(text) as { count: number };
+      this.reportedCount += count;
+      if (count === 0) this.unknownGaps += 1;
+    } else if (record.stream === 'telemetry' || record.stream === 'events') {
+      if (!isAsSent(record, text)) this.wrongCount += 1;
+    }
+  }
+}
+
+function isAsSent(record: StoredRecord, text: string): boolean {
+  const part = partOf(text);
+  const entry = part === undefined ? undefined : entryOfNumber(part.entry);
+  const sent = entry?.kind === 'records' ? entry.records[part?.index ?? -1] : undefined;
+  return (
+    sent !== undefined &&
+    sent.stream === record.stream &&
+    sent.device === record.device &&
+    sent.channel === record.channel &&
+    Buffer.from(sent.value).toString() === text
+  );
+}
+
+function partOf(text: string): Part | undefined {
+  try {
+    return JSON.parse(text) as Part;
+  } catch {
+    return undefined;
+  }
+}
+
+const [dataDir = ''] = process.argv.slice(2);
+const startedAt = performance.now();
+const store = await openStore({ ...POWER_STORE, dataDir });
+const openMs = performance.now() - startedAt;
+await store.client.salvaged();
+const logFile = join(dataDir, 'log.db');
+const drain = new Drain(store, new SqliteLogReader(logFile, endThreadAsDamaged(logFile)));
+for (const stream of ['telemetry', 'events', 'gaps'] as const) await drain.lane(stream);
+// As the check in the background does, which has more time than a test.
+for (const stream of STREAMS) {
+  for (let after = 0, upTo = -1; upTo !== after; ) {
+    after = Math.max(upTo, 0);
+    ({ upTo } = drain.reader.read(stream, after, { maxRecords: 2_000, maxBytes: 2 ** 22 }));
+  }
+}
+const devices = (await store.client.loadDevices()).filter(({ id, secretHash }) => secretHash === `hash-of-${id}`);
+const { firstSeq } = await store.client.append(entryOfNumber(1));
+const drained: Drained = {
+  ...drain,
+  openMs,
+  repairs: store.opened.repairs,
+  devices: devices.map(({ id }) => id),
+  firstSeq,
+};
+await store.close();
+process.stdout.write(JSON.stringify(drained), () => process.exit(0));

@@ -1,0 +1,212 @@
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { STREAMS } from '../../../src/core/stream.ts';
+import { type OpenStore, openStore, storeDirectory } from '../../support/open-store.ts';
+import { entryOf, newRecord } from '../../support/records.ts';
+import { countStore } from '../../support/verify.ts';
+
+const PAGE = 4096;
+const TELEMETRY = { uplink: 'plant', stream: 'telemetry' } as const;
+const EVENTS = { uplink: 'plant', stream: 'events' } as const;
+const COUNT = 3_000;
+
+describe('a damaged store', () => {
+  let directory: ReturnType<typeof storeDirectory>;
+  let logFile: string;
+  let stateFile: string;
+  let store: OpenStore | undefined;
+  let epoch: string;
+
+  beforeEach(async () => {
+    directory = storeDirectory();
+    logFile = join(directory.dataDir, 'log.db');
+    stateFile = join(directory.dataDir, 'state.db');
+    const filled = await openStore({ dataDir: directory.dataDir });
+    ({ epoch } = filled.opened);
+    await filled.lanes.open(TELEMETRY, 'oldest');
+    await filled.lanes.open(EVENTS, 'oldest');
+    for (let index = 0; index < COUNT; index += 100) {
+      const records = Array.from({ length: 100 }, (_, at) =>
+        newRecord({
+          stream: at % 2 ? 'events' : 'telemetry',
+          value: Buffer.from(`{"n":${index + at}}${' '.repeat(200)}`),
+        }),
+      );
+      await filled.client.append(entryOf(...records));
+    }
+    const { upTo, records } = filled.reader.read('telemetry', 0, { maxRecords: 500, maxBytes: 2 ** 24 });
+    await filled.lanes.settle({ lane: TELEMETRY, from: 0, upTo, deliveredCount: records.length, rejected: [] });
+    await filled.client.putSecret('kitchen', 'hash-of-kitchen');
+    await filled.close();
+  });
+
+  afterEach(async () => {
+    await store?.close();
+    store = undefined;
+    directory.remove();
+  });
+
+  function overwritePage(file: string, number: number): void {
+    const fd = openSync(file, 'r+');
+    writeSync(fd, Buffer.alloc(PAGE, 0xa5), 0, PAGE, (number - 1) * PAGE);
+    closeSync(fd);
+  }
+
+  /** Pages that begin with this byte: 0x05 is an interior page of a table, 0x0d a leaf. */
+  function pagesOfKind(kind: number): number[] {
+    const bytes = readFileSync(logFile);
+    const pages = Array.from({ length: bytes.length / PAGE }, (_, index) => index + 1);
+    return pages.filter((number) => number > 1 && bytes[(number - 1) * PAGE] === kind);
+  }
+
+  async function reopen(): Promise<OpenStore> {
+    store = await openStore({ dataDir: directory.dataDir });
+    await store.client.salvaged();
+    return store;
+  }
+
+  async function laneOf(stream: string) {
+    const { lanes } = await (store as OpenStore).client.stats();
+    return lanes.find((lane) => lane.stream === stream);
+  }
+
+  function gaps(): { stream: string; count: number; reason: string }[] {
+    const { records } = (store as OpenStore).reader.read('gaps', 0, { maxRecords: 100, maxBytes: 2 ** 20 });
+    return records.map(({ value }) => JSON.parse(Buffer.from(value).toString()));
+  }
+
+  async function closeAndCount(): Promise<readonly string[]> {
+    await store?.close();
+    store = undefined;
+    return countStore(directory.dataDir, { deep: true }).problems;
+  }
+
+  it('is opened as it is when nothing is wrong with it', async () => {
+    const { opened } = await reopen();
+    expect(opened.repairs).toEqual([]);
+    expect(existsSync(`${logFile}.damaged`)).toBe(false);
+  });
+
+  it('whose first page is gone gets a new log with the old epoch, and everything that was not delivered is put back', async () => {
+    overwritePage(logFile, 1);
+    const { opened, reader, client } = await reopen();
+    expect(opened).toMatchObject({ epoch, repairs: [expect.stringContaining('log.db is damaged')] });
+    // Without its schema SQLite can read nothing, so positions are not known: what was delivered is put back too.
+    const { records } = reader.read('telemetry', 0, { maxRecords: COUNT, maxBytes: 2 ** 24 });
+    expect(records).toHaveLength(COUNT / 2);
+    const { firstSeq } = await client.append(entryOf(newRecord()));
+    expect(firstSeq).toBeGreaterThan(1_000_000);
+    expect(await closeAndCount()).toEqual([]);
+  });
+
+  it('whose interior pages are gone loses no record, and knows what was delivered', async () => {
+    for (const page of pagesOfKind(0x05)) overwritePage(logFile, page);
+    writeFileSync(`${logFile}.suspect`, '');
+    const { reader } = await reopen();
+    const { records } = reader.read('events', 0, { maxRecords: COUNT, maxBytes: 2 ** 24 });
+    expect(records.map(({ value }) => JSON.parse(Buffer.from(value).toString()).n)).toEqual(
+      Array.from({ length: COUNT / 2 }, (_, index) => 2 * index + 1),
+    );
+    expect(await laneOf('telemetry')).toMatchObject({ deliveredCount: 500, pendingCount: 1_000, droppedCount: 0 });
+    expect(gaps()).toEqual([]);
+    expect(await closeAndCount()).toEqual([]);
+  });
+
+  it('some of whose records are gone says of each uplink how many, and no wrong one is read', async () => {
+    const leaves = pagesOfKind(0x0d);
+    for (const page of leaves.slice(-20)) overwritePage(logFile, page);
+    writeFileSync(`${logFile}.suspect`, '');
+    await reopen();
+    const lost = (await laneOf('telemetry'))?.droppedByReason['corruption'] ?? 0;
+    const lostEvents = (await laneOf('events'))?.droppedByReason['corruption'] ?? 0;
+    expect(lost + lostEvents).toBeGreaterThan(100);
+    expect(gaps().map(({ stream, count, reason }) => [stream, count, reason])).toEqual(
+      [
+        ['telemetry', lost, 'corruption'],
+        ['events', lostEvents, 'corruption'],
+      ].filter(([, count]) => count !== 0),
+    );
+    expect(await closeAndCount()).toEqual([]);
+  });
+
+  it('goes on with a salvage that a kill cut short', async () => {
+    overwritePage(logFile, 1);
+    const first = await openStore({ dataDir: directory.dataDir });
+    await first.close();
+    const { reader } = await reopen();
+    expect(reader.read('events', 0, { maxRecords: COUNT, maxBytes: 2 ** 24 }).records).toHaveLength(COUNT / 2);
+    expect(await closeAndCount()).toEqual([]);
+  });
+
+  it('whose log was cut short is noticed at the start', async () => {
+    const fd = openSync(logFile, 'r+');
+    writeSync(fd, Buffer.alloc(PAGE), 0, PAGE, statSync(logFile).size - 40 * PAGE);
+    closeSync(fd);
+    const bytes = readFileSync(logFile);
+    writeFileSync(logFile, bytes.subarray(0, bytes.length - 30 * PAGE));
+    const { opened } = await reopen();
+    expect(opened.repairs).toHaveLength(1);
+    for (const stream of STREAMS) (store as OpenStore).reader.read(stream, 0, { maxRecords: COUNT, maxBytes: 2 ** 24 });
+    expect(await closeAndCount()).toEqual([]);
+  });
+
+  it('whose state.db is damaged takes its good copy, and devices can log in', async () => {
+    overwritePage(stateFile, 1);
+    const { opened, client } = await reopen();
+    expect(opened.repairs).toEqual([expect.stringContaining('state.db is set aside')]);
+    expect(await client.loadDevices()).toMatchObject([{ id: 'kitchen', secretHash: 'hash-of-kitchen' }]);
+    const { firstSeq } = await client.append(entryOf(newRecord()));
+    expect(firstSeq).toBeGreaterThan(1_000_000);
+  });
+
+  it('whose state.db is an older one takes its good copy', async () => {
+    const old = storeDirectory();
+    await (await openStore({ dataDir: old.dataDir })).close();
+    copyFileSync(join(old.dataDir, 'state.db'), stateFile);
+    old.remove();
+    store = await openStore({ dataDir: directory.dataDir });
+    await store.client.putSecret('garden', 'hash-of-garden');
+    await store.close();
+    store = undefined;
+    const { client } = await reopen();
+    expect((await client.loadDevices()).map(({ id }) => id)).toContain('garden');
+  });
+
+  it('that has lost state.db and its copy starts all the same', async () => {
+    for (const file of [stateFile, `${stateFile}.good`]) writeFileSync(file, 'no database at all'.repeat(500));
+    const { opened, client } = await reopen();
+    expect(opened.repairs).toHaveLength(1);
+    expect(await client.loadDevices()).toEqual([]);
+    const { firstSeq } = await client.append(entryOf(newRecord()));
+    expect(firstSeq).toBeGreaterThan(COUNT);
+  });
+
+  it('reports a write-ahead log that is gone, although nobody knows what stood in it', async () => {
+    const killed = await openStore({ dataDir: directory.dataDir });
+    await killed.lanes.open({ uplink: 'plant', stream: 'gaps' }, 'oldest');
+    await killed.client.append(entryOf(newRecord()));
+    const files = ['log.db', 'state.db', 'state.db-wal', 'state.db.good'].map(
+      (name) => [name, readFileSync(join(directory.dataDir, name))] as const,
+    );
+    await killed.close();
+    for (const [name, bytes] of files) writeFileSync(join(directory.dataDir, name), bytes);
+    rmSync(`${logFile}-wal`, { force: true });
+    const { opened } = await reopen();
+    expect(opened.repairs).toEqual([expect.stringContaining('write-ahead log')]);
+    expect(gaps()).toMatchObject([
+      { stream: 'telemetry', count: 0, reason: 'corruption' },
+      { stream: 'events', count: 0, reason: 'corruption' },
+    ]);
+  });
+});
