@@ -17,11 +17,12 @@ import { Fleet } from './fleet.ts';
 import type { Verdict } from './judge.ts';
 import { judgeRun } from './promises.ts';
 import { choice, defineScenario, flag, wholeNumber } from './scenario.ts';
-import { kafkaUplink, readTopics } from './sink.ts';
+import { kafkaUplink, ORDERS, type Order, ordered, readTopics } from './sink.ts';
 
 interface RunOptions {
   readonly cycles: number;
   readonly client: KafkaClientName;
+  readonly order: Order;
   readonly control: boolean;
   readonly seed: number;
   readonly say: (line: string) => void;
@@ -93,7 +94,7 @@ async function runExactlyOnce(options: RunOptions): Promise<Result> {
   const uplink = {
     ...kafkaUplink(`127.0.0.1:${relayPort}`, options.client),
     delivery: options.control ? 'at_least_once' : 'exactly_once',
-    batch: { maxBytes: '128KiB' },
+    ...ordered(options.order, { maxBytes: '128KiB' }),
     connectionTimeout: '2s',
     requestTimeout: '10s',
   };
@@ -188,16 +189,17 @@ async function judge(scene: Scene, fleet: Fleet): Promise<Omit<Result, 'faults'>
 export const scenario = defineScenario({
   about:
     'kills of the gateway and of Kafka, frozen and cut networks, poison records: a reader of read_committed sees each record once',
-  usage: '[--cycles N] [--client C] [--seed S] [--control]',
+  usage: '[--cycles N] [--client C] [--order O] [--seed S] [--control]',
   options: {
     cycles: wholeNumber(60, 'faults', 1),
     client: choice(KAFKA_CLIENTS, 'kafkajs', 'the library that speaks to Kafka'),
+    order: choice(ORDERS, 'strict', 'whether fresh records pass the backlog'),
     control: flag('deliver at least once: records must arrive more than once'),
   },
-  run: async ({ cycles, client, control, seed, say }) => {
-    const { verdict: whole, problems, ...result } = await runExactlyOnce({ cycles, client, control, seed, say });
+  run: async ({ cycles, client, order, control, seed, say }) => {
+    const { verdict: whole, problems, ...result } = await runExactlyOnce({ cycles, client, order, control, seed, say });
     const { lostExamples: _, lostByDevice: __, storedTwiceCount: ___, ...verdict } = whole;
-    const json = { cycles, client, control, ...result, verdict, problems };
+    const json = { cycles, client, order, control, ...result, verdict, problems };
     if (!control) {
       return { passed: problems.length === 0, lines: problems.map((problem) => `PROBLEM ${problem}`), json };
     }

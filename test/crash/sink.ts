@@ -24,17 +24,17 @@ export const ORDERS = ['strict', 'live_first'] as const;
 export type Order = (typeof ORDERS)[number];
 
 /** Batches so small that what a kill leaves behind is more than one, and a backlog so slow that the next kill meets it. */
-const LIVE_FIRST = {
-  order: 'live_first',
-  eventsLiveFirst: true,
-  backlogShare: 0.05,
-  batch: { maxRecords: 20 },
-} as const;
+const LIVE_FIRST = { order: 'live_first', eventsLiveFirst: true, backlogShare: 0.05 } as const;
+const SMALL_BATCH = { maxRecords: 20 } as const;
+
+/** Beside the other options of a `batch`. */
+export function ordered(order: Order, batch: Readonly<Record<string, unknown>> = {}) {
+  return order === 'strict' ? { batch } : { ...LIVE_FIRST, batch: { ...batch, ...SMALL_BATCH } };
+}
 
 export async function openSink(type: SinkType, client: KafkaClientName, order: Order = 'strict'): Promise<Sink> {
   const sink = type === 'file' ? fileSink() : kafkaSink(await startKafka(), client);
-  if (order === 'strict') return sink;
-  return { ...sink, uplinks: sink.uplinks.map((uplink) => ({ ...uplink, ...LIVE_FIRST })) };
+  return { ...sink, uplinks: sink.uplinks.map((uplink) => ({ ...uplink, ...ordered(order) })) };
 }
 
 function fileSink(): Sink {
