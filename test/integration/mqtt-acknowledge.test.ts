@@ -51,6 +51,29 @@ describe('an acknowledgement', () => {
     expect(client.ids('puback')).toEqual(range(400));
   });
 
+  it('waits for the turn of its device, and those behind it wait too, while everything is stored', async () => {
+    const { intake, port } = await startMqtt();
+    intake.rateWaitMs = (payload) => (payload === '2' ? 3_600_000 : 0);
+    const client = await RawClient.connected(port, { clientId: 'c' });
+    client.send(...numbered(4, 1), PINGREQ);
+    await client.next('pingresp');
+    await waitFor(() => intake.payloads().length === 4, { what: 'four messages stored', timeoutMs: 5_000 });
+    expect(client.ids('puback')).toEqual([1]);
+    const other = await RawClient.connected(port, { clientId: 'other' });
+    other.send(...numbered(1, 1));
+    await other.next('puback');
+  });
+
+  it('that waits for its turn is given when the gateway stops', async () => {
+    const { intake, port, source } = await startMqtt();
+    intake.rateWaitMs = () => 3_600_000;
+    const client = await RawClient.connected(port, { clientId: 'c' });
+    client.send(...numbered(3, 1));
+    await waitFor(() => intake.payloads().length === 3, { what: 'three messages stored', timeoutMs: 5_000 });
+    await source.stop();
+    await waitFor(() => client.ids('puback').length === 3, { what: 'three acknowledgements', timeoutMs: 5_000 });
+  });
+
   it('keeps the order of receipt for QoS 2, with subscribers and without', async () => {
     const { port } = await startMqtt();
     const subscriber = await RawClient.connected(port, { clientId: 's' });

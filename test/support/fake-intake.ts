@@ -21,6 +21,10 @@ export class FakeIntake implements Intake {
   isLocal: (topic: string) => boolean = (topic) => !/^devices\/[^/]+\/./.test(topic);
   /** The reason why a payload is refused. */
   refusal: (payload: string) => string | undefined = () => undefined;
+  /** How long the acknowledgement is to wait for the rate of the device. */
+  rateWaitMs: (payload: string) => number = () => 0;
+  /** Why a request is to be sent again later. */
+  postponed: Pick<Extract<Acceptance, { kind: 'postponed' }>, 'reason' | 'waitMs'> | undefined;
   /** Where it keeps what the broker keeps, when it is given one. */
   sessions: FakeSessionStore | undefined;
   readonly #handshakes = new Set<string>();
@@ -120,13 +124,16 @@ export class FakeIntake implements Intake {
     const reason = this.refusal(payload);
     if (reason !== undefined) return { kind: 'refused', reason };
     const device = topic.split('/')[1] ?? '';
+    if (this.postponed !== undefined) return { kind: 'postponed', device, ...this.postponed };
     if (handshake !== null) {
       const key = JSON.stringify([handshake.clientId, handshake.packetId]);
       if (this.#handshakes.has(key)) return { kind: 'duplicate', device };
       this.#handshakes.add(key);
     }
     this.#seq += 1;
-    return { kind: 'accepted', device, firstSeq: this.#seq, count: 1 };
+    const waitMs = this.rateWaitMs(payload);
+    const slow = waitMs === 0 ? {} : { slow: { reason: 'rate', waitMs } as const };
+    return { kind: 'accepted', device, firstSeq: this.#seq, count: 1, ...slow };
   }
 }
 

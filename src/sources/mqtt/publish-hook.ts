@@ -5,6 +5,7 @@ import type { Place } from '../../core/session.ts';
 import type { Access, Identity } from './access.ts';
 import type { AckWatch } from './ack-watch.ts';
 import type { Callback, PublishPacket } from './aedes-broker.ts';
+import { answerDelayMs } from './answer-delay.ts';
 import type { Brake } from './brake.ts';
 import type { DenialLog } from './denial-log.ts';
 import type { Handshakes } from './handshakes.ts';
@@ -50,8 +51,6 @@ interface Passing {
   readonly repeated: boolean;
 }
 
-/** So long an acknowledgement waits at most because of a share: what goes on after that is refused in the end. */
-const MAX_SHARE_WAIT_MS = 1_000;
 /** What may wait for the store before nobody more is let in; a store that works has far less before it. */
 const MAX_WAITING_BYTES = 32 * 1024 * 1024;
 /** Of a connection that is gone and still has messages that wait, about: measured, 9 KiB. */
@@ -205,7 +204,7 @@ export class PublishHook {
         else router.deliver(prepared);
       }
       this.#note(publisher, acceptance);
-      this.#answer(publisher, this.#answerAfterMs(publisher, acceptance), done);
+      this.#answer(publisher, answerDelayMs(acceptance, this.#options.tracker.deviceCount(publisher)), done);
     };
     this.#wait(accepted, payload.length + RECORD_BYTES * maxRecordCount(payload), proceed, done);
   }
@@ -232,18 +231,10 @@ export class PublishHook {
     }
   }
 
-  /** A connection that speaks for others too is not slowed for the share of one: the quiet ones behind it would pay. */
-  #answerAfterMs(publisher: Author, acceptance: Acceptance): number {
-    if (acceptance.kind !== 'accepted' || acceptance.slow === undefined || publisher.closed) return 0;
-    const { reason, waitMs } = acceptance.slow;
-    if (reason === 'rate') return waitMs;
-    return this.#options.tracker.deviceCount(publisher) > 1 ? 0 : Math.min(waitMs, MAX_SHARE_WAIT_MS);
-  }
-
   /** In the order of receipt [MQTT-4.6.0-2]. While answers wait, aedes reads on only until so many are due. */
-  #answer({ brake }: Author, afterMs: number, done: Callback): void {
-    if (brake === undefined) this.#proceed(done);
-    else brake.run(afterMs, () => this.#proceed(done));
+  #answer({ brake, closed }: Author, delayMs: number, done: Callback): void {
+    if (brake === undefined || closed) this.#proceed(done);
+    else brake.run(delayMs, () => this.#proceed(done));
   }
 
   #denial(identity: Identity, topic: string): 'not_allowed' | 'too_many_levels' | null {

@@ -27,6 +27,18 @@ function keyed(key: string): Record<string, string> {
   return { ...JSON_TYPE, 'idempotency-key': key };
 }
 
+describe('a device that sends too much', () => {
+  it.each([
+    ['share', 'over_share'],
+    ['rate', 'over_rate'],
+  ] as const)('is told to come back later, because of its %s', async (reason, code) => {
+    api.intake.postponed = { reason, waitMs: 4_200 };
+    const { status, headers, body } = await post(TELEMETRY, '{"t":1}');
+    expect([status, headers.get('retry-after'), body['type']]).toEqual([429, '5', `/problems/${code}`]);
+    expect(api.intake.stored).toEqual([]);
+  });
+});
+
 describe('telemetry over HTTP', () => {
   it('is answered with its seq once it is stored', async () => {
     api.intake.hold();
