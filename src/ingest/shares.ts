@@ -18,8 +18,9 @@ export type ShareVerdict =
 
 /** What a device sent counts less and less: after each window by a factor of e. */
 interface Level {
-  readonly bytes: number;
-  readonly at: number;
+  bytes: number;
+  /** When that was so. */
+  at: number;
 }
 
 /** How often the average of the others a device may send, and how often its share before it is refused. */
@@ -29,6 +30,9 @@ const TIMES_SHARE = 2;
 const HORIZON_MS = 24 * 3_600_000;
 /** Devices remembered; those that were silent for longest are forgotten first, and all after a day. */
 const MAX_DEVICES = 10_000;
+/** Who was heard last is known so exactly. */
+const ORDER_MS = 1_000;
+const FORGET_EVERY_MS = 60_000;
 const WITHIN: ShareVerdict = { kind: 'within' };
 
 /**
@@ -41,7 +45,8 @@ export class Shares {
   readonly #elapsed: () => number;
   /** In the order in which they were heard last. */
   readonly #levels = new Map<string, Level>();
-  #sum: Level = { bytes: 0, at: 0 };
+  readonly #sum: Level = { bytes: 0, at: 0 };
+  #forgetAt = 0;
 
   constructor(options: ShareOptions) {
     this.#options = options;
@@ -57,8 +62,14 @@ export class Shares {
   judge(device: string, bytes: number, room: Room): ShareVerdict {
     const { highWater, windowMs, refuses } = this.#options;
     if (room.bytes >= (1 - highWater) * room.capacityBytes) return WITHIN;
-    const own = this.#now(this.#levels.get(device));
-    const share = this.#shareOf(device, own, room);
+    const now = this.#elapsed();
+    const known = this.#levels.get(device);
+    const own = known === undefined ? 0 : this.#bytesOf(known, now);
+    const others = this.#levels.size - (known === undefined ? 0 : 1);
+    if (others === 0) return WITHIN;
+    const average = Math.max(0, this.#bytesOf(this.#sum, now) - own) / others;
+    const part = (room.bytes / (others + 1)) * (windowMs / HORIZON_MS);
+    const share = Math.max(TIMES_OTHERS * average, part);
     const level = own + bytes;
     if (level <= share) return WITHIN;
     const waitMs = share === 0 ? windowMs : windowMs * Math.log(level / share);
@@ -66,33 +77,37 @@ export class Shares {
   }
 
   count(device: string, bytes: number): void {
-    const at = this.#elapsed();
-    const own = this.#now(this.#levels.get(device));
-    this.#sum = { bytes: this.#now(this.#sum) + bytes, at };
+    const now = this.#elapsed();
+    this.#add(this.#sum, bytes, now);
+    this.#add(this.#levelOf(device, now), bytes, now);
+    if (this.#levels.size > MAX_DEVICES || now >= this.#forgetAt) this.#forget(now);
+  }
+
+  /** Moved to the end of the order. */
+  #levelOf(device: string, now: number): Level {
+    const known = this.#levels.get(device);
+    if (known !== undefined && now - known.at < ORDER_MS) return known;
+    const level = known ?? { bytes: 0, at: now };
     this.#levels.delete(device);
-    this.#levels.set(device, { bytes: own + bytes, at });
-    this.#forget();
+    this.#levels.set(device, level);
+    return level;
   }
 
-  #shareOf(device: string, own: number, room: Room): number {
-    const others = this.#levels.size - (this.#levels.has(device) ? 1 : 0);
-    if (others === 0) return Number.POSITIVE_INFINITY;
-    const average = Math.max(0, this.#now(this.#sum) - own) / others;
-    const part = (room.bytes / (others + 1)) * (this.#options.windowMs / HORIZON_MS);
-    return Math.max(TIMES_OTHERS * average, part);
+  #add(level: Level, bytes: number, now: number): void {
+    level.bytes = this.#bytesOf(level, now) + bytes;
+    level.at = now;
   }
 
-  #now(level: Level | undefined): number {
-    if (level === undefined) return 0;
-    return level.bytes * Math.exp((level.at - this.#elapsed()) / this.#options.windowMs);
+  #bytesOf({ bytes, at }: Level, now: number): number {
+    return bytes * Math.exp((at - now) / this.#options.windowMs);
   }
 
-  #forget(): void {
+  #forget(now: number): void {
+    this.#forgetAt = now + FORGET_EVERY_MS;
     for (const [device, level] of this.#levels) {
-      const isRecent = this.#elapsed() - level.at < HORIZON_MS;
-      if (isRecent && this.#levels.size <= MAX_DEVICES) return;
+      if (now - level.at < HORIZON_MS && this.#levels.size <= MAX_DEVICES) return;
       this.#levels.delete(device);
-      this.#sum = { bytes: this.#now(this.#sum) - this.#now(level), at: this.#elapsed() };
+      this.#add(this.#sum, -this.#bytesOf(level, now), now);
     }
   }
 }
