@@ -10,6 +10,7 @@ export interface WaitingRoomOptions {
 /** For what a request takes beside its body. */
 const REQUEST_BYTES = 1024;
 const RETRY_AFTER_MS = 5_000;
+const MAX_SHARE_WAIT_MS = 60_000;
 
 /** Where requests wait for the disk: bounded in bytes, and in time for those who ask. */
 export class WaitingRoom {
@@ -58,7 +59,8 @@ export function overShare(waitMs: number): SluiceError {
   return new SluiceError('the buffer runs full, and this device is over its share of it', {
     code: 'over_share',
     retryable: true,
-    retryAfterMs: waitMs,
+    // An uplink that delivers again ends it before.
+    retryAfterMs: Math.min(waitMs, MAX_SHARE_WAIT_MS),
     hint: 'Nothing of the request is stored; send it again later, and less of it.',
   });
 }

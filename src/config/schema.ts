@@ -60,7 +60,10 @@ const devices = section({
 
 const buffer = section({
   maxBytes: size('2GiB', 'Limit of the buffer on disk.', { min: '1MiB', max: '16TiB' }),
-  maxAge: duration('30d', 'Age at which records are removed, delivered or not.', { min: '1s', max: '3650d' }),
+  maxAge: duration('30d', 'Age at which records are removed, delivered or not; by which rules: docs/delivery.md.', {
+    min: '1s',
+    max: '3650d',
+  }),
   keepFree: size('512MiB', 'Space of the file system that is left to others.', { min: '0B', max: '16TiB' }),
   whenFull: choice(
     ['drop_oldest', 'block'],

@@ -8,7 +8,9 @@ export interface AgeLimitOptions {
   readonly chunk: ReadLimit;
 }
 
-const CHECK_MS = 60_000;
+const MIN_CHECK_MS = 60_000;
+/** Looked at so often within `maxAge`: what is lost for its age is reported in few gaps, not in one for each record. */
+const CHECKS = 100;
 /** The clock was set when it and time that passed differ by more than that. */
 const JUMP_MS = 60_000;
 /** Time for a wrong clock to be put right, and after a long time without power for what waits to be delivered. */
@@ -24,6 +26,7 @@ export class AgeLimit {
   readonly #options: AgeLimitOptions;
   readonly #clock: StoreClock;
   readonly #settleMs: number;
+  readonly #checkMs: number;
   #steadySince: number | undefined;
   /** The clock's time at the moment from which `elapsed` counts. */
   #origin = 0;
@@ -34,6 +37,7 @@ export class AgeLimit {
     this.#options = options;
     this.#clock = clock;
     this.#settleMs = Math.min(SETTLE_MS, options.maxAgeMs);
+    this.#checkMs = Math.max(MIN_CHECK_MS, options.maxAgeMs / CHECKS);
   }
 
   /** One chunk at most. Returns true when it should be called again soon. */
@@ -46,7 +50,7 @@ export class AgeLimit {
         this.#log.reclaim.removeDelivered(this.#options.chunk, olderThan) ||
         this.#log.reclaim.dropPending('max_age', this.#options.chunk, olderThan);
     });
-    if (removed === 0) this.#dueAt = this.#clock.elapsed() + CHECK_MS;
+    if (removed === 0) this.#dueAt = this.#clock.elapsed() + this.#checkMs;
     return removed > 0;
   }
 

@@ -37,6 +37,11 @@ describe('a device that sends too much', () => {
     expect([status, headers.get('retry-after'), body['type']]).toEqual([429, '5', `/problems/${code}`]);
     expect(api.intake.stored).toEqual([]);
   });
+
+  it('is told to try again in a minute, however long it is over its share: the uplink may deliver before', async () => {
+    api.intake.postponed = { reason: 'share', waitMs: 3_600_000 };
+    expect((await post(TELEMETRY, '{"t":1}')).headers.get('retry-after')).toBe('60');
+  });
 });
 
 describe('telemetry over HTTP', () => {

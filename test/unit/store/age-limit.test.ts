@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { ReadLimit } from '../../../src/core/ports.ts';
 import type { NewRecord, TimeQuality } from '../../../src/core/record.ts';
 import { encodeRecord } from '../../../src/core/record-codec.ts';
 import { AgeLimit } from '../../../src/store/age-limit.ts';
@@ -9,8 +10,11 @@ import { storeDirectory } from '../../support/open-store.ts';
 import { newRecord } from '../../support/records.ts';
 
 const LANE = { uplink: 'plant', stream: 'telemetry' } as const;
+const GAPS = { uplink: 'plant', stream: 'gaps' } as const;
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
+/** Within it the limit is looked at. */
+const QUARTER = HOUR / 4;
 const START = Date.UTC(2026, 4, 1);
 /** Few, so that what is looked at in one step ends soon. */
 const CHUNK = { maxRecords: 10, maxBytes: 2 ** 20 };
@@ -19,6 +23,7 @@ describe('the limit of age', () => {
   let directory: ReturnType<typeof storeDirectory>;
   let log: Log;
   let lastSeq: number;
+  let chunk: ReadLimit;
   let age: AgeLimit;
   let now: number;
   let elapsed: number;
@@ -29,6 +34,7 @@ describe('the limit of age', () => {
     now = START;
     elapsed = 0;
     lastSeq = 0;
+    chunk = CHUNK;
     quality = 'synced';
     start();
     log.transaction(() => log.lanes.open(LANE, 'oldest'));
@@ -42,7 +48,7 @@ describe('the limit of age', () => {
   function start(): void {
     const clock = { now: () => now, elapsed: () => elapsed, quality: () => quality };
     log = openLog(directory.dataDir, clock, lastSeq);
-    age = new AgeLimit(log, { maxAgeMs: DAY, chunk: CHUNK }, clock);
+    age = new AgeLimit(log, { maxAgeMs: DAY, chunk }, clock);
     lookOnce();
   }
 
@@ -82,7 +88,7 @@ describe('the limit of age', () => {
     append(3);
     pass(HOUR);
     append(2);
-    pass(DAY - HOUR + 60_001);
+    pass(DAY - HOUR + QUARTER);
     expect(pending()).toBe(2);
     pass(HOUR);
     expect(pending()).toBe(0);
@@ -94,7 +100,7 @@ describe('the limit of age', () => {
     restart(START + 30 * DAY);
     pass(HOUR - 1);
     expect(pending()).toBe(3);
-    pass(60_001);
+    pass(QUARTER);
     expect(pending()).toBe(0);
   });
 
@@ -153,7 +159,7 @@ describe('the limit of age', () => {
     append(5);
     pass(DAY + HOUR);
     append(1);
-    pass(60_000);
+    pass(QUARTER);
     expect(pending()).toBe(1);
   });
 
@@ -171,8 +177,34 @@ describe('the limit of age', () => {
     append(1, { receivedAt: START + 3_650 * DAY });
     append(1);
     restart(START + HOUR);
-    pass(DAY + 60_000);
+    pass(DAY + QUARTER);
     expect(pending()).toBe(0);
+  });
+
+  it('reports what it takes in few gaps', () => {
+    log.transaction(() => log.lanes.open(GAPS, 'oldest'));
+    chunk = { maxRecords: 5_000, maxBytes: 2 ** 22 };
+    restart(START);
+    for (let step = 0; step < 240; step += 1) {
+      append(20, { device: `d${step % 10}` });
+      now += (2 * DAY) / 240;
+      elapsed += (2 * DAY) / 240;
+      lookOnce();
+    }
+    const { lanes } = log.stats();
+    const lost = lanes.find(({ stream }) => stream === 'telemetry')?.droppedCount ?? 0;
+    expect(lost).toBeGreaterThan(2_300);
+    const count = log.records.count('gaps').acceptedCount;
+    expect([count > 0, count < lost / 8]).toEqual([true, true]);
+  });
+
+  it('never takes a report of a loss that is not delivered', () => {
+    log.transaction(() => log.lanes.open(GAPS, 'oldest'));
+    append(3);
+    pass(DAY + HOUR);
+    expect(log.records.count('gaps').acceptedCount).toBe(1);
+    for (let week = 0; week < 4; week += 1) pass(7 * DAY);
+    expect(log.stats().lanes[1]).toMatchObject({ stream: 'gaps', pendingCount: 1, droppedCount: 0 });
   });
 
   it('takes delivered records by the same rules', () => {
@@ -183,7 +215,7 @@ describe('the limit of age', () => {
     restart(START + 30 * DAY);
     pass(HOUR - 1);
     expect(log.stats().streams[0]?.storedCount).toBe(3);
-    pass(60_001);
+    pass(QUARTER);
     expect(log.stats().streams[0]?.storedCount).toBe(0);
     expect(log.stats().lanes[0]?.droppedCount).toBe(0);
   });
