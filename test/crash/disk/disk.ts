@@ -44,6 +44,7 @@ const MAX_BACK_MS = 5_000;
 const WAIT_MS = 20_000;
 /** For the acknowledgements that were on their way when the disk failed. */
 const LAST_ACKS_MS = 300;
+const UNNOTICED_MS = 3_000;
 const CONTROL = ['--import', new URL('./acknowledge-failed-commits.ts', import.meta.url).href];
 
 class DiskRun {
@@ -88,10 +89,12 @@ class DiskRun {
       await delay(1_000);
       return;
     }
-    await this.#until(
-      async () => (await this.#storeHealth()) !== null,
-      `${where}: health to say that nothing is stored`,
-    );
+    const says = async () => (await this.#storeHealth()) !== null;
+    if (kind === 'no_space') {
+      // While files need not grow, it may go on storing for as long as it likes.
+      const isNoticed = await waitFor(says, { what: 'health', timeoutMs: UNNOTICED_MS }).catch(() => false);
+      if (!isNoticed) return;
+    } else await this.#until(says, `${where}: health to say that nothing is stored`);
     await delay(LAST_ACKS_MS);
     const acked = this.#ackedCount();
     if (kind === 'full') await this.#until(() => progress(this.#gateway.dataDir).pending === 0, `${where}: the drain`);
