@@ -14,6 +14,7 @@ import { RefusedCounts } from './gateway/refused-counts.ts';
 import { Replays } from './gateway/replays.ts';
 import { RunningParts } from './gateway/running-parts.ts';
 import { StatsPoll } from './gateway/stats-poll.ts';
+import { storeOptionsOf } from './gateway/store-options.ts';
 import { StoreThread } from './gateway/store-thread.ts';
 import { UplinkThread } from './gateway/uplink-thread.ts';
 import { Views } from './gateway/views.ts';
@@ -25,14 +26,13 @@ import { SystemClock } from './platform/clock.ts';
 import { DescriptorWatch } from './platform/descriptor-watch.ts';
 import { readDiskWrites } from './platform/disk-writes.ts';
 import { createLogger, type Logger } from './platform/logger.ts';
-import { readMachineId } from './platform/machine-id.ts';
 import { Metrics } from './platform/metrics.ts';
 import { RepeatSummary } from './platform/repeat-summary.ts';
 import { giveBackStartMemory } from './platform/start-memory.ts';
 import { createServiceManager, type ServiceManager } from './platform/systemd.ts';
 import { VERSION } from './platform/version.ts';
 import type { MqttSource, MqttSourceOptions } from './sources/mqtt/mqtt-source.ts';
-import type { StoreOpened, StoreOptions } from './store/protocol.ts';
+import type { StoreOpened } from './store/protocol.ts';
 import type { StoreClient } from './store/store-client.ts';
 
 /** What the thread of the forwarders may take to end, once they have stopped. */
@@ -89,7 +89,7 @@ export class Gateway {
     // while it loads the API.
     const store = this.#spawnThreads();
     const loading = import('./sources/mqtt/mqtt-source.ts');
-    const opened = await store.open(this.#storeOptions());
+    const opened = await store.open(storeOptionsOf(this.#config));
     for (const repair of opened.repairs) this.#logger.error({ repair }, 'the store was damaged');
     const core = this.#compose(store.client);
     this.#running.add('devices', () => core.devices.stop());
@@ -229,23 +229,6 @@ export class Gateway {
       enduranceBytes: buffer.cardEndurance,
       now: () => performance.now(),
     });
-  }
-
-  #storeOptions(): StoreOptions {
-    const { buffer, gateway, http } = this.#config;
-    return {
-      dataDir: gateway.dataDir,
-      maxBytes: buffer.maxBytes,
-      maxAgeMs: buffer.maxAge,
-      keepFreeBytes: buffer.keepFree,
-      whenFull: buffer.whenFull,
-      durability: buffer.durability,
-      commitIntervalMs: buffer.commitInterval,
-      machineId: readMachineId(),
-      gatewayId: gateway.id,
-      hostName: hostname(),
-      idempotency: { windowMs: http.idempotencyWindow, maxKeys: http.maxIdempotencyKeys },
-    };
   }
 
   /**

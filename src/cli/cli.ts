@@ -5,11 +5,12 @@ import { printable } from '../core/printable.ts';
 import { check } from './check.ts';
 import { type Command, EXIT, type Io, parseInput, UsageError } from './command.ts';
 import { device } from './device.ts';
+import { doctor } from './doctor.ts';
 import { run } from './run.ts';
 import { status } from './status.ts';
 import { version } from './version.ts';
 
-const COMMANDS: readonly Command[] = [run, check, status, device, version];
+const COMMANDS: readonly Command[] = [run, check, status, device, doctor, version];
 
 const HELP = `Usage: sluice COMMAND [OPTIONS]
 

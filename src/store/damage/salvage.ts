@@ -59,6 +59,7 @@ export class Salvage {
   }
 
   close(): void {
+    if (this.#isEnded) return;
     this.#isEnded = true;
     this.#pages.close();
   }

@@ -148,13 +148,11 @@ export async function runDisk(options: DiskOptions): Promise<DiskResult> {
   const faultFile = join(shimDirectory, 'fault');
   writeFileSync(faultFile, '-');
   const sink = await openSink('file', 'kafkajs');
-  const environment: Record<string, string> = {};
   const gateway = await GatewayProcess.create({
     config: { uplinks: sink.uplinks, buffer: { keepFree: '0B', maxBytes: '24MiB', whenFull: 'block' } },
     nodeOptions: options.control ? CONTROL : [],
-    env: environment,
+    env: shimEnvironment({ directory: '{directory}/data', faultFile }),
   });
-  Object.assign(environment, shimEnvironment({ directory: gateway.dataDir, faultFile }));
   mkdirSync(gateway.dataDir, { recursive: true });
   const image = join(shimDirectory, 'disk');
   const small = SmallDisk.mount({ image, bytes: DISK_BYTES, mountPoint: gateway.dataDir });

@@ -1,0 +1,57 @@
+import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { recordJson } from '../api/record-json.ts';
+import type { Config } from '../config/config.ts';
+import { SluiceError } from '../core/errors.ts';
+import { STREAMS } from '../core/stream.ts';
+import { SystemClock } from '../platform/clock.ts';
+import { type Examination, examineStore, readEveryRecord } from '../store/damage/examine.ts';
+import { markSuspect } from '../store/damage/suspect.ts';
+import { DataDirLock } from '../store/lock.ts';
+import { Store } from '../store/store.ts';
+import { storeOptionsOf } from './store-options.ts';
+
+export function examine({ gateway }: Config): Examination {
+  return examineStore(gateway.dataDir);
+}
+
+/**
+ * Does what a start would do, and waits until everything is put back. Returns what was done, in words.
+ * @throws SluiceError `locked` while a gateway runs
+ */
+export async function repair(config: Config, { findings }: Examination): Promise<readonly string[]> {
+  const { dataDir } = config.gateway;
+  const logFile = join(dataDir, 'log.db');
+  // Of a gateway that runs nothing is to be touched.
+  const lock = new DataDirLock(dataDir);
+  if (findings.some(({ kind, file }) => kind === 'repair' && file === logFile)) markSuspect(logFile);
+  lock.release();
+  const store = new Store(storeOptionsOf(config), new SystemClock(), () => undefined);
+  await new Promise<void>((resolve) => store.whenSalvaged(resolve));
+  store.close();
+  return store.opened.repairs;
+}
+
+/** Writes every record that can be read as a line of JSON, as the API shows it. Returns how many. @throws SluiceError `export_failed` */
+export function exportRecords({ gateway }: Config, file: string): number {
+  let fd: number;
+  try {
+    fd = openSync(file, 'wx', 0o600);
+  } catch (error) {
+    const hint = 'name a file that does not exist yet, in a directory that this user may write to';
+    throw new SluiceError(`cannot make ${file}`, { code: 'export_failed', hint, cause: error });
+  }
+  let count = 0;
+  try {
+    for (const stream of STREAMS) {
+      for (const record of readEveryRecord(gateway.dataDir, stream)) {
+        writeSync(fd, `${recordJson(record)}\n`);
+        count += 1;
+      }
+    }
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+  return count;
+}
