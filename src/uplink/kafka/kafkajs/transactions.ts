@@ -9,6 +9,7 @@ import {
   type TransactionalProducer,
 } from '../kafka-client.ts';
 import { type InnerCluster, innerCluster, innerLogger } from './inner-cluster.ts';
+import { KeptCoordinators } from './kept-coordinators.ts';
 import { offsetFetchRequest } from './offset-fetch-request.ts';
 import { createPartitioner } from './partitioner.ts';
 
@@ -34,11 +35,14 @@ export interface TransactionsOptions {
 export class KafkajsTransactions {
   readonly #options: TransactionsOptions;
   readonly #cluster: InnerCluster;
+  readonly #coordinators: KeptCoordinators;
 
   constructor(options: TransactionsOptions) {
     this.#options = options;
     this.#cluster = innerCluster({ ...options.config, retry: RETRY }, METADATA_MAX_AGE_MS);
-    keepCoordinators(this.#cluster);
+    const { findGroupCoordinator } = this.#cluster;
+    this.#coordinators = new KeptCoordinators(findGroupCoordinator);
+    this.#cluster.findGroupCoordinator = this.#coordinators.find;
   }
 
   async committed(
@@ -46,6 +50,8 @@ export class KafkajsTransactions {
     options: { readonly settled: boolean },
     bounds: Bounds,
   ): Promise<CommittedOffset | undefined> {
+    // Asked before a name is used, and when anything failed: a coordinator may have moved.
+    this.#coordinators.forget();
     const ask = async (): Promise<CommittedOffset | undefined> => {
       const coordinator = await this.#cluster.findGroupCoordinator({ groupId: place.group });
       return await coordinator.connectionPool.send<CommittedOffset | undefined>(offsetFetchRequest(place, options));
@@ -110,19 +116,4 @@ class KafkajsTransactionalProducer implements TransactionalProducer {
   drop(): void {
     this.#begun = undefined;
   }
-}
-
-/** kafkajs asks who coordinates before every step of a transaction: four round trips in place of none. */
-function keepCoordinators(cluster: InnerCluster): void {
-  const find = cluster.findGroupCoordinator.bind(cluster);
-  const kept = new Map<string, ReturnType<typeof find>>();
-  cluster.findGroupCoordinator = (what) => {
-    const key = `${what.coordinatorType ?? 0} ${what.groupId}`;
-    const known = kept.get(key);
-    if (known !== undefined) return known;
-    const found = find(what);
-    kept.set(key, found);
-    found.catch(() => kept.delete(key));
-    return found;
-  };
 }
