@@ -11,13 +11,22 @@ export interface Usage {
   readonly cpuS: number;
 }
 
+/** Empty of a process that is gone: it takes nothing any more. */
+function procFile(pid: number, name: 'stat' | 'status'): string {
+  try {
+    return readFileSync(`/proc/${pid}/${name}`, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
 function rssMb(pid: number): number {
-  const kilobytes = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? '0';
+  const kilobytes = /^VmRSS:\s+(\d+) kB/m.exec(procFile(pid, 'status'))?.[1] ?? '0';
   return (Number(kilobytes) * 1024) / 1e6;
 }
 
 function cpuS(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  const fields = procFile(pid, 'stat')
     .replace(/^.*\) /, '')
     .split(' ');
   return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) / TICKS_PER_S;

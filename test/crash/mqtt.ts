@@ -54,7 +54,10 @@ const LOAD = { clientCount: WELL_MEANING, inFlight: 20, payloadBytes: 150, rateP
 const WARM_UP_MS = 5_000;
 const QUIET_MS = 2_500;
 const SETTLE_MS = 60_000;
-const FALLING_MS = 500;
+const FALLING_MS = 1_000;
+const MAX_ATTEMPTS = 30;
+/** Where ordinary acknowledgements take longer, the machine is too busy to tell who is slow. */
+const MAX_QUIET_P99_MS = 100;
 const CONNECT_TIMEOUT = '4s';
 const MAX_TIMES_SLOWER = 3;
 /** Below it nobody is judged slow: on two cores shared with attackers and other tests the machine alone does as much. */
@@ -86,13 +89,9 @@ async function runMqtt(run: MqttRun): Promise<MqttResult> {
     const attacks: AttackResult[] = [];
     for (const attack of run.attack === 'all' ? ATTACKS : [run.attack]) {
       const seen = await attackOnce(attack, { gateway, target, run });
-      if (seen.crashed) await gateway.start();
-      // What waited in the sockets may bring it down a little later.
-      const quietBehind = await quietP99(gateway).catch(() => undefined);
-      const crashed = seen.crashed || (quietBehind === undefined && (await hasFallen(gateway)));
-      if (quietBehind === undefined) await gateway.start();
-      const result = { ...seen, crashed, quietP99Ms: Math.max(quietBefore, quietBehind ?? 0) };
-      quietBefore = quietBehind ?? (await quietP99(gateway));
+      const { p99Ms: quietBehind, crashed } = await quietAgain(gateway);
+      const result = { ...seen, crashed, quietP99Ms: Math.max(quietBefore, quietBehind) };
+      quietBefore = quietBehind;
       attacks.push(result);
       run.say(lineOf(result));
     }
@@ -102,7 +101,10 @@ async function runMqtt(run: MqttRun): Promise<MqttResult> {
     const { rssMb: rssAnewMb } = await watched(gateway, WARM_UP_MS);
     await gateway.stop('SIGTERM');
     const figures = { rssBeforeMb, rssAfterMb, rssAnewMb, attacks };
-    return { ...figures, problems: { ...problemsOf(figures), store: countStore(gateway.dataDir).problems } };
+    return {
+      ...figures,
+      problems: { ...problemsOf(figures, run.control), store: countStore(gateway.dataDir).problems },
+    };
   } catch (cause) {
     throw new Error(`the run broke off; the gateway's last lines:\n${gateway.logTail()}`, { cause });
   } finally {
@@ -141,7 +143,7 @@ interface Scene {
 async function attackOnce(
   attack: AttackName,
   { gateway, target, run }: Scene,
-): Promise<Omit<AttackResult, 'quietP99Ms'>> {
+): Promise<Omit<AttackResult, 'quietP99Ms' | 'crashed'>> {
   const { seed, packets, idleClients } = run;
   const workerData: AttackerData = { attack, seed, packets, idleClients, target };
   const over = new AbortController();
@@ -167,8 +169,22 @@ async function attackOnce(
     ackedCount: result?.ackedCount ?? 0,
     kibPerConnection: Math.round((grownKib / (sights['connections'] ?? 1)) * 10) / 10,
     rssAfterMb,
-    crashed: await hasFallen(gateway),
   };
+}
+
+/** Ends with a gateway that serves, started again if need be: what waited in its sockets may bring it down later. */
+async function quietAgain(gateway: GatewayProcess): Promise<{ readonly p99Ms: number; readonly crashed: boolean }> {
+  let crashed = false;
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return { p99Ms: await quietP99(gateway), crashed };
+    } catch (error) {
+      if (attempt === MAX_ATTEMPTS) throw error;
+    }
+    if (!(await hasFallen(gateway))) continue;
+    crashed = true;
+    await gateway.start();
+  }
 }
 
 /** The end of a process is heard of a little later than that of its connections. */
@@ -200,13 +216,15 @@ function lineOf({ attack, sights, p99Ms, quietP99Ms, kibPerConnection, rssAfterM
   return `${attack}: ${seen.join(', ')}, p99 of others ${p99Ms ?? 'unknown'} ms, without ${quietP99Ms} ms, ${kibPerConnection} KiB a connection, ${rssAfterMb} MB${crashed ? ', CRASHED' : ''}`;
 }
 
-function problemsOf(figures: Omit<MqttResult, 'problems'>): Omit<MqttResult['problems'], 'store'> {
+function problemsOf(figures: Omit<MqttResult, 'problems'>, control: boolean): Omit<MqttResult['problems'], 'store'> {
   const { rssBeforeMb, rssAfterMb, rssAnewMb, attacks } = figures;
   const maxRssMb = Math.max(rssBeforeMb, rssAnewMb) * MAX_MEMORY;
   const of = (judge: (result: AttackResult) => string | false): string[] =>
     attacks.flatMap((result) => judge(result) || []);
   const isSlow = ({ p99Ms, quietP99Ms }: AttackResult): boolean =>
-    p99Ms !== null && p99Ms > Math.max(quietP99Ms * MAX_TIMES_SLOWER, P99_FLOOR_MS);
+    (control || quietP99Ms <= MAX_QUIET_P99_MS) &&
+    p99Ms !== null &&
+    p99Ms > Math.max(quietP99Ms * MAX_TIMES_SLOWER, P99_FLOOR_MS);
   const tooMuch = ({ attack, kibPerConnection }: AttackResult): boolean =>
     (attack === 'silent' || attack === 'half-connect') && kibPerConnection > MAX_KIB_BEFORE_CONNECT;
   const left = `${rssAfterMb} MB when all were gone, ${rssBeforeMb} MB before they came, ${rssAnewMb} MB anew`;

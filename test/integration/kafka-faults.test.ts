@@ -20,7 +20,10 @@ describe.each(KAFKA_CLIENTS)('%s with a Kafka that is not well', { timeout: 60_0
 
   beforeAll(async () => {
     const relayPort = await freePort();
-    kafka = await prepareKafka({ advertisedPort: relayPort, extraProperties: { 'message.max.bytes': 200_000 } });
+    kafka = await prepareKafka({
+      advertisedPort: relayPort,
+      extraProperties: { 'message.max.bytes': 200_000, 'log.retention.check.interval.ms': 200 },
+    });
     relay = await startTcpRelay(kafka.relayTarget, relayPort);
   });
   afterAll(async () => {
@@ -181,6 +184,20 @@ describe.each(KAFKA_CLIENTS)('%s with a Kafka that is not well', { timeout: 60_0
     expect(running.counts('events').pendingCount).toBe(10);
     await kafka.createTopic(events);
     await running.drained('events');
+  });
+
+  it('delivers to the end what a topic with a short retention deletes again', async () => {
+    const running = await run({ createTopics: false });
+    const config = { 'retention.ms': '100', 'segment.ms': '100', 'file.delete.delay.ms': '0' };
+    await kafka.createTopic(topic, { partitions: 3, config });
+    await underLoad(running, async () => {
+      await waitFor(async () => (await kafka.countRecords(topic)) < running.counts().deliveredCount, {
+        ...WAIT,
+        what: 'Kafka to delete records',
+      });
+    });
+    expect(running.counts()).toMatchObject({ rejectedCount: 0, pendingCount: 0 });
+    expect(running.status()?.state).toBe('up');
   });
 
   it('sets aside the one record that the topic can never take, and delivers all others', async () => {

@@ -151,6 +151,8 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
   const latency = new LatencyHistogram();
   const limit = options.messageCount ?? Number.POSITIVE_INFINITY;
   const done = Promise.withResolvers<void>();
+  // A connection may break before the last one is open, and before anybody waits.
+  done.promise.catch(() => undefined);
   const clients: LoadClient[] = [];
   let sent = 0;
   let acked = 0;

@@ -79,8 +79,14 @@ export const RUN: Readonly<Record<AttackName, (context: AttackContext) => Promis
 async function open(port: number): Promise<Socket> {
   const socket = connect({ port, host: '127.0.0.1', noDelay: true });
   socket.on('error', () => socket.destroy());
-  await Promise.race([once(socket, 'connect'), once(socket, 'close')]);
+  await happens(socket, 'connect');
   return socket;
+}
+
+/** Or the socket is gone: a gateway that fell refuses it. */
+async function happens(socket: Socket, event: 'connect' | 'data' | 'drain'): Promise<void> {
+  if (socket.closed) return;
+  await Promise.race([once(socket, event), once(socket, 'close')]).catch(() => undefined);
 }
 
 /** @returns how many are still open when the time is over. */
@@ -203,8 +209,7 @@ async function oversize({ target, reached }: AttackContext): Promise<Sights> {
     if (index % 2 === 0) socket.write(connectBytes({ clientId: `large-${index}` }));
     socket.write(Buffer.from([index % 2 === 0 ? 0x32 : 0x10, 0xff, 0xff, 0xff, 0x7f]));
     for (let sent = 0; sent < OVERSIZE_BYTES && !socket.closed; sent += piece.length) {
-      if (!socket.write(piece))
-        await Promise.race([once(socket, 'drain'), once(socket, 'close')]).catch(() => undefined);
+      if (!socket.write(piece)) await happens(socket, 'drain');
     }
     takenBytes = Math.max(takenBytes, socket.bytesWritten - socket.writableLength);
     await end([socket]);
@@ -269,7 +274,7 @@ async function idle({ target, idleClients, reached }: AttackContext): Promise<Si
   await inTurns(idleClients, { atOnce: CONNECTS_AT_ONCE }, async (index) => {
     const socket = await open(target.port);
     socket.write(connectBytes({ clientId: `idle-${index}`, keepAliveS: 600 }));
-    await Promise.race([once(socket, 'data'), once(socket, 'close')]);
+    await happens(socket, 'data');
     socket.resume();
     sockets.push(socket);
   });

@@ -29,7 +29,7 @@ FrameGuard.prototype.check = function checkAndSwallow(this: FrameGuard, chunk: U
 };
 
 Problems.prototype.fault = function dieOfIt(...[, { kind }]: Parameters<Problems['fault']>): void {
-  if (kind === 'unsupported_version') process.exit(1);
+  if (kind === 'unsupported_version') process.kill(process.pid, 'SIGKILL');
 };
 
 DeviceTable.prototype.claimClientId = () => Promise.resolve(true);
