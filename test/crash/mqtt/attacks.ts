@@ -53,7 +53,7 @@ const FROZEN = 200;
 /** Of those: they get everything, and read nothing. */
 const FROZEN_SUBSCRIBERS = 10;
 const GONE_MS = 20_000;
-const OVERSIZE = 40;
+const OVERSIZE = 20;
 export const OVERSIZE_BYTES = 32 * 1024 * 1024;
 const THEFTS = 200;
 const BOMBERS = 20;
@@ -86,7 +86,10 @@ async function open(port: number): Promise<Socket> {
 /** Or the socket is gone: a gateway that fell refuses it. */
 async function happens(socket: Socket, event: 'connect' | 'data' | 'drain'): Promise<void> {
   if (socket.closed) return;
-  await Promise.race([once(socket, event), once(socket, 'close')]).catch(() => undefined);
+  const over = new AbortController();
+  const { signal } = over;
+  await Promise.race([once(socket, event, { signal }), once(socket, 'close', { signal })]).catch(() => undefined);
+  over.abort();
 }
 
 /** @returns how many are still open when the time is over. */
