@@ -39,6 +39,7 @@ describe('a backlog and a replay beside the lane, in Kafka,', { timeout: 90_000 
     const prefix = randomUUID();
     const options: Partial<KafkaUplinkOptions> = {
       ...how,
+      brokers: [kafka.bootstrap],
       name: prefix,
       topics: topicsUnder(prefix),
       streams: ['telemetry'],
