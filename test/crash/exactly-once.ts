@@ -44,6 +44,7 @@ interface Fault {
 }
 
 const DRAIN_TIMEOUT_MS = 120_000;
+const RECOVERY_TIMEOUT_MS = 60_000;
 /** Of a record batch, at Kafka. */
 const MAX_MESSAGE_BYTES = 200_000;
 const POISON = 'x'.repeat(MAX_MESSAGE_BYTES + 10_000);
@@ -123,12 +124,16 @@ async function runExactlyOnce(options: RunOptions): Promise<Result> {
 async function playFaults(scene: Scene, { cycles, say }: RunOptions): Promise<Readonly<Record<string, number>>> {
   const { random, gateway } = scene;
   const counts = new Map<string, number>();
+  let delivered = 0;
   for (let cycle = 1; cycle <= cycles; cycle += 1) {
+    // Else the next fault may come before forwarding has begun again, and hit nothing.
+    await deliveredMore(gateway, delivered);
     await delay(random.between(10, 500));
     const name = choose(random);
     await FAULTS[name].play(scene);
     counts.set(name, (counts.get(name) ?? 0) + 1);
-    if (cycle % 20 === 0) say(`${cycle} of ${cycles} faults, ${progress(gateway.dataDir).delivered} delivered`);
+    delivered = progress(gateway.dataDir).delivered;
+    if (cycle % 20 === 0) say(`${cycle} of ${cycles} faults, ${delivered} delivered`);
   }
   return Object.fromEntries(counts);
 }
@@ -164,6 +169,14 @@ async function poison(scene: Scene): Promise<void> {
     if (status !== 202) throw new Error(`a poison record was answered ${status}`);
     scene.poisonCount += 1;
   }
+}
+
+async function deliveredMore(gateway: GatewayProcess, than: number): Promise<void> {
+  await waitFor(() => progress(gateway.dataDir).delivered > than, {
+    what: 'something to be delivered after a fault',
+    timeoutMs: RECOVERY_TIMEOUT_MS,
+    everyMs: 100,
+  });
 }
 
 async function drained(gateway: GatewayProcess): Promise<void> {
