@@ -1,5 +1,5 @@
 /** Device ids: 1–128 characters of `A-Z a-z 0-9 . _ -`. */
-const DEVICE_ID = /^[A-Za-z0-9._-]{1,128}$/;
+export const DEVICE_ID = /^[A-Za-z0-9._-]{1,128}$/;
 
 export function isDeviceId(text: string): boolean {
   return DEVICE_ID.test(text);

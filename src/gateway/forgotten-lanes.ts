@@ -1,3 +1,4 @@
+import { carries } from '../core/carries.ts';
 import type { LaneId } from '../core/ports.ts';
 import type { Stream } from '../core/stream.ts';
 
@@ -8,7 +9,5 @@ interface ConfiguredUplink {
 
 /** Lanes that the log still has and nobody feeds: of an uplink, or a stream of one, that left the configuration. */
 export function forgottenLanes(lanes: readonly LaneId[], uplinks: readonly ConfiguredUplink[]): readonly LaneId[] {
-  return lanes
-    .filter(({ uplink, stream }) => !uplinks.some(({ name, streams }) => name === uplink && streams.includes(stream)))
-    .map(({ uplink, stream }) => ({ uplink, stream }));
+  return lanes.filter((lane) => !carries(uplinks, lane)).map(({ uplink, stream }) => ({ uplink, stream }));
 }

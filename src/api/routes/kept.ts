@@ -1,5 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import type { KeptPage, KeptQuery, KeptRefused, KeptReject } from '../../core/browser.ts';
+import { carries } from '../../core/carries.ts';
 import { SluiceError } from '../../core/errors.ts';
 import type { Api, ApiContext } from '../context.ts';
 import { NextCursor, numberBehind, numberCursor, PageQuery } from '../page.ts';
@@ -187,7 +188,7 @@ async function rejectToRetry(id: number, { browser, views }: ApiContext): Promis
   const [reject] = (await browser.rejects({ before: id + 1, limit: 1 })).items;
   if (reject?.id !== id) throw notFound('reject', 'rejects');
   const { uplink, stream } = reject;
-  if (views.uplinks.list().some(({ name, streams }) => name === uplink && streams.includes(stream))) return reject;
+  if (carries(views.uplinks.list(), { uplink, stream })) return reject;
   throw new SluiceError(`no uplink ${uplink} that carries ${stream} is configured`, {
     code: 'uplink_not_configured',
     hint: 'Only the uplink that rejected a record can try it again. Configure it with this stream among its streams.',

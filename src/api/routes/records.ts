@@ -1,5 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import type { RecordPage, RecordQuery } from '../../core/browser.ts';
+import { DEVICE_ID } from '../../core/device-id.ts';
 import { SluiceError } from '../../core/errors.ts';
 import { STREAMS } from '../../core/stream.ts';
 import type { Api, ApiContext } from '../context.ts';
@@ -13,7 +14,7 @@ const Query = PageQuery.extend({
   stream: z.enum(STREAMS).optional().openapi({ description: 'Only this one.', example: 'telemetry' }),
   device: z
     .string()
-    .regex(/^[A-Za-z0-9._-]{1,128}$/, 'Use 1 to 128 characters of A-Z a-z 0-9 . _ -')
+    .regex(DEVICE_ID, 'Use 1 to 128 characters of A-Z a-z 0-9 . _ -')
     .optional()
     .openapi({ description: 'Only of this one.', example: 'greenhouse-1' }),
   after: Seq.optional().openapi({ description: 'Only seqs above.' }),

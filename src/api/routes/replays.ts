@@ -1,4 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi';
+import { carries } from '../../core/carries.ts';
+import { DEVICE_ID } from '../../core/device-id.ts';
 import { SluiceError } from '../../core/errors.ts';
 import type { NewReplay, ReplayStats } from '../../core/ports.ts';
 import { STREAMS } from '../../core/stream.ts';
@@ -39,7 +41,7 @@ const Asked = z
     stream: z.enum(STREAMS).openapi({ description: 'One stream; start another replay for another one.' }),
     device: z
       .string()
-      .regex(/^[A-Za-z0-9._-]{1,128}$/, 'Use 1 to 128 characters of A-Z a-z 0-9 . _ -')
+      .regex(DEVICE_ID, 'Use 1 to 128 characters of A-Z a-z 0-9 . _ -')
       .optional()
       .openapi({ description: 'Only its records. When left out: those of all devices.' }),
     first_seq: Seq.optional().openapi({ description: 'When left out: from the oldest record in the buffer on.' }),
@@ -136,8 +138,7 @@ const removeReplay = createRoute({
 export function replayRoutes(app: Api, { replays, room, views }: ApiContext): void {
   app.openapi(startReplay, async (c) => {
     const replay = replayOf(c.req.valid('json'));
-    if (!views.uplinks.list().some(({ name, streams }) => name === replay.uplink && streams.includes(replay.stream)))
-      throw notConfigured();
+    if (!carries(views.uplinks.list(), replay)) throw notConfigured();
     const { full } = views.stats();
     if (full !== null) throw bufferFull(full);
     const started = await room.wait(0, () => replays.addReplay(replay));

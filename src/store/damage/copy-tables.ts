@@ -25,36 +25,31 @@ export function copyTables(from: string, to: Database.Database): Set<string> {
 }
 
 function openIfPossible(file: string): Database.Database | undefined {
-  try {
-    return new Database(file, { readonly: true, fileMustExist: true });
-  } catch (error) {
-    if (error instanceof Database.SqliteError) return undefined;
-    throw error;
-  }
+  return ifReadable(() => new Database(file, { readonly: true, fileMustExist: true }));
 }
 
 function formatOf(db: Database.Database): unknown {
-  try {
-    return db.pragma('user_version', { simple: true });
-  } catch (error) {
-    if (error instanceof Database.SqliteError) return undefined;
-    throw error;
-  }
+  return ifReadable(() => db.pragma('user_version', { simple: true }));
 }
 
 /** All of a table or nothing of it. */
 function copyTable(from: Database.Database, to: Database.Database, table: string): boolean {
-  try {
-    to.transaction(() => {
-      to.exec(`DELETE FROM ${table}`);
-      const read = from.prepare<[], unknown[]>(`SELECT * FROM ${table}`).raw();
-      const columns = read.columns().map(() => '?');
-      const write = to.prepare(`INSERT INTO ${table} VALUES (${columns.join(', ')})`);
-      for (const row of read.iterate()) write.run(...row);
-    })();
+  const copy = to.transaction(() => {
+    to.exec(`DELETE FROM ${table}`);
+    const read = from.prepare<[], unknown[]>(`SELECT * FROM ${table}`).raw();
+    const columns = read.columns().map(() => '?');
+    const write = to.prepare(`INSERT INTO ${table} VALUES (${columns.join(', ')})`);
+    for (const row of read.iterate()) write.run(...row);
     return true;
+  });
+  return ifReadable(copy) ?? false;
+}
+
+function ifReadable<T>(read: () => T): T | undefined {
+  try {
+    return read();
   } catch (error) {
-    if (error instanceof Database.SqliteError) return false;
+    if (error instanceof Database.SqliteError) return undefined;
     throw error;
   }
 }

@@ -2,6 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { messageOf } from '../../core/errors.ts';
+import type { Batch, LogReader } from '../../core/ports.ts';
 import type { Seq, StoredRecord } from '../../core/record.ts';
 import { isIntact, readRecord } from '../../core/record-codec.ts';
 import { STREAMS, type Stream } from '../../core/stream.ts';
@@ -103,13 +104,11 @@ function countRecords(file: string): { records: Record<Stream, number>; damaged:
   const reader = new SqliteLogReader(file);
   const counts = STREAMS.map((stream) => {
     let count = 0;
-    for (let after: Seq = 0; ; ) {
-      const batch = reader.read(stream, after, PAGE);
-      if (batch.upTo === after) return [stream, count] as const;
+    for (const batch of batchesOf(reader, stream)) {
       count += batch.records.length;
       damaged += batch.damaged.length;
-      after = batch.upTo;
     }
+    return [stream, count] as const;
   });
   reader.close();
   return { records: Object.fromEntries(counts) as Record<Stream, number>, damaged };
@@ -118,14 +117,18 @@ function countRecords(file: string): { records: Record<Stream, number>; damaged:
 function* readInOrder(file: string, stream: Stream): Generator<StoredRecord> {
   const reader = new SqliteLogReader(file);
   try {
-    for (let after: Seq = 0; ; ) {
-      const { records, upTo } = reader.read(stream, after, PAGE);
-      if (upTo === after) return;
-      yield* records;
-      after = upTo;
-    }
+    for (const { records } of batchesOf(reader, stream)) yield* records;
   } finally {
     reader.close();
+  }
+}
+
+function* batchesOf(reader: LogReader, stream: Stream): Generator<Batch> {
+  for (let after: Seq = 0; ; ) {
+    const batch = reader.read(stream, after, PAGE);
+    if (batch.upTo === after) return;
+    yield batch;
+    after = batch.upTo;
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Admin, Kafka, KafkaConfig, Producer } from 'kafkajs';
 import { type Bounds, bounded, pause } from '../../bounded.ts';
 import type { NewTopicOptions } from '../../options.ts';
+import { InUse } from '../in-use.ts';
 import type { JudgeContext, Judgement } from '../judgement.ts';
 import type { KafkaClient, KafkaClientOptions, OffsetPlace, TransactionalProducer } from '../kafka-client.ts';
 import type { HashedMessage } from '../partitioner.ts';
@@ -30,8 +31,7 @@ export class KafkajsClient implements KafkaClient {
   readonly #prober: Admin;
   /** Found to exist; kafkajs must hear of no other. */
   readonly #topics = new Set<string>();
-  #inFlightCount = 0;
-  #isUsable = true;
+  readonly #use = new InUse(() => this.destroy());
 
   /** @throws SluiceError when a file of `tls` cannot be used */
   constructor(options: KafkaClientOptions) {
@@ -49,7 +49,7 @@ export class KafkajsClient implements KafkaClient {
   }
 
   get isUsable(): boolean {
-    return this.#isUsable;
+    return this.#use.isUsable;
   }
 
   judge(thrown: unknown, context: JudgeContext): Judgement {
@@ -65,20 +65,20 @@ export class KafkajsClient implements KafkaClient {
       await this.#find(topic, bounds);
       await this.#producer.send({ ...this.#request(), topic, messages });
     };
-    await this.#inFlight(() => bounded('the request', send(), bounds));
+    await this.#use.during(() => bounded('the request', send(), bounds));
   }
 
   transactional(id: string): TransactionalProducer {
     const producer = this.#transactionsNow().producer(id);
     return {
-      takeOver: (bounds) => this.#inFlight(() => producer.takeOver(bounds)),
-      transact: (transaction, bounds) => this.#inFlight(() => producer.transact(transaction, bounds)),
+      takeOver: (bounds) => this.#use.during(() => producer.takeOver(bounds)),
+      transact: (transaction, bounds) => this.#use.during(() => producer.transact(transaction, bounds)),
       drop: () => producer.drop(),
     };
   }
 
   committed(place: OffsetPlace, options: { readonly settled: boolean }, bounds: Bounds) {
-    return this.#inFlight(() => this.#transactionsNow().committed(place, options, bounds));
+    return this.#use.during(() => this.#transactionsNow().committed(place, options, bounds));
   }
 
   async probe(bounds: Bounds): Promise<void> {
@@ -126,17 +126,6 @@ export class KafkajsClient implements KafkaClient {
     return this.#transactions;
   }
 
-  /** What is on its way may end after `retire`. */
-  async #inFlight<T>(work: () => Promise<T>): Promise<T> {
-    this.#inFlightCount += 1;
-    try {
-      return await work();
-    } finally {
-      this.#inFlightCount -= 1;
-      if (!this.#isUsable && this.#inFlightCount === 0) this.destroy();
-    }
-  }
-
   async #administer(what: string, use: (admin: Admin) => Promise<unknown>, bounds: Bounds): Promise<void> {
     const admin = this.#kafka.admin({ retry: { retries: 5, initialRetryTime: 100 } });
     const connectAndUse = async (): Promise<void> => {
@@ -151,12 +140,11 @@ export class KafkajsClient implements KafkaClient {
   }
 
   retire(): void {
-    this.#isUsable = false;
-    if (this.#inFlightCount === 0) this.destroy();
+    this.#use.retire();
   }
 
   destroy(): void {
-    this.#isUsable = false;
+    this.#use.end();
     if (this.#sockets.isClosed) return;
     this.#sockets.destroy();
     this.#transactions?.close();
@@ -164,7 +152,7 @@ export class KafkajsClient implements KafkaClient {
   }
 
   async close(deadlineMs: number): Promise<void> {
-    this.#isUsable = false;
+    this.#use.end();
     await bounded('closing', this.#producer.disconnect(), { deadlineMs, signal: NEVER }).catch(() => undefined);
     this.#sockets.destroy();
   }

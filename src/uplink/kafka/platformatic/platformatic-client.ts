@@ -2,6 +2,7 @@ import { Admin, ProduceAcks, Producer } from '@platformatic/kafka';
 import { type Bounds, bounded } from '../../bounded.ts';
 import type { NewTopicOptions } from '../../options.ts';
 import { checkComplete } from '../complete-answer.ts';
+import { InUse } from '../in-use.ts';
 import type { JudgeContext, Judgement } from '../judgement.ts';
 import {
   type KafkaClient,
@@ -42,8 +43,7 @@ export class PlatformaticClient implements KafkaClient {
   readonly #producer: Producer;
   /** Topics whose leaders must be asked for anew. */
   readonly #stale = new Set<string>();
-  #inFlightCount = 0;
-  #isUsable = true;
+  readonly #use = new InUse(() => this.destroy());
 
   /** @throws SluiceError when a file of `tls` cannot be used */
   constructor(options: KafkaClientOptions) {
@@ -53,7 +53,7 @@ export class PlatformaticClient implements KafkaClient {
   }
 
   get isUsable(): boolean {
-    return this.#isUsable;
+    return this.#use.isUsable;
   }
 
   judge(thrown: unknown, context: JudgeContext): Judgement {
@@ -65,7 +65,7 @@ export class PlatformaticClient implements KafkaClient {
   }
 
   async produce(topic: string, messages: readonly HashedMessage[], bounds: Bounds): Promise<void> {
-    await this.#inFlight(() => bounded('the request', this.#send(topic, messages), bounds));
+    await this.#use.during(() => bounded('the request', this.#send(topic, messages), bounds));
   }
 
   transactional(id: string): TransactionalProducer {
@@ -74,15 +74,15 @@ export class PlatformaticClient implements KafkaClient {
     const { compression } = this.#options;
     const inner = new PlatformaticTransactionalProducer({ producer, compression });
     return {
-      takeOver: (bounds) => this.#inFlight(() => inner.takeOver(bounds)),
-      transact: (transaction, bounds) => this.#inFlight(() => inner.transact(transaction, bounds)),
+      takeOver: (bounds) => this.#use.during(() => inner.takeOver(bounds)),
+      transact: (transaction, bounds) => this.#use.during(() => inner.transact(transaction, bounds)),
       drop: () => inner.drop(),
     };
   }
 
   committed(place: OffsetPlace, options: { readonly settled: boolean }, bounds: Bounds) {
     const ask = () => bounded('asking for the position', committedAt(this.#producer, place, options), bounds);
-    return this.#inFlight(ask);
+    return this.#use.during(ask);
   }
 
   async probe(bounds: Bounds): Promise<void> {
@@ -105,31 +105,19 @@ export class PlatformaticClient implements KafkaClient {
   }
 
   retire(): void {
-    this.#isUsable = false;
-    if (this.#inFlightCount === 0) this.destroy();
+    this.#use.retire();
   }
 
   destroy(): void {
-    this.#isUsable = false;
+    this.#use.end();
     this.#producer.close(true).catch(() => undefined);
     this.#connections.destroy();
   }
 
   async close(deadlineMs: number): Promise<void> {
-    this.#isUsable = false;
+    this.#use.end();
     await bounded('closing', this.#producer.close(), { deadlineMs, signal: NEVER }).catch(() => undefined);
     this.destroy();
-  }
-
-  /** What is on its way may end after `retire`. */
-  async #inFlight<T>(work: () => Promise<T>): Promise<T> {
-    this.#inFlightCount += 1;
-    try {
-      return await work();
-    } finally {
-      this.#inFlightCount -= 1;
-      if (!this.#isUsable && this.#inFlightCount === 0) this.destroy();
-    }
   }
 
   async #send(topic: string, messages: readonly HashedMessage[]): Promise<void> {
