@@ -100,6 +100,26 @@ describe('a QoS 2 message', () => {
     expect(intake.openHandshakes()).toEqual([]);
   });
 
+  it('is not completed when its key cannot be released: the packet id would swallow the next message', async () => {
+    const harness = await startMqtt();
+    const { intake } = harness;
+    const client = await RawClient.connected(harness.port, { clientId: 'c', clean: false });
+    client.send(message('1', 7));
+    await client.next('pubrec');
+    intake.hold();
+    client.send(ackBytes('pubrel', 7));
+    await waitFor(() => intake.waitingCount === 1, { what: 'the release at the door', timeoutMs: 5_000 });
+    intake.fail(new Error('the store is gone'));
+    await waitFor(() => client.closed, { what: 'the connection to end', timeoutMs: 5_000 });
+    expect(client.ids('pubcomp')).toEqual([]);
+    intake.letGo();
+    const again = await RawClient.connected((await restarted(harness)).port, { clientId: 'c', clean: false });
+    again.send(ackBytes('pubrel', 7));
+    await again.next('pubcomp');
+    await deliver(again, '2', 7);
+    expect(intake.payloads()).toEqual(['1', '2']);
+  });
+
   it('of an unknown packet id is released at once', async () => {
     const { intake, port } = await startMqtt();
     const client = await RawClient.connected(port, { clientId: 'c' });

@@ -4,6 +4,7 @@ import type { FakeSessionStore } from './fake-session-store.ts';
 
 interface Entry {
   readonly commit: () => void;
+  readonly fail: (error: Error) => void;
 }
 
 /**
@@ -67,6 +68,11 @@ export class FakeIntake implements Intake {
     if (count === Number.POSITIVE_INFINITY) this.#held = false;
   }
 
+  /** The store is gone: what waits is rejected. */
+  fail(error: Error): void {
+    for (const { fail } of this.#waiting.splice(0)) fail(error);
+  }
+
   get waitingCount(): number {
     return this.#waiting.length;
   }
@@ -80,8 +86,8 @@ export class FakeIntake implements Intake {
   }
 
   #commit<T>(work: () => T): Promise<T> {
-    const { promise, resolve } = Promise.withResolvers<T>();
-    this.#waiting.push({ commit: () => resolve(work()) });
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    this.#waiting.push({ commit: () => resolve(work()), fail: reject });
     if (!this.#armed) {
       this.#armed = true;
       setImmediate(() => this.#flush());

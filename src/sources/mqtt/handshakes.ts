@@ -5,6 +5,7 @@ import { LIMITS } from './options.ts';
 interface OpenHandshake {
   /** PUBREC was sent, or will be: the message is known. */
   received: boolean;
+  /** Until it resolves the key is on disk: a PUBREL waits for it, and a new message takes the packet id behind it. */
   releasing: Promise<void> | undefined;
 }
 
@@ -25,7 +26,8 @@ export class Handshakes {
   }
 
   has(clientId: string): boolean {
-    return this.#clients.has(clientId);
+    const client = this.#clients.get(clientId);
+    return client !== undefined && [...client.values()].some(({ releasing }) => releasing === undefined);
   }
 
   /** True when one more would be too many. */
@@ -57,19 +59,24 @@ export class Handshakes {
     return this.#clients.get(clientId)?.has(packetId) === true;
   }
 
-  /** Resolves when PUBCOMP may be sent. */
+  /** Resolves when PUBCOMP may be sent; it must not be when this rejects. */
   async release(clientId: string, packetId: number): Promise<void> {
     const handshake = this.#clients.get(clientId)?.get(packetId);
     if (handshake === undefined) return;
     handshake.releasing ??= this.#intake.release(clientId, packetId);
     await handshake.releasing;
-    // A new message may have taken the packet id meanwhile.
-    if (this.#clients.get(clientId)?.get(packetId) === handshake) this.#forget(clientId, packetId);
+    this.#forget(clientId, packetId, handshake);
   }
 
   /** Ends all of a client. Asks the intake at once, so that what the client sends from now on comes after. */
   async releaseAll(clientId: string): Promise<void> {
-    if (this.#clients.delete(clientId)) await this.#intake.release(clientId, null);
+    const client = this.#clients.get(clientId);
+    if (client === undefined) return;
+    const ended = [...client];
+    const releasing = this.#intake.release(clientId, null);
+    for (const [, handshake] of ended) handshake.releasing = releasing;
+    await releasing;
+    for (const [packetId, handshake] of ended) this.#forget(clientId, packetId, handshake);
   }
 
   /** Ends those of other clients: their sessions ended with the gateway before. */
@@ -89,9 +96,11 @@ export class Handshakes {
     return handshake;
   }
 
-  #forget(clientId: string, packetId: number): void {
+  /** A new message may have taken the packet id meanwhile. */
+  #forget(clientId: string, packetId: number, handshake: OpenHandshake): void {
     const client = this.#clients.get(clientId);
-    client?.delete(packetId);
-    if (client?.size === 0) this.#clients.delete(clientId);
+    if (client?.get(packetId) !== handshake) return;
+    client.delete(packetId);
+    if (client.size === 0) this.#clients.delete(clientId);
   }
 }

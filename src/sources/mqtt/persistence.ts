@@ -120,9 +120,20 @@ export class Persistence {
     return packet;
   }
 
+  /**
+   * aedes sends PUBCOMP also when this rejects, and the client then takes the packet id for its next message. With the
+   * key still on disk, that would be taken for a repetition after a restart: so the connection ends first.
+   */
   async incomingDelPacket(client: ConnectedClient, { messageId }: { readonly messageId: number }): Promise<void> {
     const released = this.#options.onRelease(client);
-    await this.#options.handshakes.release(client.id, messageId).finally(released);
+    try {
+      await this.#options.handshakes.release(client.id, messageId);
+    } catch (error) {
+      client.conn.destroy();
+      throw error;
+    } finally {
+      released();
+    }
   }
 
   /** Also called when a connection ends that was refused; then there is no id, so that nobody else's session suffers. */

@@ -85,6 +85,21 @@ describe('open QoS 2 exchanges', () => {
     expect(intake.calls).toEqual(['release a all']);
   });
 
+  it('of a session that ends are no session any more, and PUBREL waits until that is on disk', async () => {
+    const { intake, handshakes } = setUp();
+    handshakes.open('a', 1);
+    intake.hold();
+    const told: string[] = [];
+    const ended = handshakes.releaseAll('a').then(() => told.push('ended'));
+    const released = handshakes.release('a', 1).then(() => told.push('released'));
+    await new Promise(setImmediate);
+    expect([told, handshakes.has('a'), handshakes.isOpen('a', 1)]).toEqual([[], false, true]);
+    intake.letGo();
+    await Promise.all([ended, released]);
+    expect(intake.calls).toEqual(['release a all']);
+    expect(handshakes.isOpen('a', 1)).toBe(false);
+  });
+
   it('that were given up while the message was stored stay so', async () => {
     const { handshakes } = setUp();
     handshakes.open('a', 1);
