@@ -6,6 +6,7 @@ import type { Seq, StoredRecord } from '../../core/record.ts';
 import { isIntact, isOfDevice, readRecord } from '../../core/record-codec.ts';
 import { STREAMS, type Stream } from '../../core/stream.ts';
 import { openForReading } from '../sqlite.ts';
+import { BODY } from './stored-body.ts';
 
 /** A page ends after so much, however few records of it were asked for. */
 export interface LookLimits {
@@ -59,7 +60,7 @@ export class SqliteLogBrowser {
 
   record(seq: Seq): StoredRecord | undefined {
     for (const stream of STREAMS) {
-      const body = this.#db.prepare<[number], Buffer>(`SELECT body FROM ${stream} WHERE seq = ?`).pluck().get(seq);
+      const body = this.#db.prepare<[number], Buffer>(`SELECT ${BODY} FROM ${stream} WHERE seq = ?`).pluck().get(seq);
       if (body === undefined) continue;
       if (isIntact(body, seq)) return readRecord(stream, seq, body);
       throw new SluiceError(`the checksum of record ${seq} does not hold`, { code: 'record_damaged' });
@@ -94,7 +95,7 @@ export class SqliteLogBrowser {
   #scan({ stream, after, before, order }: RecordQuery): IterableIterator<Row> {
     const streams = stream === null ? STREAMS : [stream];
     const parts = streams.map(
-      (name) => `SELECT seq, '${name}', body FROM ${name} WHERE seq > @after AND seq < @before`,
+      (name) => `SELECT seq, '${name}', ${BODY} FROM ${name} WHERE seq > @after AND seq < @before`,
     );
     const direction = order === 'newest' ? 'DESC' : 'ASC';
     const sql = `${parts.join(' UNION ALL ')} ORDER BY seq ${direction}`;

@@ -6,6 +6,7 @@ import type { Seq, StoredRecord } from '../../core/record.ts';
 import { isIntact, readRecord } from '../../core/record-codec.ts';
 import { STREAMS, type Stream } from '../../core/stream.ts';
 import { diskFaultOf, isDamage, openForReading } from '../sqlite.ts';
+import { BODY, checkOrder } from './stored-body.ts';
 
 type Page = Database.Statement<[number, number], [number, Buffer]>;
 
@@ -53,9 +54,11 @@ export class SqliteLogReader implements LogReader {
     const damaged: Seq[] = [];
     let upTo = after;
     let bytes = 0;
-    for (const [seq, body] of pages[stream].iterate(after, maxRecords)) {
+    // One row more than is wanted: the last seq becomes a position only when the one behind it is in order.
+    for (const [seq, body] of pages[stream].iterate(after, maxRecords + 1)) {
+      checkOrder(stream, seq, upTo);
       bytes += body.byteLength;
-      if (bytes > maxBytes && upTo > after) break;
+      if (upTo > after && (bytes > maxBytes || records.length + damaged.length === maxRecords)) break;
       upTo = seq;
       if (isIntact(body, seq)) records.push(readRecord(stream, seq, body));
       else damaged.push(seq);
@@ -68,7 +71,9 @@ function connect(file: string): Connection {
   const db = openForReading(file);
   const pageOf = (stream: Stream): Page =>
     db
-      .prepare<[number, number], [number, Buffer]>(`SELECT seq, body FROM ${stream} WHERE seq > ? ORDER BY seq LIMIT ?`)
+      .prepare<[number, number], [number, Buffer]>(
+        `SELECT seq, ${BODY} FROM ${stream} WHERE seq > ? ORDER BY seq LIMIT ?`,
+      )
       .raw();
   return { db, pages: Object.fromEntries(STREAMS.map((stream) => [stream, pageOf(stream)])) as Connection['pages'] };
 }

@@ -5,6 +5,7 @@ import type { Seq } from '../../core/record.ts';
 import { isIntact, receivedAtOf, sealRecord } from '../../core/record-codec.ts';
 import { STREAMS, type Stream } from '../../core/stream.ts';
 import { Directed } from './directed.ts';
+import { BODY, checkOrder } from './stored-body.ts';
 
 /** An age is not worth reading more of a damaged log. */
 const MAX_DAMAGED_LOOKED_AT = 100;
@@ -142,14 +143,18 @@ export class Records {
     return this.#tables[stream].count;
   }
 
-  /** The oldest records with after < seq <= upTo, until one of the limits is reached; bodies are copies. */
+  /**
+   * The oldest records with after < seq <= upTo, until one of the limits is reached; bodies are copies.
+   * @throws SluiceError `store_damaged`
+   */
   oldest(stream: Stream, range: { after: Seq; upTo: Seq }, limit: ReadLimit): StoredBody[] {
     const found: StoredBody[] = [];
     let bytes = 0;
     for (const [seq, body] of this.#tables[stream].oldest.iterate(range.after, range.upTo)) {
+      checkOrder(stream, seq, found.at(-1)?.seq ?? range.after);
+      if (found.length >= limit.maxRecords || bytes >= limit.maxBytes) break;
       found.push({ seq, body });
       bytes += body.byteLength;
-      if (found.length >= limit.maxRecords || bytes >= limit.maxBytes) break;
     }
     return found;
   }
@@ -227,10 +232,10 @@ function prepareTable(db: Database.Database, stream: Stream): StreamTable {
     removeUpTo: db.prepare(`DELETE FROM ${stream} WHERE seq <= ?`),
     oldest: db
       .prepare<[number, number], [number, Buffer]>(
-        `SELECT seq, body FROM ${stream} WHERE seq > ? AND seq <= ? ORDER BY seq`,
+        `SELECT seq, ${BODY} FROM ${stream} WHERE seq > ? AND seq <= ? ORDER BY seq`,
       )
       .raw(),
-    body: db.prepare<[number], Buffer>(`SELECT body FROM ${stream} WHERE seq = ?`).pluck(),
+    body: db.prepare<[number], Buffer>(`SELECT ${BODY} FROM ${stream} WHERE seq = ?`).pluck(),
     saveCount: db.prepare(`UPDATE streams SET accepted = ?, removed = ?, last_seq = ? WHERE stream = '${stream}'`),
     sizeBehind: db
       .prepare<[number], number>(`SELECT octet_length(body) FROM ${stream} WHERE seq > ? ORDER BY seq LIMIT 1`)

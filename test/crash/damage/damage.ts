@@ -3,7 +3,7 @@
  * deleted or taken from another day. The store opens on what is left, delivers what can be read, and says what is gone.
  */
 
-import { spawnSync } from 'node:child_process';
+import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -47,6 +47,10 @@ export interface DamageResult {
 const MAX_UP_MS = 10_000;
 /** As a service manager does; each finds more of what is damaged. */
 const MAX_STARTS = 4;
+/** Far more than a drain takes beside whatever keeps the machine busy. */
+const MAX_LIFE_MS = 60_000;
+/** Of what a start said that failed: the error with its hint and the place. */
+const MAX_SAID = 1_500;
 const WORKLOAD = join(import.meta.dirname, '../power/workload.ts');
 const DRAIN = join(import.meta.dirname, 'drain.ts');
 const TRUST = new URL('./trust-every-record.ts', import.meta.url).href;
@@ -59,8 +63,10 @@ const ROUNDS = 3;
 const ONE_COMMIT = 64 * 5;
 
 interface Life {
-  readonly drained: Drained;
-  readonly starts: number;
+  /** Of the last start; undefined when none came to its end. */
+  readonly drained: Drained | undefined;
+  /** How each start ended that came to no end. */
+  readonly failures: readonly string[];
 }
 
 class DamageRun {
@@ -104,10 +110,11 @@ class DamageRun {
     const what = this.#wreck(dataDir);
     const where = `cycle ${index}, ${what.kind} of ${what.file}`;
     this.byWreck[what.kind] = (this.byWreck[what.kind] ?? 0) + 1;
-    const life = this.#live(dataDir);
-    if (life === undefined) this.problems.push(`${where}: no start came to an end`);
-    else this.#judge(life, where);
-    if (life !== undefined && !this.#options.control) {
+    const { drained, failures } = this.#live(dataDir);
+    this.restarts += drained === undefined ? 0 : failures.length;
+    if (drained === undefined) this.problems.push(`${where}: no start came to an end: ${failures.join('; ')}`);
+    else this.#judge(drained, where);
+    if (drained !== undefined && !this.#options.control) {
       // Records that are damaged one by one stay where they are, and are told from the rest by their checksums.
       this.problems.push(...countStore(dataDir).problems.map((problem) => `${where}: ${problem}`));
     }
@@ -120,23 +127,24 @@ class DamageRun {
     return { kind: 'flip_bits', file: 'log.db' };
   }
 
-  #live(dataDir: string): Life | undefined {
+  #live(dataDir: string): Life {
     const trust = this.#options.control ? ['--import', TRUST] : [];
-    for (let starts = 1; starts <= MAX_STARTS; starts += 1) {
-      const { status, stdout } = spawnSync(process.execPath, [...trust, DRAIN, dataDir], {
+    const failures: string[] = [];
+    while (failures.length < MAX_STARTS) {
+      const ended = spawnSync(process.execPath, [...trust, DRAIN, dataDir], {
         encoding: 'utf8',
-        timeout: 60_000,
+        timeout: MAX_LIFE_MS,
         maxBuffer: 2 ** 28,
       });
-      if (status === 0) return { drained: JSON.parse(stdout) as Drained, starts };
+      if (ended.status === 0) return { drained: JSON.parse(ended.stdout) as Drained, failures };
+      failures.push(howItEnded(ended));
     }
-    return undefined;
+    return { drained: undefined, failures };
   }
 
-  #judge({ drained, starts }: Life, where: string): void {
+  #judge(drained: Drained, where: string): void {
     const lost = this.#lostCount(this.#path('damaged'));
     this.opens.push(drained.openMs);
-    this.restarts += starts - 1;
     this.repaired += drained.repairs.length > 0 ? 1 : 0;
     this.wrongCount += drained.wrongCount;
     this.lostCount += lost;
@@ -173,6 +181,12 @@ class DamageRun {
   #path(name: string): string {
     return join(this.#directory, name);
   }
+}
+
+/** With the end of what it said, on one line. */
+function howItEnded({ status, signal, error, stderr }: SpawnSyncReturns<string>): string {
+  const how = error === undefined ? `exit code ${status}, signal ${signal}` : String(error);
+  return `${how}, ${JSON.stringify(stderr.trim().slice(-MAX_SAID))}`;
 }
 
 /** By all starts together: one that died had settled what it delivered. */
