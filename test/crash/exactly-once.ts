@@ -1,25 +1,32 @@
 /**
- * Kills of the gateway and of Kafka, frozen and cut networks, and records that Kafka can never take, at random moments
- * under load. A reader of `read_committed` must see each acknowledged record once, in order.
+ * What can happen to the gateway, to Kafka and to the network between them, at random moments under load: kills, frozen and
+ * cut networks, and records that Kafka can never take; or, of three brokers, those that coordinate transactions or lead
+ * partitions go. A reader of `read_committed` must see each acknowledged record once, in order.
  */
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { KafkaClientName } from '../../src/uplink/options.ts';
-import { freePort } from '../support/free-port.ts';
 import { GatewayProcess } from '../support/gateway-process.ts';
-import { type Kafka, startKafka } from '../support/kafka.ts';
 import { SeededRandom } from '../support/random.ts';
-import { startTcpRelay, type TcpRelay } from '../support/tcp-relay.ts';
 import { KAFKA_CLIENTS } from '../support/uplink-options.ts';
 import { countStore, progress } from '../support/verify.ts';
 import { waitFor } from '../support/wait-for.ts';
+import { deliveringAgain } from './delivering.ts';
+import { oneBroker } from './exactly-once/one-broker.ts';
+import type { Fault, Scene, Surroundings } from './exactly-once/surroundings.ts';
+import { threeBrokers } from './exactly-once/three-brokers.ts';
 import { Fleet } from './fleet.ts';
 import type { Verdict } from './judge.ts';
 import { judgeRun } from './promises.ts';
 import { choice, defineScenario, flag, wholeNumber } from './scenario.ts';
 import { kafkaUplink, ORDERS, type Order, ordered, readTopics } from './sink.ts';
 
+const BROKERS = { '1': oneBroker, '3': threeBrokers } as const;
+type BrokerCount = keyof typeof BROKERS;
+const BROKER_COUNTS: readonly BrokerCount[] = ['1', '3'];
+
 interface RunOptions {
+  readonly brokers: BrokerCount;
   readonly cycles: number;
   readonly client: KafkaClientName;
   readonly order: Order;
@@ -28,72 +35,27 @@ interface RunOptions {
   readonly say: (line: string) => void;
 }
 
-interface Scene {
-  readonly kafka: Kafka;
-  readonly relay: TcpRelay;
-  readonly gateway: GatewayProcess;
-  readonly random: SeededRandom;
-  /** Acknowledged records that Kafka can never take. */
-  poisonCount: number;
-}
-
-interface Fault {
-  /** Of a hundred. */
-  readonly share: number;
-  play(scene: Scene): Promise<void>;
-}
-
 const DRAIN_TIMEOUT_MS = 120_000;
-const RECOVERY_TIMEOUT_MS = 60_000;
-/** Of a record batch, at Kafka. */
-const MAX_MESSAGE_BYTES = 200_000;
-const POISON = 'x'.repeat(MAX_MESSAGE_BYTES + 10_000);
-/** A little longer than a transaction may last. */
-const LONG_FREEZE_MS = 11_000;
-const LONG_FREEZE_SHARE = 0.08;
+/** A frozen network may have to be found out first. */
+const BACK_WITHIN_MS = 10_000;
 
-const FAULTS = {
-  'gateway killed': { share: 35, play: ({ gateway }) => killGateway(gateway) },
-  'Kafka killed': { share: 10, play: ({ kafka }) => kafka.restart() },
-  'network frozen': {
-    share: 13,
-    play: async ({ relay, random }) => {
-      relay.freeze();
-      await delay(random.chance(LONG_FREEZE_SHARE) ? LONG_FREEZE_MS : random.between(50, 1_500));
-      relay.thaw();
-    },
-  },
-  'gateway killed while the network was frozen': {
-    share: 12,
-    play: async ({ relay, random, gateway }) => {
-      relay.freeze();
-      await delay(random.between(20, 300));
-      await killGateway(gateway);
-      relay.thaw();
-    },
-  },
-  'connections cut': { share: 10, play: async ({ relay }) => relay.reset() },
-  'poison records': { share: 20, play: poison },
-} as const satisfies Readonly<Record<string, Fault>>;
-type FaultName = keyof typeof FAULTS;
-
-interface Result {
-  readonly verdict: Verdict;
+interface Faults {
   readonly faults: Readonly<Record<string, number>>;
+  /** Of all times from the end of a fault until each stream was delivered. */
+  readonly slowestBackMs: number;
+}
+
+interface Result extends Faults {
+  readonly verdict: Verdict;
   readonly rejectedCount: number;
   /** Empty when every promise was kept. */
   readonly problems: readonly string[];
 }
 
 async function runExactlyOnce(options: RunOptions): Promise<Result> {
-  const relayPort = await freePort();
-  const kafka = await startKafka({
-    advertisedPort: relayPort,
-    extraProperties: { 'message.max.bytes': MAX_MESSAGE_BYTES },
-  });
-  const relay = await startTcpRelay(kafka.relayTarget, relayPort);
+  const surroundings = await BROKERS[options.brokers]();
   const uplink = {
-    ...kafkaUplink(`127.0.0.1:${relayPort}`, options.client),
+    ...kafkaUplink(surroundings.addresses, options.client),
     delivery: options.control ? 'at_least_once' : 'exactly_once',
     ...ordered(options.order, { maxBytes: '128KiB' }),
     connectionTimeout: '2s',
@@ -104,79 +66,57 @@ async function runExactlyOnce(options: RunOptions): Promise<Result> {
   try {
     await gateway.start();
     fleet.start();
-    const scene = { kafka, relay, gateway, random: new SeededRandom(options.seed), poisonCount: 0 };
-    const faults = await playFaults(scene, options);
+    const scene = { gateway, random: new SeededRandom(options.seed), poisonCount: 0 };
+    const faults = await playFaults(scene, surroundings, options);
     await fleet.finish();
     await drained(gateway);
     await gateway.stop('SIGTERM');
-    return { ...(await judge(scene, fleet)), faults };
+    const { verdict, rejectedCount, problems } = await judge(scene, fleet, surroundings.bootstrap);
+    const late = faults.slowestBackMs > BACK_WITHIN_MS ? [`delivering only after ${faults.slowestBackMs} ms`] : [];
+    return { ...faults, verdict, rejectedCount, problems: [...problems, ...late] };
   } catch (cause) {
     throw new Error(`the run broke off; the gateway's last lines:\n${gateway.logTail()}`, { cause });
   } finally {
     fleet.close();
     await gateway.dispose();
-    await relay.close();
-    await kafka.stop();
+    await surroundings.remove();
   }
 }
 
 /** Ends with a gateway that is ready, and a Kafka that can be reached. */
-async function playFaults(scene: Scene, { cycles, say }: RunOptions): Promise<Readonly<Record<string, number>>> {
+async function playFaults(
+  scene: Scene,
+  surroundings: Surroundings,
+  { cycles, say }: Pick<RunOptions, 'cycles' | 'say'>,
+): Promise<Faults> {
   const { random, gateway } = scene;
   const counts = new Map<string, number>();
-  let delivered = 0;
+  let slowestBackMs = 0;
+  await deliveringAgain(gateway);
   for (let cycle = 1; cycle <= cycles; cycle += 1) {
-    // Else the next fault may come before forwarding has begun again, and hit nothing.
-    await deliveredMore(gateway, delivered);
     await delay(random.between(10, 500));
-    const name = choose(random);
-    await FAULTS[name].play(scene);
+    const [name, fault] = choose(random, surroundings.faults);
+    await fault.play(scene);
+    // Else the next fault may come before forwarding has begun again, and hit nothing.
+    const backMs = await deliveringAgain(gateway);
+    slowestBackMs = Math.max(slowestBackMs, backMs);
+    await surroundings.heal();
     counts.set(name, (counts.get(name) ?? 0) + 1);
-    delivered = progress(gateway.dataDir).delivered;
-    if (cycle % 20 === 0) say(`${cycle} of ${cycles} faults, ${delivered} delivered`);
+    if (cycle % 20 === 0) say(`${cycle} of ${cycles} faults, back within ${slowestBackMs} ms`);
   }
-  return Object.fromEntries(counts);
+  return { faults: Object.fromEntries(counts), slowestBackMs };
 }
 
-function choose(random: SeededRandom): FaultName {
-  const names = Object.keys(FAULTS) as FaultName[];
-  let left = random.between(
-    1,
-    names.reduce((sum, name) => sum + FAULTS[name].share, 0),
-  );
-  const chosen = names.find((name) => {
-    left -= FAULTS[name].share;
+function choose(random: SeededRandom, faults: Surroundings['faults']): readonly [string, Fault] {
+  const all = Object.entries(faults);
+  const total = all.reduce((sum, [, { share }]) => sum + share, 0);
+  let left = random.between(1, total);
+  const chosen = all.find(([, { share }]) => {
+    left -= share;
     return left <= 0;
   });
-  return chosen ?? 'gateway killed';
-}
-
-async function killGateway(gateway: GatewayProcess): Promise<void> {
-  await gateway.stop('SIGKILL');
-  await gateway.start();
-}
-
-/** Both lanes get some: a record that is larger than the topic takes. */
-async function poison(scene: Scene): Promise<void> {
-  const { gateway, random } = scene;
-  for (let left = random.between(1, 3); left > 0; left -= 1) {
-    const path = random.chance(0.5) ? 'events/huge' : 'telemetry';
-    const { status } = await fetch(`http://127.0.0.1:${gateway.apiPort}/v1/devices/poison/${path}`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ text: POISON }),
-    });
-    if (status !== 202) throw new Error(`a poison record was answered ${status}`);
-    scene.poisonCount += 1;
-  }
-}
-
-async function deliveredMore(gateway: GatewayProcess, than: number): Promise<void> {
-  await waitFor(() => progress(gateway.dataDir).delivered > than, {
-    what: 'something to be delivered after a fault',
-    timeoutMs: RECOVERY_TIMEOUT_MS,
-    everyMs: 100,
-  });
+  if (chosen === undefined) throw new Error('nothing can happen');
+  return chosen;
 }
 
 async function drained(gateway: GatewayProcess): Promise<void> {
@@ -187,9 +127,12 @@ async function drained(gateway: GatewayProcess): Promise<void> {
   });
 }
 
-async function judge(scene: Scene, fleet: Fleet): Promise<Omit<Result, 'faults'>> {
-  const { gateway, kafka, poisonCount } = scene;
-  const { verdict, problems } = await judgeRun(gateway, fleet, readTopics(kafka.bootstrap));
+async function judge(
+  { gateway, poisonCount }: Scene,
+  fleet: Fleet,
+  bootstrap: string,
+): Promise<Omit<Result, keyof Faults>> {
+  const { verdict, problems } = await judgeRun(gateway, fleet, readTopics(bootstrap));
   const { lanes } = countStore(gateway.dataDir);
   const rejectedCount = lanes.reduce((sum, lane) => sum + lane.rejectedCount, 0);
   const found = [...problems];
@@ -201,18 +144,24 @@ async function judge(scene: Scene, fleet: Fleet): Promise<Omit<Result, 'faults'>
 
 export const scenario = defineScenario({
   about:
-    'kills of the gateway and of Kafka, frozen and cut networks, poison records: a reader of read_committed sees each record once',
-  usage: '[--cycles N] [--client C] [--order O] [--seed S] [--control]',
+    'kills of the gateway and of Kafka, frozen and cut networks, poison records, or three brokers whose coordinators go: a reader of read_committed sees each record once',
+  usage: '[--brokers B] [--cycles N] [--client C] [--order O] [--seed S] [--control]',
   options: {
+    brokers: choice(
+      BROKER_COUNTS,
+      '1',
+      'one behind a bad network, or three of which the one that coordinates transactions, or leads, goes',
+    ),
     cycles: wholeNumber(60, 'faults', 1),
     client: choice(KAFKA_CLIENTS, 'kafkajs', 'the library that speaks to Kafka'),
     order: choice(ORDERS, 'strict', 'whether fresh records pass the backlog'),
     control: flag('deliver at least once: records must arrive more than once'),
   },
-  run: async ({ cycles, client, order, control, seed, say }) => {
-    const { verdict: whole, problems, ...result } = await runExactlyOnce({ cycles, client, order, control, seed, say });
+  run: async ({ brokers, cycles, client, order, control, seed, say }) => {
+    const options = { brokers, cycles, client, order, control };
+    const { verdict: whole, problems, ...result } = await runExactlyOnce({ ...options, seed, say });
     const { lostExamples: _, lostByDevice: __, storedTwiceCount: ___, ...verdict } = whole;
-    const json = { cycles, client, order, control, ...result, verdict, problems };
+    const json = { ...options, ...result, verdict, problems };
     if (!control) {
       return { passed: problems.length === 0, lines: problems.map((problem) => `PROBLEM ${problem}`), json };
     }

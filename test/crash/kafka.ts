@@ -1,107 +1,119 @@
 /**
- * Kafka itself is killed at random moments under load: nothing that was acknowledged is lost, order is kept, and
- * delivery goes on by itself.
+ * Kafka itself is killed at random moments under load, or of three brokers the leaders move: nothing that was acknowledged
+ * is lost, order is kept, and delivery goes on by itself.
  */
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { GatewayProcess } from '../support/gateway-process.ts';
-import { type Kafka, startKafka } from '../support/kafka.ts';
 import { SeededRandom } from '../support/random.ts';
 import { KAFKA_CLIENTS } from '../support/uplink-options.ts';
 import { progress } from '../support/verify.ts';
 import { waitFor } from '../support/wait-for.ts';
+import { deliveringAgain } from './delivering.ts';
 import { Fleet } from './fleet.ts';
+import type { FaultyKafka } from './kafka/faulty-kafka.ts';
+import { oneBroker } from './kafka/one-broker.ts';
+import { threeBrokers } from './kafka/three-brokers.ts';
 import { judgeRun } from './promises.ts';
 import { choice, defineScenario, flag, type Run, wholeNumber } from './scenario.ts';
 import { kafkaUplink, readTopics } from './sink.ts';
 
+const BROKERS = { '1': oneBroker, '3': threeBrokers } as const;
+type BrokerCount = keyof typeof BROKERS;
+const BROKER_COUNTS: readonly BrokerCount[] = ['1', '3'];
+
 interface KafkaRun extends Run {
+  readonly brokers: BrokerCount;
   readonly cycles: number;
   readonly client: (typeof KAFKA_CLIENTS)[number];
   readonly control: boolean;
 }
 
 interface KafkaResult {
-  readonly kills: number;
+  readonly faults: Readonly<Record<string, number>>;
   readonly ackedCount: number;
   readonly lostCount: number;
   readonly repeatedCount: number;
   readonly disorderedCount: number;
-  /** Of all times from when Kafka answered again to the first record that was delivered. */
+  /** Of all times from when Kafka could take records again until each stream was delivered. */
   readonly slowestBackMs: number;
   readonly problems: readonly string[];
 }
 
 const MESSAGES_PER_S = 100;
 const BACK_WITHIN_MS = 10_000;
-const BACK_WAIT_MS = 60_000;
 const DRAIN_MS = 120_000;
-const MAX_AWAY_MS = 2_000;
 const CONFIRM_EARLY = ['--import', new URL('./kafka/confirm-early.ts', import.meta.url).href];
 
-async function runKafka({ cycles, client, seed, control, say }: KafkaRun): Promise<KafkaResult> {
-  const kafka = await startKafka();
-  const uplink = { ...kafkaUplink(kafka.bootstrap, client), connectionTimeout: '2s', requestTimeout: '3s' };
+async function runKafka({ brokers, cycles, client, seed, control, say }: KafkaRun): Promise<KafkaResult> {
+  const kafka = await BROKERS[brokers]();
+  const uplink = { ...kafkaUplink(kafka.addresses, client), connectionTimeout: '2s', requestTimeout: '3s' };
   const gateway = await GatewayProcess.create({
     config: { uplinks: [uplink] },
     nodeOptions: control ? CONFIRM_EARLY : [],
   });
   const fleet = new Fleet({ port: gateway.mqttPort, seed, messagesPerS: MESSAGES_PER_S });
-  const random = new SeededRandom(seed);
-  let slowestBackMs = 0;
   try {
     await gateway.start();
     fleet.start();
-    await deliveredMore(gateway);
-    for (let cycle = 1; cycle <= cycles; cycle += 1) {
-      await delay(random.between(50, 1_000));
-      slowestBackMs = Math.max(slowestBackMs, await killOnce(kafka, gateway, random));
-      if (cycle % 10 === 0) say(`${cycle} of ${cycles} kills, back within ${slowestBackMs} ms`);
-    }
+    await deliveringAgain(gateway);
+    const { faults, slowestBackMs } = await playFaults(kafka, gateway, { cycles, seed, say });
     await fleet.finish();
     await waitFor(() => progress(gateway.dataDir).pending === 0, { what: 'the backlog to go', timeoutMs: DRAIN_MS });
     await gateway.stop('SIGTERM');
-    const { verdict, problems } = await judgeRun(gateway, fleet, readTopics(kafka.bootstrap));
+    const { verdict, problems } = await judgeRun(gateway, fleet, readTopics(kafka.addresses.join(',')));
     const { ackedCount, lostCount, repeatedCount, disorderedCount } = verdict;
     const late = slowestBackMs > BACK_WITHIN_MS ? [`delivering only ${slowestBackMs} ms after Kafka was back`] : [];
     const counts = { ackedCount, lostCount, repeatedCount, disorderedCount };
-    return { kills: cycles, ...counts, slowestBackMs, problems: [...problems, ...late] };
+    return { faults, ...counts, slowestBackMs, problems: [...problems, ...late] };
   } catch (cause) {
     throw new Error(`the run broke off; the gateway's last lines:\n${gateway.logTail()}`, { cause });
   } finally {
     fleet.close();
     await gateway.dispose();
-    await kafka.stop();
+    await kafka.remove();
   }
 }
 
-/** @returns milliseconds from when Kafka answered again until something was delivered. */
-async function killOnce(kafka: Kafka, gateway: GatewayProcess, random: SeededRandom): Promise<number> {
-  await kafka.kill();
-  await delay(random.between(0, MAX_AWAY_MS));
-  await kafka.start();
-  const startedAt = performance.now();
-  await deliveredMore(gateway);
-  return Math.round(performance.now() - startedAt);
-}
-
-async function deliveredMore(gateway: GatewayProcess): Promise<void> {
-  const { delivered } = progress(gateway.dataDir);
-  const moved = (): boolean => progress(gateway.dataDir).delivered > delivered;
-  await waitFor(moved, { what: 'records to be delivered', timeoutMs: BACK_WAIT_MS, everyMs: 10 });
+/** Its faults in turn. */
+async function playFaults(
+  kafka: FaultyKafka,
+  gateway: GatewayProcess,
+  { cycles, seed, say }: Pick<KafkaRun, 'cycles' | 'seed' | 'say'>,
+): Promise<Pick<KafkaResult, 'faults' | 'slowestBackMs'>> {
+  const random = new SeededRandom(seed);
+  const faults = Object.entries(kafka.faults);
+  const counts = Object.fromEntries(faults.map(([name]) => [name, 0]));
+  let slowestBackMs = 0;
+  for (let cycle = 0; cycle < cycles; cycle += 1) {
+    const [name, play] = faults[cycle % faults.length] ?? ['', () => Promise.resolve()];
+    await delay(random.between(50, 1_000));
+    await play(random);
+    const backMs = await deliveringAgain(gateway);
+    slowestBackMs = Math.max(slowestBackMs, backMs);
+    counts[name] = (counts[name] ?? 0) + 1;
+    say(`${cycle + 1} of ${cycles}: ${name}, delivering after ${backMs} ms`);
+    await kafka.heal();
+  }
+  return { faults: counts, slowestBackMs };
 }
 
 export const scenario = defineScenario({
   about:
-    'Kafka killed at random moments under load: nothing is lost, order is kept, delivering again within ten seconds',
-  usage: '[--cycles N] [--client C] [--seed S] [--control]',
+    'Kafka killed, or the leaders of three brokers moved, under load: nothing is lost, order is kept, delivering again within ten seconds',
+  usage: '[--brokers B] [--cycles N] [--client C] [--seed S] [--control]',
   options: {
-    cycles: wholeNumber(10, 'kills', 1),
+    brokers: choice(
+      BROKER_COUNTS,
+      '1',
+      'one that is killed, or three whose leaders are killed, stopped and elected in turn',
+    ),
+    cycles: wholeNumber(10, 'faults', 1),
     client: choice(KAFKA_CLIENTS, 'kafkajs', 'the library that speaks to Kafka'),
     control: flag('count as delivered what was only sent: records must be lost'),
   },
-  run: async ({ cycles, client, control, seed, say }) => {
-    const result = await runKafka({ cycles, client, control, seed, say });
+  run: async ({ brokers, cycles, client, control, seed, say }) => {
+    const result = await runKafka({ brokers, cycles, client, control, seed, say });
     const { lostCount, problems } = result;
     const seen =
       lostCount > 0
@@ -109,6 +121,6 @@ export const scenario = defineScenario({
         : 'FAIL: this run could not have noticed a loss';
     const passed = control ? lostCount > 0 : problems.length === 0;
     const lines = control ? [seen] : problems.map((problem) => `PROBLEM ${problem}`);
-    return { passed, lines, json: { cycles, client, control, ...result } };
+    return { passed, lines, json: { brokers, cycles, client, control, ...result } };
   },
 });

@@ -55,20 +55,28 @@ function kafkaSink(kafka: Kafka, client: KafkaClientName): Sink {
   };
 }
 
-export function kafkaUplink(broker: string, client: KafkaClientName = 'kafkajs'): Readonly<Record<string, unknown>> {
+/** Every broker has a replica of each topic. */
+export function kafkaUplink(
+  brokers: string | readonly string[],
+  client: KafkaClientName = 'kafkajs',
+): Readonly<Record<string, unknown>> {
+  const addresses = [brokers].flat();
   return {
     name: 'sink',
     type: 'kafka',
     client,
-    brokers: [broker],
-    createTopics: { partitions: 3, replicationFactor: 1 },
+    brokers: addresses,
+    createTopics: { partitions: 3, replicationFactor: addresses.length },
     backoff: BACKOFF,
   };
 }
 
-/** All streams of a gateway that forwards to the default topics. */
-export async function* readTopics(bootstrap: string): AsyncGenerator<Arrival> {
-  for (const stream of STREAMS) {
-    if (stream !== 'responses' && stream !== 'gaps') yield* readKafka(bootstrap, `sluice.${stream}`);
-  }
+/** Where a fleet's records go by default; it sends neither responses nor what would make gaps. */
+export const SINK_TOPICS = STREAMS.filter((stream) => stream !== 'responses' && stream !== 'gaps').map(
+  (stream) => `sluice.${stream}`,
+);
+
+/** All streams of a gateway that forwards to the default topics. `brokers`: addresses with commas between them. */
+export async function* readTopics(brokers: string): AsyncGenerator<Arrival> {
+  for (const topic of SINK_TOPICS) yield* readKafka(brokers, topic);
 }

@@ -14,7 +14,8 @@ import {
 } from 'kafkajs';
 import { CertificateAuthority, type CertificateOptions } from './certificates.ts';
 import { freePort } from './free-port.ts';
-import { type Kafka, type KafkaListener, startKafka } from './kafka.ts';
+import { type Kafka, startKafka } from './kafka.ts';
+import type { KafkaListener } from './kafka-properties.ts';
 import { waitFor } from './wait-for.ts';
 
 export const USER = 'pi';

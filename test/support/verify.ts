@@ -82,17 +82,28 @@ export function countStore(dataDir: string, { deep = false } = {}): StoreCount {
   }
 }
 
+export interface Progress {
+  readonly delivered: number;
+  readonly pending: number;
+}
+
 /** The lanes' own counters together, read beside a running gateway; for waiting, not for judging. */
-export function progress(dataDir: string): { readonly delivered: number; readonly pending: number } {
+export function progress(dataDir: string): Progress {
+  const lanes = [...laneProgress(dataDir).values()];
+  return { delivered: sum(lanes.map(({ delivered }) => delivered)), pending: sum(lanes.map(({ pending }) => pending)) };
+}
+
+/** The same of each lane, by uplink and stream. */
+export function laneProgress(dataDir: string): ReadonlyMap<string, Progress> {
   const db = new Database(join(dataDir, 'log.db'), { readonly: true, fileMustExist: true });
   try {
-    const sums = db
-      .prepare<[], { delivered: number | null; pending: number | null }>(
-        `SELECT sum(delivered) AS delivered, sum(accepted - base - delivered - rejected - dropped) AS pending
+    const lanes = db
+      .prepare<[], Progress & { readonly lane: string }>(
+        `SELECT uplink || '/' || stream AS lane, delivered, accepted - base - delivered - rejected - dropped AS pending
          FROM lanes JOIN streams USING (stream)`,
       )
-      .get();
-    return { delivered: sums?.delivered ?? 0, pending: sums?.pending ?? 0 };
+      .all();
+    return new Map(lanes.map(({ lane, ...counts }) => [lane, counts]));
   } finally {
     db.close();
   }
