@@ -8,7 +8,7 @@ import type { Options } from './schema.ts';
 
 /** What a good configuration allows, but should be known. */
 export function warningsOf(options: Options, document: ConfigDocument): readonly Problem[] {
-  const warners = [openListeners, namedByPayload, deadGrants, openTokens, openPasswords];
+  const warners = [openListeners, namedByPayload, deadGrants, openTokens, openPasswords, idleReplaces];
   return warners.flatMap((warner) => warner(options, document));
 }
 
@@ -64,5 +64,14 @@ function openPasswords({ uplinks }: Options, document: ConfigDocument): readonly
     if (isOnThisMachine || (mechanism !== 'plain' && mechanism !== 'oauthbearer')) return [];
     const message = `${mechanism} without tls: everybody between here and the brokers can read the secret`;
     return [document.problemAt(['uplinks', index, 'sasl', 'mechanism'], message)];
+  });
+}
+
+function idleReplaces({ uplinks }: Options, document: ConfigDocument): readonly Problem[] {
+  return uplinks.flatMap((uplink, index) => {
+    if (uplink.type !== 'kafka' || uplink.replaces === undefined || uplink.delivery === 'exactly_once') return [];
+    const message =
+      'has no effect without delivery: exactly_once, which alone gives a gateway a name at Kafka to take over';
+    return [document.problemAt(['uplinks', index, 'replaces'], message)];
   });
 }

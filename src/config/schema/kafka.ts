@@ -112,7 +112,7 @@ export const kafkaUplink = section({
   ),
   replaces: text(INSTANCE_ID).optional().meta({
     description:
-      'With `exactly_once`: instance id of a gateway that is gone for good, whose name at Kafka this one takes over.',
+      'Only with `exactly_once`: instance id of a gateway that is gone for good, whose name at Kafka this one takes over.',
     'x-type': INSTANCE_ID.rule,
     'x-sample': '3f9a0c5be1d27746',
   }),

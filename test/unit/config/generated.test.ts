@@ -84,7 +84,7 @@ uplinks:
   - { brokers: [ "kafka.example.net:9092" ], replaces: 3f9a0c5be1d27746 }
   - { type: file, directory: /media/usb }
 api: { listeners: [ { anonymous: true, tls: { certFile: server.pem, keyFile: server-key.pem } } ], tokensFile: /etc/sluice/api-tokens }`;
-    expect(configOf(uncommented())).toEqual(configOf(minimal));
+    expect(configOf(uncommented()).config).toEqual(configOf(minimal).config);
   });
 });
 

@@ -12,3 +12,14 @@ describe('the uplink of --kafka', () => {
     expect(kafkaUplink(broker)).toBeUndefined();
   });
 });
+
+describe('an uplink that replaces another gateway', () => {
+  it.each([
+    ['', ['uplinks[0].replaces']],
+    ['delivery: at_least_once,', ['uplinks[0].replaces']],
+    ['delivery: exactly_once,', []],
+  ])('is warned of when that has no effect: %j', (delivery, paths) => {
+    const { warnings } = configOf(`uplinks: [ { brokers: [ "a:9092" ], ${delivery} replaces: 3f9a0c5be1d27746 } ]`);
+    expect(warnings.map(({ path }) => path)).toEqual(paths);
+  });
+});
