@@ -12,7 +12,8 @@ const BUSY = new Set([
   'group_load_in_progress',
   'concurrent_transactions',
 ]);
-const PAUSE_MS = 25;
+/** Doubled with each answer in a row, up to the second. */
+const [FIRST_PAUSE_MS, LONGEST_PAUSE_MS] = [5, 200];
 
 export interface SettledOptions<T> extends Bounds {
   readonly ask: (bounds: Bounds) => Promise<T>;
@@ -22,13 +23,13 @@ export interface SettledOptions<T> extends Bounds {
 /** Asks until the answer is not that Kafka is busy, or the time is over; rejects with what was thrown last. */
 export async function untilSettled<T>({ ask, judge, deadlineMs, signal }: SettledOptions<T>): Promise<T> {
   const until = performance.now() + deadlineMs;
-  for (;;) {
+  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
     try {
       return await ask({ deadlineMs: until - performance.now(), signal });
     } catch (thrown) {
-      const isOver = signal.aborted || performance.now() + PAUSE_MS > until;
+      const isOver = signal.aborted || performance.now() + pauseMs > until;
       if (isOver || !isBusy(judge(thrown))) throw thrown;
-      await pause(PAUSE_MS, signal);
+      await pause(pauseMs, signal);
     }
   }
 }

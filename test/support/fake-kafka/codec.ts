@@ -35,6 +35,26 @@ export function array<T>(values: readonly T[], encode: (value: T) => Buffer): Bu
   return Buffer.concat([int32(values.length), ...values.map(encode)]);
 }
 
+/** Of flexible versions: no tagged fields (KIP-482). */
+export const NO_TAGS = Buffer.from([0]);
+
+/** UNSIGNED_VARINT, below 128. */
+function short(value: number): Buffer {
+  if (value > 127) throw new RangeError(`${value} is not written by tests`);
+  return Buffer.from([value]);
+}
+
+/** COMPACT_NULLABLE_STRING: its length is one more than it is. */
+export function compactString(value: string | null): Buffer {
+  if (value === null) return short(0);
+  const bytes = Buffer.from(value);
+  return Buffer.concat([short(bytes.byteLength + 1), bytes]);
+}
+
+export function compactArray<T>(values: readonly T[], encode: (value: T) => Buffer): Buffer {
+  return Buffer.concat([short(values.length + 1), ...values.map(encode)]);
+}
+
 /** Length and content, as everything on the wire is framed. */
 export function framed(...parts: readonly Buffer[]): Buffer {
   const body = Buffer.concat(parts);
@@ -75,14 +95,35 @@ export class Reader {
     return Array.from({ length: Math.max(this.int32(), 0) }, read);
   }
 
-  /** Zigzag, as in records. */
-  varint(): number {
+  uvarint(): number {
     let value = 0;
     for (let shift = 0; ; shift += 7) {
       const byte = this.#bytes.readUInt8(this.#skip(1));
       value += (byte & 127) * 2 ** shift;
-      if (byte < 128) break;
+      if (byte < 128) return value;
     }
+  }
+
+  compactString(): string | null {
+    const length = this.uvarint() - 1;
+    return length < 0 ? null : this.take(length).toString();
+  }
+
+  compactArray<T>(read: () => T): T[] {
+    return Array.from({ length: Math.max(this.uvarint() - 1, 0) }, read);
+  }
+
+  /** Fields that are not known here are skipped. */
+  tags(): void {
+    for (let left = this.uvarint(); left > 0; left -= 1) {
+      this.uvarint();
+      this.take(this.uvarint());
+    }
+  }
+
+  /** Zigzag, as in records. */
+  varint(): number {
+    const value = this.uvarint();
     return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
   }
 

@@ -1,13 +1,14 @@
 /**
- * A broker that does what it is told: alone in its cluster, leader of everything, every topic exists. It speaks just
- * enough of Kafka's protocol for a producer, and answers Produce as the script says.
+ * Brokers that do what they are told: one, or several, of which the first leads everything until others are told to; every
+ * topic exists. They speak just enough of Kafka's protocol for a producer and its transactions, and answer as the script says.
  */
 
 import { Buffer } from 'node:buffer';
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { array, framed, int8, int16, int32, int64, Reader, string } from './codec.ts';
-import { type ProducedRecord, type ProducePart, readProduce } from './produced.ts';
+import { COORDINATOR_APIS, type CoordinatorApi, FakeCoordinator } from './coordinator.ts';
+import { type ProducedRecord, type ProducePart, type ProduceRequest, readProduce } from './produced.ts';
 
 /** What becomes of one Produce request. */
 export type Answer =
@@ -21,57 +22,69 @@ export type Answer =
 const PRODUCE = 0;
 const METADATA = 3;
 const API_VERSIONS = 18;
-const INIT_PRODUCER_ID = 22;
 const UNSUPPORTED_VERSION = 35;
 /** Key, and the versions whose bytes are known here. */
-const APIS = [
-  [PRODUCE, 3, 7],
-  [METADATA, 4, 5],
-  [API_VERSIONS, 0, 2],
-  [INIT_PRODUCER_ID, 0, 1],
-] as const;
+const APIS = [[PRODUCE, 3, 7], [METADATA, 4, 5], [API_VERSIONS, 0, 2], ...Object.values(COORDINATOR_APIS)] as const;
+const COORDINATOR_NAMES = new Map(
+  Object.entries(COORDINATOR_APIS).map(([name, [key]]) => [key as number, name as CoordinatorApi]),
+);
 const MAX_API_VERSIONS = 2;
 const PARTITIONS = 3;
-const NODE = 1;
+const NOT_LEADER = 6;
 const HUGE = 0x7fff_fff0;
 
 export class FakeKafka {
-  /** In the order of arrival, repetitions included. */
+  /** In the order of arrival, repetitions included; those of a transaction when it is committed. */
   readonly records: ProducedRecord[] = [];
   /** The next Produce request gets the first one; when there are none left, all are taken. */
   readonly script: Answer[] = [];
   /** Instead of the script, for every Produce request, while it is set. */
   always: Answer | undefined;
   produceCount = 0;
-  readonly #server: Server;
+  /** Brokers by partition, the first is 1. */
+  readonly leaders = Array.from({ length: PARTITIONS }, () => 1);
+  readonly coordinator = new FakeCoordinator((records) => this.records.push(...records));
+  /** The broker that coordinates. */
+  coordinatorNode = 1;
+  /** Called with the broker that gets a Produce request, before that is answered. */
+  onProduce: ((node: number) => void) | undefined;
+  readonly #servers: readonly Server[];
   readonly #sockets = new Set<Socket>();
 
-  private constructor() {
-    this.#server = createServer((socket) => this.#serve(socket));
+  private constructor(nodes: number) {
+    this.#servers = Array.from({ length: nodes }, (_, index) =>
+      createServer((socket) => this.#serve(socket, index + 1)),
+    );
   }
 
-  static async start(): Promise<FakeKafka> {
-    const kafka = new FakeKafka();
-    kafka.#server.listen(0, '127.0.0.1');
-    await once(kafka.#server, 'listening');
+  static async start({ nodes = 1 } = {}): Promise<FakeKafka> {
+    const kafka = new FakeKafka(nodes);
+    for (const server of kafka.#servers) {
+      server.listen(0, '127.0.0.1');
+      await once(server, 'listening');
+    }
     return kafka;
   }
 
-  get port(): number {
-    return (this.#server.address() as AddressInfo).port;
-  }
-
+  /** Of the first broker. */
   get broker(): string {
-    return `127.0.0.1:${this.port}`;
+    return `127.0.0.1:${this.#port(1)}`;
   }
 
   async stop(): Promise<void> {
     for (const socket of this.#sockets) socket.destroy();
-    this.#server.close();
-    await once(this.#server, 'close');
+    for (const server of this.#servers) {
+      server.close();
+      await once(server, 'close');
+    }
   }
 
-  #serve(socket: Socket): void {
+  #port(node: number): number {
+    const { port = 0 } = (this.#servers[node - 1]?.address() ?? {}) as Partial<AddressInfo>;
+    return port;
+  }
+
+  #serve(socket: Socket, node: number): void {
     this.#sockets.add(socket);
     socket.on('error', () => undefined);
     socket.once('close', () => this.#sockets.delete(socket));
@@ -80,78 +93,83 @@ export class FakeKafka {
       rest = Buffer.concat([rest, chunk]);
       while (rest.byteLength >= 4 && rest.byteLength >= 4 + rest.readInt32BE(0)) {
         const end = 4 + rest.readInt32BE(0);
-        this.#request(socket, new Reader(rest.subarray(4, end)));
+        this.#request(socket, node, new Reader(rest.subarray(4, end)));
         rest = rest.subarray(end);
       }
     });
   }
 
-  #request(socket: Socket, reader: Reader): void {
+  #request(socket: Socket, node: number, reader: Reader): void {
     const api = reader.int16();
     const version = reader.int16();
     const correlation = int32(reader.int32());
     reader.string();
     const reply = (...parts: readonly Buffer[]) => void socket.write(framed(correlation, ...parts));
-    switch (api) {
-      case API_VERSIONS:
-        reply(apiVersions(version));
-        break;
-      case METADATA:
-        reply(this.#metadata(reader));
-        break;
-      case INIT_PRODUCER_ID:
-        reply(int32(0), int16(0), int64(1), int16(0));
-        break;
-      case PRODUCE:
-        this.#produce(socket, { parts: readProduce(reader), correlation });
-        break;
-      default:
-        socket.destroy();
-    }
+    const ofCoordinator = COORDINATOR_NAMES.get(api);
+    if (ofCoordinator !== undefined) {
+      const now = { id: this.coordinatorNode, port: this.#port(this.coordinatorNode) };
+      reply(this.coordinator.answer(ofCoordinator, { reader, version, asked: node, now }));
+    } else if (api === API_VERSIONS) reply(apiVersions(version));
+    else if (api === METADATA) reply(this.#metadata(reader));
+    else if (api === PRODUCE) this.#produce(socket, { request: readProduce(reader), node, correlation });
+    else socket.destroy();
   }
 
   /** Version 5. */
   #metadata(reader: Reader): Buffer {
     const topics = reader.array(() => reader.string() ?? '');
-    const broker = Buffer.concat([int32(NODE), string('127.0.0.1'), int32(this.port), string(null)]);
-    const partition = (index: number): Buffer =>
+    const nodes = this.#servers.map((_, index) => index + 1);
+    const broker = (node: number): Buffer =>
+      Buffer.concat([int32(node), string('127.0.0.1'), int32(this.#port(node)), string(null)]);
+    const partition = (leader: number, index: number): Buffer =>
       Buffer.concat([
         int16(0),
         int32(index),
-        int32(NODE),
-        array([NODE], int32),
-        array([NODE], int32),
+        int32(leader),
+        array(nodes, int32),
+        array(nodes, int32),
         array([], int32),
       ]);
-    const partitions = Array.from({ length: PARTITIONS }, (_, index) => index);
+    const partitions = this.leaders.map(partition);
     const topic = (name: string): Buffer =>
-      Buffer.concat([int16(0), string(name), int8(0), array(partitions, partition)]);
-    return Buffer.concat([
-      int32(0),
-      array([broker], (bytes) => bytes),
-      string('fake'),
-      int32(NODE),
-      array(topics, topic),
-    ]);
+      Buffer.concat([int16(0), string(name), int8(0), array(partitions, (bytes) => bytes)]);
+    return Buffer.concat([int32(0), array(nodes, broker), string('fake'), int32(1), array(topics, topic)]);
   }
 
-  #produce(socket: Socket, { parts, correlation }: { parts: readonly ProducePart[]; correlation: Buffer }): void {
+  #produce(socket: Socket, { request, node, correlation }: Produce): void {
     this.produceCount += 1;
+    this.onProduce?.(node);
+    const { parts } = request;
     const answer = this.always ?? this.script.shift() ?? { kind: 'take' };
-    const isRefused = (part: ProducePart): boolean => answer.kind === 'refuse' && (answer.when?.(part) ?? true);
-    const code = answer.kind === 'refuse' ? answer.code : 0;
-    const throttleMs = answer.kind === 'take' ? (answer.throttleMs ?? 0) : 0;
-    if (answer.kind === 'take' || answer.kind === 'refuse' || answer.taken) {
-      for (const part of parts) if (!isRefused(part)) this.records.push(...part.records);
-    }
+    const refusal = (part: ProducePart): number => {
+      if (answer.kind === 'refuse' && (answer.when?.(part) ?? true)) return answer.code;
+      return this.leaders[part.partition] === node ? 0 : NOT_LEADER;
+    };
+    const refusals = new Map(parts.map((part) => [part, refusal(part)]));
+    const good = parts.filter((part) => refusals.get(part) === 0);
+    const isTaken = answer.kind === 'take' || answer.kind === 'refuse' || answer.taken;
+    const code = isTaken ? this.#take(request, good) : 0;
     const result = (part: ProducePart): Buffer =>
-      Buffer.concat([int32(part.partition), int16(isRefused(part) ? code : 0), int64(0), int64(-1), int64(0)]);
+      Buffer.concat([int32(part.partition), int16(refusals.get(part) || code), int64(0), int64(-1), int64(0)]);
     const byTopic = [...Map.groupBy(parts, ({ topic }) => topic)];
     const topic = ([name, its]: [string, readonly ProducePart[]]): Buffer =>
       Buffer.concat([string(name), array(its, result)]);
+    const throttleMs = answer.kind === 'take' ? (answer.throttleMs ?? 0) : 0;
     const whole = framed(correlation, array(byTopic, topic), int32(throttleMs));
     answerWith(socket, { answer, whole, correlation });
   }
+
+  #take(request: ProduceRequest, parts: readonly ProducePart[]): number {
+    if (request.transactionalId !== null) return this.coordinator.take(request, parts);
+    for (const { records } of parts) this.records.push(...records);
+    return 0;
+  }
+}
+
+interface Produce {
+  readonly request: ProduceRequest;
+  readonly node: number;
+  readonly correlation: Buffer;
 }
 
 function answerWith(

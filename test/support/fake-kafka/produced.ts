@@ -11,32 +11,47 @@ export interface ProducedRecord {
 export interface ProducePart {
   readonly topic: string;
   readonly partition: number;
+  readonly producerEpoch: number;
+  /** Of the first record. */
+  readonly sequence: number;
   readonly records: readonly ProducedRecord[];
 }
 
-/** From epoch and length of the batch to where its records are counted. */
-const BATCH_HEAD_BYTES = 57;
+export interface ProduceRequest {
+  readonly transactionalId: string | null;
+  readonly parts: readonly ProducePart[];
+}
 
-/** The parts of a Produce request, versions 3 to 7, uncompressed record batches of magic 2. */
-export function readProduce(reader: Reader): readonly ProducePart[] {
-  reader.string();
+type Batch = Pick<ProducePart, 'producerEpoch' | 'sequence'> & {
+  readonly records: readonly Pick<ProducedRecord, 'key' | 'headers'>[];
+};
+
+/** From the beginning of the batch to its producer's epoch. */
+const BATCH_HEAD_BYTES = 51;
+
+/** A Produce request, versions 3 to 7, uncompressed record batches of magic 2. */
+export function readProduce(reader: Reader): ProduceRequest {
+  const transactionalId = reader.string();
   reader.int16();
   reader.int32();
   const topics = reader.array(() => {
     const topic = reader.string() ?? '';
     return reader.array(() => {
       const partition = reader.int32();
-      const records = readBatch(reader.take(reader.int32())).map((record) => ({ topic, partition, ...record }));
-      return { topic, partition, records };
+      const { records, ...batch } = readBatch(reader.take(reader.int32()));
+      return { topic, partition, ...batch, records: records.map((record) => ({ topic, partition, ...record })) };
     });
   });
-  return topics.flat();
+  return { transactionalId, parts: topics.flat() };
 }
 
-function readBatch(bytes: Buffer): readonly Pick<ProducedRecord, 'key' | 'headers'>[] {
+function readBatch(bytes: Buffer): Batch {
   const reader = new Reader(bytes);
   reader.take(BATCH_HEAD_BYTES);
-  return reader.array(() => readRecord(new Reader(reader.sized() ?? bytes.subarray(0, 0))));
+  const producerEpoch = reader.int16();
+  const sequence = reader.int32();
+  const records = reader.array(() => readRecord(new Reader(reader.sized() ?? bytes.subarray(0, 0))));
+  return { producerEpoch, sequence, records };
 }
 
 function readRecord(reader: Reader): Pick<ProducedRecord, 'key' | 'headers'> {

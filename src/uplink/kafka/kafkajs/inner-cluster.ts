@@ -7,7 +7,11 @@ export interface InnerBroker {
   readonly connectionPool: { send<T>(request: object): Promise<T> };
   createTopics(request: object): Promise<unknown>;
   describeConfigs(request: object): Promise<{ resources: { configEntries: ConfigEntry[] }[] }>;
+  initProducerId(request: object): Promise<unknown>;
+  addPartitionsToTxn(request: object): Promise<unknown>;
   addOffsetsToTxn(request: object): Promise<unknown>;
+  txnOffsetCommit(request: object): Promise<unknown>;
+  endTxn(request: object): Promise<unknown>;
   findGroupCoordinator(what: CoordinatorOf): Promise<{ readonly coordinator: { readonly nodeId: number } }>;
 }
 

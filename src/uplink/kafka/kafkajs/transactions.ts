@@ -12,12 +12,13 @@ import { type InnerCluster, innerCluster, innerLogger } from './inner-cluster.ts
 import { KeptCoordinators } from './kept-coordinators.ts';
 import { offsetFetchRequest } from './offset-fetch-request.ts';
 import { createPartitioner } from './partitioner.ts';
+import { patientCoordinator } from './patient-coordinator.ts';
 
 /**
- * A transaction meets the end of the one before it, which takes some milliseconds more than its answer; and a coordinator
- * that starts. kafkajs repeats what was asked with the same sequence numbers, so nothing is doubled.
+ * What kafkajs sends again goes to the partitions' leaders of then, but not to a broker that has confirmed its part already:
+ * records of a partition that moved there would be left out, and the transaction be committed without them.
  */
-const RETRY = { retries: 9, initialRetryTime: 5, factor: 0.2, multiplier: 2, maxRetryTime: 500 };
+const NO_RETRY = { retries: 0 };
 const METADATA_MAX_AGE_MS = 60_000;
 
 const require = createRequire(import.meta.url);
@@ -39,10 +40,17 @@ export class KafkajsTransactions {
 
   constructor(options: TransactionsOptions) {
     this.#options = options;
-    this.#cluster = innerCluster({ ...options.config, retry: RETRY }, METADATA_MAX_AGE_MS);
+    this.#cluster = innerCluster(options.config, METADATA_MAX_AGE_MS);
     const { findGroupCoordinator } = this.#cluster;
-    this.#coordinators = new KeptCoordinators(findGroupCoordinator);
-    this.#cluster.findGroupCoordinator = this.#coordinators.find;
+    const coordinators = new KeptCoordinators(findGroupCoordinator);
+    this.#coordinators = coordinators;
+    Object.assign(this.#cluster, {
+      findGroupCoordinator: async (what: Parameters<typeof findGroupCoordinator>[0]) =>
+        patientCoordinator(
+          () => coordinators.find(what),
+          () => coordinators.forget(),
+        ),
+    });
   }
 
   async committed(
@@ -53,7 +61,7 @@ export class KafkajsTransactions {
     // Asked before a name is used, and when anything failed: a coordinator may have moved.
     this.#coordinators.forget();
     const ask = async (): Promise<CommittedOffset | undefined> => {
-      const coordinator = await this.#cluster.findGroupCoordinator({ groupId: place.group });
+      const coordinator = await this.#coordinators.find({ groupId: place.group });
       return await coordinator.connectionPool.send<CommittedOffset | undefined>(offsetFetchRequest(place, options));
     };
     return await bounded('asking for the position', ask(), bounds);
@@ -64,7 +72,7 @@ export class KafkajsTransactions {
       cluster: this.#cluster,
       logger: innerLogger(this.#options.config),
       createPartitioner,
-      retry: RETRY,
+      retry: NO_RETRY,
       transactionalId,
       transactionTimeout: TRANSACTION_TIMEOUT_MS,
     });

@@ -1,0 +1,40 @@
+import { untilSettled } from '../until-settled.ts';
+import { judgeKafkajs } from './errors.ts';
+import type { InnerBroker } from './inner-cluster.ts';
+
+const STEPS = ['initProducerId', 'addPartitionsToTxn', 'addOffsetsToTxn', 'txnOffsetCommit', 'endTxn'] as const;
+type Step = (typeof STEPS)[number];
+export type Coordinator = Pick<InnerBroker, Step>;
+
+/** The end of the transaction before takes some milliseconds more than its answer, a coordinator that starts a second. */
+const PATIENCE_MS = 2_000;
+const NEVER = new AbortController().signal;
+
+/**
+ * A coordinator for the steps of a transaction that is asked again while it says that it is busy, and looked for again when it is
+ * another one by now. kafkajs repeats a step only together with the records that go with it, and may then leave
+ * some out (see 0007).
+ */
+export function patientCoordinator(find: () => Promise<Coordinator>, forget: () => void): Coordinator {
+  const ask = async (step: Step, request: object): Promise<unknown> => {
+    try {
+      return await (await find())[step](request);
+    } catch (thrown) {
+      if (!isStillEnding(thrown)) forget();
+      throw thrown;
+    }
+  };
+  const patiently = (step: Step) => (request: object) =>
+    untilSettled({
+      ask: () => ask(step, request),
+      judge: (thrown) => judgeKafkajs(thrown, { topic: '', brokers: [] }),
+      deadlineMs: PATIENCE_MS,
+      signal: NEVER,
+    });
+  return Object.fromEntries(STEPS.map((step) => [step, patiently(step)])) as unknown as Coordinator;
+}
+
+/** The transaction before. It is the right coordinator that says so. */
+function isStillEnding(thrown: unknown): boolean {
+  return thrown instanceof Error && 'type' in thrown && thrown.type === 'CONCURRENT_TRANSACTIONS';
+}
