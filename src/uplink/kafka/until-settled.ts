@@ -12,8 +12,9 @@ const BUSY = new Set([
   'group_load_in_progress',
   'concurrent_transactions',
 ]);
-/** Doubled with each answer in a row, up to the second. */
-const [FIRST_PAUSE_MS, LONGEST_PAUSE_MS] = [5, 200];
+/** Doubled with each answer in a row. */
+const FIRST_PAUSE_MS = 5;
+const LONGEST_PAUSE_MS = 200;
 
 export interface SettledOptions<T> extends Bounds {
   readonly ask: (bounds: Bounds) => Promise<T>;

@@ -31,7 +31,7 @@ export interface InnerCluster {
   findGroupCoordinator(what: CoordinatorOf): Promise<InnerBroker>;
 }
 
-interface CoordinatorOf {
+export interface CoordinatorOf {
   /** Or transactional id. */
   readonly groupId: string;
   readonly coordinatorType?: number;

@@ -1,6 +1,7 @@
 import { untilSettled } from '../until-settled.ts';
 import { judgeKafkajs } from './errors.ts';
-import type { InnerBroker } from './inner-cluster.ts';
+import type { CoordinatorOf, InnerBroker } from './inner-cluster.ts';
+import type { KeptCoordinators } from './kept-coordinators.ts';
 
 const STEPS = ['initProducerId', 'addPartitionsToTxn', 'addOffsetsToTxn', 'txnOffsetCommit', 'endTxn'] as const;
 type Step = (typeof STEPS)[number];
@@ -11,16 +12,17 @@ const PATIENCE_MS = 2_000;
 const NEVER = new AbortController().signal;
 
 /**
- * A coordinator for the steps of a transaction that is asked again while it says that it is busy, and looked for again when it is
- * another one by now. kafkajs repeats a step only together with the records that go with it, and may then leave
- * some out (see 0007).
+ * A coordinator for the steps of a transaction: asked again while it says that it is busy, and looked for again when it may
+ * be another one by now. kafkajs by itself repeats a step only together with the records that go with it, and may leave
+ * some out then (0007).
  */
-export function patientCoordinator(find: () => Promise<Coordinator>, forget: () => void): Coordinator {
+export function patientCoordinator(coordinators: KeptCoordinators, what: CoordinatorOf): Coordinator {
   const ask = async (step: Step, request: object): Promise<unknown> => {
     try {
-      return await (await find())[step](request);
+      const coordinator = await coordinators.find(what);
+      return await coordinator[step](request);
     } catch (thrown) {
-      if (!isStillEnding(thrown)) forget();
+      if (!isStillEnding(thrown)) coordinators.forget();
       throw thrown;
     }
   };

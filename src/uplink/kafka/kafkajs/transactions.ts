@@ -8,7 +8,7 @@ import {
   type Transaction,
   type TransactionalProducer,
 } from '../kafka-client.ts';
-import { type InnerCluster, innerCluster, innerLogger } from './inner-cluster.ts';
+import { type CoordinatorOf, type InnerCluster, innerCluster, innerLogger } from './inner-cluster.ts';
 import { KeptCoordinators } from './kept-coordinators.ts';
 import { offsetFetchRequest } from './offset-fetch-request.ts';
 import { createPartitioner } from './partitioner.ts';
@@ -41,16 +41,9 @@ export class KafkajsTransactions {
   constructor(options: TransactionsOptions) {
     this.#options = options;
     this.#cluster = innerCluster(options.config, METADATA_MAX_AGE_MS);
-    const { findGroupCoordinator } = this.#cluster;
-    const coordinators = new KeptCoordinators(findGroupCoordinator);
-    this.#coordinators = coordinators;
-    Object.assign(this.#cluster, {
-      findGroupCoordinator: async (what: Parameters<typeof findGroupCoordinator>[0]) =>
-        patientCoordinator(
-          () => coordinators.find(what),
-          () => coordinators.forget(),
-        ),
-    });
+    this.#coordinators = new KeptCoordinators(this.#cluster.findGroupCoordinator);
+    const findGroupCoordinator = async (what: CoordinatorOf) => patientCoordinator(this.#coordinators, what);
+    Object.assign(this.#cluster, { findGroupCoordinator });
   }
 
   async committed(
