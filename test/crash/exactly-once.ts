@@ -102,7 +102,7 @@ async function playFaults(
     slowestBackMs = Math.max(slowestBackMs, backMs);
     await surroundings.heal();
     counts.set(name, (counts.get(name) ?? 0) + 1);
-    if (cycle % 20 === 0) say(`${cycle} of ${cycles} faults, back within ${slowestBackMs} ms`);
+    say(`${cycle} of ${cycles}: ${name}, delivering after ${backMs} ms`);
   }
   return { faults: Object.fromEntries(counts), slowestBackMs };
 }
