@@ -237,11 +237,22 @@ export class Gateway {
    */
   async #openGate(client: StoreClient): Promise<void> {
     const state = await this.#clock.waitForSync(this.#config.clock.waitForSync, this.#stopping.signal);
+    const corrected = this.#correctTimes(client);
+    if (state !== 'unsynced') await corrected;
     // Without a store the process ends.
     await client.salvaged().catch(() => this.#stopping.abort());
     if (this.#stopping.signal.aborted) return;
     if (state === 'unsynced') this.#logger.warn({}, 'the clock is not synchronised; forwarding begins all the same');
     await this.#uplinks.openGate();
+  }
+
+  /** Records from before the first synchronisation get their true times by it, however late it comes. */
+  async #correctTimes(client: StoreClient): Promise<void> {
+    await this.#clock.waitForSync(Number.POSITIVE_INFINITY, this.#stopping.signal);
+    const boot = this.#clock.bootStart();
+    if (this.#stopping.signal.aborted || boot === undefined) return;
+    // Without a store the process ends.
+    await client.noteSync(boot).catch(() => undefined);
   }
 
   /** Lanes stay when they leave the configuration: they may come back, and nothing is lost silently. */

@@ -26,7 +26,10 @@ export const Record = z
     event_type: z.string().nullable(),
     received_at: z.string().nullable(),
     observed_at: z.string().nullable(),
-    time_quality: z.enum(['synced', 'unsynced', 'corrected']),
+    time_quality: z.enum(['synced', 'unsynced', 'corrected']).openapi({
+      description:
+        'How far `received_at` can be trusted. `unsynced`: the clock was not synchronised. `corrected`: it was not, and the time was reckoned when it was.',
+    }),
     channel: z.string().openapi({
       description: 'MQTT topic, for HTTP the one of the same meaning; of a gap the uplink that it concerns.',
     }),

@@ -26,7 +26,7 @@ const gateway = section({
 const clock = section({
   waitForSync: duration(
     '30s',
-    'Forwarding waits so long for the first time synchronisation after a start. 0s: not at all.',
+    'Forwarding waits so long for the first time synchronisation after a start; records from before it then get their true times. 0s: not at all.',
     {
       min: '0s',
       max: '1d',

@@ -6,11 +6,12 @@
  * |---|---|---|
  * | 0 | 4 | CRC-32 of everything behind it, seeded with the seq (so a body under a wrong seq is noticed) |
  * | 4 | 1 | format version, 1 |
- * | 5 | 1 | flags: bit 0 observedAt present · bit 1 event type present · bits 2–3 time quality · bits 4–5 content type · bit 6 tried again |
+ * | 5 | 1 | flags: bit 0 observedAt present · bit 1 event type present · bits 2–3 time quality · bits 4–5 content type · bit 6 tried again · bit 7 boot time present |
  * | 6 | 8 | receivedAt, float64 milliseconds |
  * | 14 | 1 | length of the device id |
  * | 15 | 2 | length of the channel |
  * | 17 | 0 or 8 | observedAt, float64 milliseconds |
+ * | … | 0 or 24 | boot time: boot id, 16 bytes · uptime, float64 milliseconds |
  * | … | 0 or 2 | length of the event type |
  * | … | … | device (ASCII), channel (UTF-8), event type (UTF-8) |
  * | … | 0 or 9 + n | of a reject that is tried again: old seq, float64 · u8 length, uplink (UTF-8) |
@@ -19,7 +20,7 @@
 
 import { Buffer } from 'node:buffer';
 import { crc32 } from 'node:zlib';
-import type { ContentType, NewRecord, RetryOf, Seq, StoredRecord, TimeQuality } from './record.ts';
+import type { BootTime, ContentType, NewRecord, RetryOf, Seq, StoredRecord, TimeQuality } from './record.ts';
 import type { Stream } from './stream.ts';
 
 const VERSION = 1;
@@ -30,7 +31,11 @@ const MIX = 0x9e3779b1;
 const HAS_OBSERVED = 1;
 const HAS_EVENT_TYPE = 2;
 const IS_RETRY = 64;
+const HAS_BOOT_TIME = 128;
+const OBSERVED_BYTES = 8;
 const RETRY_BYTES = 9;
+const BOOT_ID_BYTES = 16;
+const BOOT_TIME_BYTES = BOOT_ID_BYTES + 8;
 const QUALITIES: readonly TimeQuality[] = ['synced', 'unsynced', 'corrected'];
 const CONTENT_TYPES: readonly ContentType[] = ['application/json', 'text/plain', 'application/octet-stream'];
 
@@ -38,7 +43,8 @@ const CONTENT_TYPES: readonly ContentType[] = ['application/json', 'text/plain',
 export function maxEncodedBytes(record: NewRecord): number {
   const text = record.device.length + 3 * (record.channel.length + (record.eventType?.length ?? 0));
   const retry = record.retryOf === undefined ? 0 : RETRY_BYTES + 3 * record.retryOf.uplink.length;
-  return FIXED_BYTES + OPTIONAL_BYTES + text + retry + record.value.byteLength;
+  const bootTime = record.bootTime === undefined ? 0 : BOOT_TIME_BYTES;
+  return FIXED_BYTES + OPTIONAL_BYTES + bootTime + text + retry + record.value.byteLength;
 }
 
 /** Writes the record at `offset`, without its CRC; returns the offset behind it. */
@@ -51,10 +57,12 @@ export function writeRecord(target: Buffer, offset: number, record: NewRecord): 
     (typed ? HAS_EVENT_TYPE : 0) |
     (QUALITIES.indexOf(record.timeQuality) << 2) |
     (CONTENT_TYPES.indexOf(record.contentType) << 4) |
-    (record.retryOf === undefined ? 0 : IS_RETRY);
+    (record.retryOf === undefined ? 0 : IS_RETRY) |
+    (record.bootTime === undefined ? 0 : HAS_BOOT_TIME);
   target.writeDoubleLE(record.receivedAt, offset + 6);
   let end = offset + FIXED_BYTES;
   if (record.observedAt !== null) end = target.writeDoubleLE(record.observedAt, end);
+  if (record.bootTime !== undefined) end = writeBootTime(target, end, record.bootTime);
   const typeLengthAt = end;
   if (typed) end += 2;
   const deviceBytes = target.write(record.device, end, 'latin1');
@@ -71,6 +79,11 @@ export function writeRecord(target: Buffer, offset: number, record: NewRecord): 
   if (record.retryOf !== undefined) end = writeRetry(target, end, record.retryOf);
   target.set(record.value, end);
   return end + record.value.byteLength;
+}
+
+function writeBootTime(target: Buffer, offset: number, { bootId, uptimeMs }: BootTime): number {
+  target.write(bootId, offset, BOOT_ID_BYTES, 'hex');
+  return target.writeDoubleLE(uptimeMs, offset + BOOT_ID_BYTES);
 }
 
 function writeRetry(target: Buffer, offset: number, { seq, uplink }: RetryOf): number {
@@ -104,20 +117,31 @@ export function isTimeTrusted(body: Buffer): boolean {
   return QUALITIES[(body.readUInt8(5) >> 2) & 3] !== 'unsynced';
 }
 
+/** Set when the gateway's clock was not synchronised at acceptance; without decoding the rest. */
+export function bootTimeOf(body: Buffer): BootTime | undefined {
+  const flags = body.readUInt8(5);
+  if ((flags & HAS_BOOT_TIME) === 0) return undefined;
+  const at = FIXED_BYTES + (flags & HAS_OBSERVED ? OBSERVED_BYTES : 0);
+  const uptimeAt = at + BOOT_ID_BYTES;
+  return { bootId: body.toString('hex', at, uptimeAt), uptimeMs: body.readDoubleLE(uptimeAt) };
+}
+
 /** Whether it says that it comes from the device, given in ASCII; without decoding the rest. */
 export function isOfDevice(body: Buffer, device: Buffer): boolean {
   if (body.byteLength < FIXED_BYTES || body[14] !== device.byteLength) return false;
   const flags = body.readUInt8(5);
-  const at = FIXED_BYTES + (flags & HAS_OBSERVED ? 8 : 0) + (flags & HAS_EVENT_TYPE ? 2 : 0);
+  const at = behindTimes(flags) + (flags & HAS_EVENT_TYPE ? 2 : 0);
   return device.compare(body, at, Math.min(at + device.byteLength, body.byteLength)) === 0;
+}
+
+function behindTimes(flags: number): number {
+  return FIXED_BYTES + (flags & HAS_OBSERVED ? OBSERVED_BYTES : 0) + (flags & HAS_BOOT_TIME ? BOOT_TIME_BYTES : 0);
 }
 
 /** Reads a record that `isIntact` found good. The value is a view into `body`, not a copy. */
 export function readRecord(stream: Stream, seq: Seq, body: Buffer): StoredRecord {
   const flags = body.readUInt8(5);
-  let at = FIXED_BYTES;
-  const observedAt = flags & HAS_OBSERVED ? body.readDoubleLE(at) : null;
-  if (observedAt !== null) at += 8;
+  let at = behindTimes(flags);
   const typeLength = flags & HAS_EVENT_TYPE ? body.readUInt16LE(at) : -1;
   if (typeLength >= 0) at += 2;
   const channelAt = at + body.readUInt8(14);
@@ -130,14 +154,16 @@ export function readRecord(stream: Stream, seq: Seq, body: Buffer): StoredRecord
     stream,
     device: body.toString('latin1', at, channelAt),
     receivedAt: receivedAtOf(body),
-    observedAt,
+    observedAt: flags & HAS_OBSERVED ? body.readDoubleLE(FIXED_BYTES) : null,
     timeQuality: QUALITIES[(flags >> 2) & 3] ?? 'unsynced',
     contentType: CONTENT_TYPES[(flags >> 4) & 3] ?? 'application/octet-stream',
     eventType: typeLength >= 0 ? body.toString('utf8', typeAt, retryAt) : null,
     channel: body.toString('utf8', channelAt, typeAt),
     value: body.subarray(valueAt),
   };
-  return retryOf === undefined ? record : { ...record, retryOf };
+  const bootTime = bootTimeOf(body);
+  if (retryOf === undefined && bootTime === undefined) return record;
+  return { ...record, ...(retryOf && { retryOf }), ...(bootTime && { bootTime }) };
 }
 
 function readRetry(body: Buffer, at: number): RetryOf {

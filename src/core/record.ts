@@ -3,8 +3,23 @@ import type { Stream } from './stream.ts';
 /** Place in the log. Only grows, never repeats, never restarts. A safe integer, first one 1. */
 export type Seq = number;
 
-/** How far `receivedAt` can be trusted. `corrected`: set right after the first synchronisation. */
+/** How far `receivedAt` can be trusted. `corrected`: reckoned from the boot time, once the clock was synchronised. */
 export type TimeQuality = 'synced' | 'unsynced' | 'corrected';
+
+/** A moment in terms of a boot of the machine: no setting of the clock moves it. */
+export interface BootTime {
+  /** 32 hexadecimal digits, new with each boot. */
+  readonly bootId: string;
+  /** Milliseconds since the machine was started, with the time in which it slept. */
+  readonly uptimeMs: number;
+}
+
+/** When a boot began, by a clock that is synchronised. */
+export interface BootStart {
+  readonly bootId: string;
+  /** UTC milliseconds. */
+  readonly startedAt: number;
+}
 
 export type ContentType = 'application/json' | 'text/plain' | 'application/octet-stream';
 
@@ -18,6 +33,8 @@ export interface NewRecord {
   /** The device's own time of observation, or null when it gave none. */
   readonly observedAt: number | null;
   readonly timeQuality: TimeQuality;
+  /** Of acceptance; only of a record that was accepted while the clock was not synchronised. */
+  readonly bootTime?: BootTime | undefined;
   readonly contentType: ContentType;
   /** The last part of `devices/{id}/events/{type}`, else null. */
   readonly eventType: string | null;

@@ -1,5 +1,6 @@
+import { type AcceptanceClock, acceptedNow } from '../core/acceptance.ts';
 import type { Acceptance, Appended, Intake, LogWriter, Message, Restraint } from '../core/ports.ts';
-import type { NewRecord, TimeQuality } from '../core/record.ts';
+import type { NewRecord } from '../core/record.ts';
 import type { RouteOptions } from '../core/route.ts';
 import type { KeptMessage } from '../core/session.ts';
 import type { Observation } from '../core/views.ts';
@@ -13,7 +14,7 @@ export interface IngestOptions {
   readonly log: LogWriter;
   /** For MQTT topics outside the default namespace. */
   readonly routes: readonly RouteOptions[];
-  readonly clock: { now(): number; quality(): TimeQuality };
+  readonly clock: AcceptanceClock;
   readonly shares: Shares;
   readonly rates: DeviceRates;
   /** Called with the records of a message once they are on disk, in the order of the log. Must not throw. */
@@ -88,14 +89,14 @@ export class Ingest implements Intake {
   }
 
   async #store(message: Message, device: string, drafts: readonly Draft[], slow?: Hold): Promise<Acceptance> {
-    const receivedAt = this.#options.clock.now();
-    const timeQuality = this.#options.clock.quality();
+    const { receivedAt, timeQuality, bootTime } = acceptedNow(this.#options.clock);
     const records: NewRecord[] = drafts.map(({ stream, observedAt, contentType, eventType, value }) => ({
       stream,
       device,
       receivedAt,
       observedAt,
       timeQuality,
+      bootTime,
       contentType,
       eventType,
       channel: message.channel,

@@ -1,18 +1,20 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { uptime } from 'node:os';
+import type { AcceptanceClock } from '../core/acceptance.ts';
+import type { BootStart, BootTime } from '../core/record.ts';
+import { readBootId } from './boot-id.ts';
 
 /** `unknown`: this system cannot tell; counts as synced. */
 export type ClockState = 'synced' | 'unsynced' | 'unknown';
 
-export interface Clock {
-  /** UTC milliseconds since 1970. */
-  now(): number;
+export interface Clock extends AcceptanceClock {
   /** Milliseconds that never go back and never jump; time in which the machine sleeps may be missing. */
   elapsed(): number;
-  /** How far a time taken now can be trusted. */
-  quality(): 'synced' | 'unsynced';
   state(): ClockState;
-  /** Resolves with the state as soon as it is not `unsynced`, after `maxMs`, or when the signal is aborted. */
+  /** When the machine was started, if the clock is right now; undefined as `bootTime`. */
+  bootStart(): BootStart | undefined;
+  /** Resolves with the state as soon as it is not `unsynced`, after `maxMs` (Infinity: never), or when the signal is aborted. */
   waitForSync(maxMs: number, signal: AbortSignal): Promise<ClockState>;
 }
 
@@ -29,6 +31,9 @@ export interface SystemClockOptions {
 /** At boot the time service, or the bus to it, may not be there yet; one that keeps failing will never tell. */
 const MAX_FAILURES = 5;
 const MAX_ASK_EVERY_MS = 60_000;
+/** Of the uptime, two of them. */
+const SAME_MOMENT_MS = 20;
+const MAX_LOOKS = 100;
 /** A clock that is behind this program is wrong, whatever the system says of it. */
 const EARLIEST_MS = Date.UTC(2026, 0);
 
@@ -44,6 +49,8 @@ export class SystemClock implements Clock {
   #askEveryMs = 0;
   #failures = 0;
   #watching: boolean = false;
+  #hasSystemd = false;
+  #bootId: string | undefined;
   readonly #waiting = new Set<() => void>();
 
   constructor(options: SystemClockOptions = {}) {
@@ -57,15 +64,13 @@ export class SystemClock implements Clock {
     };
   }
 
-  /** Returns at once; asks again in the background until the clock is synchronised. */
+  /** Returns at once; looks again in the background until the clock is synchronised. */
   start(): void {
     this.#watching = true;
+    this.#hasSystemd = existsSync(this.#options.systemdDir);
     if (existsSync(this.#options.synchronizedFile)) this.#set('synced');
-    else if (!existsSync(this.#options.systemdDir)) this.#set('unknown');
-    else {
-      this.#set('unsynced');
-      void this.#probe();
-    }
+    else this.#set(this.#hasSystemd ? 'unsynced' : 'unknown');
+    if (this.#mayChange()) void this.#probe();
   }
 
   stop(): void {
@@ -82,6 +87,24 @@ export class SystemClock implements Clock {
     return performance.now();
   }
 
+  /** By CLOCK_BOOTTIME, in steps of 10 ms; CLOCK_MONOTONIC leaves out the time in which the machine sleeps (proc_uptime(5)). */
+  bootTime(): BootTime | undefined {
+    this.#bootId ??= readBootId();
+    return this.#bootId === undefined ? undefined : { bootId: this.#bootId, uptimeMs: Math.round(uptime() * 1000) };
+  }
+
+  bootStart(): BootStart | undefined {
+    for (let look = 1; ; look += 1) {
+      const before = this.bootTime();
+      const now = this.now();
+      const after = this.bootTime();
+      if (before === undefined || after === undefined) return undefined;
+      // This thread may have been held up between the two clocks: a board that starts has much to do.
+      const isOneMoment = after.uptimeMs - before.uptimeMs <= SAME_MOMENT_MS;
+      if (isOneMoment || look === MAX_LOOKS) return { bootId: after.bootId, startedAt: now - after.uptimeMs };
+    }
+  }
+
   quality(): 'synced' | 'unsynced' {
     return this.state() === 'unsynced' ? 'unsynced' : 'synced';
   }
@@ -94,7 +117,7 @@ export class SystemClock implements Clock {
     if (this.state() !== 'unsynced' || signal.aborted) return this.state();
     const { promise, resolve } = Promise.withResolvers<void>();
     const wake = () => resolve();
-    const timer = setTimeout(wake, maxMs);
+    const timer = maxMs === Number.POSITIVE_INFINITY ? undefined : setTimeout(wake, maxMs);
     this.#waiting.add(wake);
     signal.addEventListener('abort', wake);
     await promise;
@@ -105,15 +128,21 @@ export class SystemClock implements Clock {
   }
 
   async #probe(): Promise<void> {
-    const state = existsSync(this.#options.synchronizedFile) ? 'synced' : await this.#askWhenDue();
+    const isSynced = this.#state === 'synced' || existsSync(this.#options.synchronizedFile);
+    const state = isSynced ? 'synced' : await this.#askWhenDue();
     if (!this.#watching) return;
     this.#set(state);
-    if (state !== 'synced') this.#timer = setTimeout(() => void this.#probe(), this.#options.pollMs).unref();
+    if (this.#mayChange()) this.#timer = setTimeout(() => void this.#probe(), this.#options.pollMs).unref();
+  }
+
+  /** Without systemd only a clock that is behind this program does. */
+  #mayChange(): boolean {
+    return this.state() === 'unsynced' || (this.#hasSystemd && this.#state !== 'synced');
   }
 
   /** Less and less often: the answer costs a process, and some machines are never synchronised. */
   async #askWhenDue(): Promise<ClockState> {
-    if (performance.now() < this.#askAt) return this.#state;
+    if (!this.#hasSystemd || performance.now() < this.#askAt) return this.#state;
     const state = await this.#ask();
     this.#askEveryMs = Math.min(2 * (this.#askEveryMs || this.#options.pollMs), MAX_ASK_EVERY_MS);
     this.#askAt = performance.now() + this.#askEveryMs;
@@ -136,6 +165,6 @@ export class SystemClock implements Clock {
 
   #set(state: ClockState): void {
     this.#state = state;
-    if (state !== 'unsynced') for (const wake of this.#waiting) wake();
+    if (this.state() !== 'unsynced') for (const wake of this.#waiting) wake();
   }
 }

@@ -9,7 +9,7 @@ import type {
   ReplayStats,
   Settlement,
 } from '../core/ports.ts';
-import type { Handshake, Seq } from '../core/record.ts';
+import type { BootStart, Handshake, Seq } from '../core/record.ts';
 import type {
   Place,
   QueuePage,
@@ -91,6 +91,7 @@ export type MainOperations = {
   addReplay: { args: NewReplay; result: ReplayStats };
   replays: { args: null; result: ReplayStats[] };
   removeReplay: { args: number; result: boolean };
+  noteSync: { args: BootStart; result: null };
   hurry: { args: null; result: null };
   salvaged: { args: null; result: null };
   close: { args: null; result: null };

@@ -15,7 +15,7 @@ import type {
   SessionStore,
   StateStore,
 } from '../core/ports.ts';
-import type { Seq } from '../core/record.ts';
+import type { BootStart, Seq } from '../core/record.ts';
 import type {
   KeptMessage,
   Place,
@@ -211,6 +211,11 @@ export class StoreClient implements LogWriter, StateStore, SessionStore, KeptSto
 
   removeReplay(id: number): Promise<boolean> {
     return this.#rpc.call('removeReplay', id);
+  }
+
+  /** The clock was synchronised: records of that boot from before have their true times once this resolves. */
+  async noteSync(boot: BootStart): Promise<void> {
+    await this.#rpc.call('noteSync', boot);
   }
 
   /** Before a stop: from now on nothing waits for `commitIntervalMs`. */

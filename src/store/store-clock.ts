@@ -1,10 +1,7 @@
-import type { TimeQuality } from '../core/record.ts';
+import type { AcceptanceClock } from '../core/acceptance.ts';
 
 /** What the store knows of time. */
-export interface StoreClock {
-  /** UTC milliseconds. */
-  now(): number;
+export interface StoreClock extends AcceptanceClock {
   /** Milliseconds that never go back and never jump. */
   elapsed(): number;
-  quality(): TimeQuality;
 }

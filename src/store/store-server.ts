@@ -85,6 +85,7 @@ export class StoreServer {
       replays: (_, reply) => reply.ok(this.#opened().log.ranges.replayStats()),
       removeReplay: (id, reply) => this.#answerLater(reply, () => this.#opened().log.ranges.removeReplay(id)),
       salvaged: (_, reply) => this.#opened().whenSalvaged(() => reply.ok(null)),
+      noteSync: (boot, reply) => this.#answerLater(reply, () => this.#opened().log.noteSync(boot) ?? null),
       hurry: (_, reply) => reply.ok(this.#opened().commits.hurry() ?? null),
       close: (_, reply) => reply.ok(this.#close()),
     };

@@ -9,6 +9,7 @@ laneLogContract('FakeLog', async () => {
     reader: log,
     replays: log,
     append: async (records) => log.append(records),
+    noteSync: async (boot) => log.noteSync(boot),
     drop: async (stream, upTo) => log.drop(stream, upTo),
     reportGap: async (uplink) => log.append([newRecord({ stream: 'gaps', channel: uplink })])[0] ?? 0,
     damage: async (_stream, seq) => log.damage(seq),

@@ -6,7 +6,7 @@ import { intakeContract } from './intake.suite.ts';
 
 intakeContract('ingest', () => {
   const log = new FakeLogWriter();
-  const clock = { now: () => Date.UTC(2026, 4, 1), quality: () => 'synced' as const };
+  const clock = { now: () => Date.UTC(2026, 4, 1), quality: () => 'synced' as const, bootTime: () => undefined };
   const callbacks = { onAccepted: () => undefined, onRefused: () => undefined };
   const intake = new Ingest({ log, routes: [], clock, ...noRestraint(), ...callbacks });
   return { intake, hold: () => log.hold(), letGo: () => log.release() };

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { LaneId, LaneLog, LaneStats, LogReader, Rejection, ReplayStore } from '../../src/core/ports.ts';
-import type { NewRecord, Seq } from '../../src/core/record.ts';
+import type { BootStart, NewRecord, Seq } from '../../src/core/record.ts';
 import type { Stream } from '../../src/core/stream.ts';
 import { newRecord } from '../support/records.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -18,6 +18,8 @@ export interface LaneLogUnderTest {
   readonly replays: ReplayStore;
   /** Resolves with the seqs of the records, which are on disk then. */
   append(records: readonly NewRecord[]): Promise<readonly Seq[]>;
+  /** The clock was synchronised in that boot. */
+  noteSync(boot: BootStart): Promise<void>;
   /** A limit wants all records of the stream up to here gone. Resolves when it has taken what it may take. */
   drop(stream: Stream, upTo: Seq): Promise<void>;
   /** A loss of this uplink is reported in the stream `gaps`. Resolves with the seq of that record. */
@@ -71,6 +73,23 @@ export function laneLogContract(name: string, make: () => Promise<LaneLogUnderTe
         expect(Buffer.from(records[0]?.value ?? [])).toEqual(record.value);
         expect([upTo, damaged]).toEqual([second, []]);
         expect(log.reader.read('telemetry', first, ALL).records.map(({ seq }) => seq)).toEqual([second]);
+      });
+
+      it('gives records from before the first synchronisation of their boot with their true times from then on', async () => {
+        const [here, before] = ['b'.repeat(32), 'a'.repeat(32)];
+        const unsynced = (bootId: string, uptimeMs: number): NewRecord =>
+          newRecord({ timeQuality: 'unsynced', observedAt: 5, bootTime: { bootId, uptimeMs } });
+        await log.append([unsynced(before, 60_000), unsynced(here, 7_000), unsynced(here, 7_250), newRecord()]);
+        const qualities = (): readonly string[] =>
+          log.reader.read('telemetry', 0, ALL).records.map(({ timeQuality }) => timeQuality);
+        expect(qualities()).toEqual(['unsynced', 'unsynced', 'unsynced', 'synced']);
+        await log.noteSync({ bootId: here, startedAt: 1_800_000_000_000 });
+        expect(qualities()).toEqual(['unsynced', 'corrected', 'corrected', 'synced']);
+        const { records } = log.reader.read('telemetry', 0, ALL);
+        expect(records.slice(1, 3)).toMatchObject([
+          { receivedAt: 1_800_000_007_000, observedAt: 5 },
+          { receivedAt: 1_800_000_007_250, observedAt: 5 },
+        ]);
       });
 
       it('stays where it is when there is nothing', () => {

@@ -15,6 +15,7 @@ laneLogContract('the store', async () => {
     reader: store.reader,
     replays: store.client,
     append: (records) => dropping.append(records),
+    noteSync: (boot) => store.client.noteSync(boot),
     drop: (_stream, upTo) => dropping.drop(upTo),
     reportGap: (uplink) => dropping.reportGap(uplink, uplink === 'plant' ? 'events' : 'state'),
     damage: async (stream, seq) => {

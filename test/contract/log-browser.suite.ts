@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { LogBrowser, RecordQuery } from '../../src/core/browser.ts';
-import type { NewRecord, Seq } from '../../src/core/record.ts';
+import type { BootStart, NewRecord, Seq } from '../../src/core/record.ts';
 import { newRecord } from '../support/records.ts';
 
 export interface BrowserUnderTest {
@@ -11,6 +11,8 @@ export interface BrowserUnderTest {
   refuse(...channels: readonly string[]): Promise<void>;
   /** Lets an uplink reject the records. */
   reject(...records: readonly NewRecord[]): Promise<void>;
+  /** The clock was synchronised in that boot. */
+  noteSync(boot: BootStart): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -52,6 +54,19 @@ export function logBrowserContract(name: string, make: () => Promise<BrowserUnde
       expect(await subject.browser.record(1)).toBeUndefined();
       expect(await subject.browser.refused(NEWEST)).toEqual({ items: [], next: null });
       expect(await subject.browser.rejects(NEWEST)).toEqual({ items: [], next: null });
+    });
+
+    it('shows records from before the first synchronisation with their true times from then on', async () => {
+      const bootTime = { bootId: 'b'.repeat(32), uptimeMs: 7_000 };
+      const unsynced = newRecord({ receivedAt: 7_000, timeQuality: 'unsynced', bootTime });
+      const [seq = 0] = await subject.store(unsynced);
+      await subject.reject(unsynced);
+      expect(await subject.browser.record(seq)).toMatchObject({ receivedAt: 7_000, timeQuality: 'unsynced' });
+      await subject.noteSync({ bootId: bootTime.bootId, startedAt: 1_800_000_000_000 });
+      const corrected = { receivedAt: 1_800_000_007_000, timeQuality: 'corrected' };
+      expect(await subject.browser.record(seq)).toMatchObject(corrected);
+      expect((await subject.browser.records({ ...ALL, before: seq + 1 })).records).toMatchObject([corrected]);
+      expect((await subject.browser.rejects(NEWEST)).items).toMatchObject([{ record: corrected }]);
     });
 
     it('shows records as they were stored, over all streams, in either order', async () => {

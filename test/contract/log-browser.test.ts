@@ -38,6 +38,7 @@ logBrowserContract('the reader worker', async () => {
       }));
       await lanes.settle({ lane: LANE, from, upTo: firstSeq + records.length - 1, deliveredCount: 0, rejected });
     },
+    noteSync: (boot) => client.noteSync(boot),
     close: async () => {
       await browser.stop();
       await close();
@@ -69,6 +70,7 @@ logBrowserContract('the fake', async () => {
         browser.rejectsHeld.push({ ...about, id: index + 1, seq: index + 1, stream: record.stream, record: stored });
       }
     },
+    noteSync: async (boot) => browser.noteSync(boot),
     close: async () => undefined,
   };
 });

@@ -8,13 +8,22 @@ import type {
   RecordPage,
   RecordQuery,
 } from '../../src/core/browser.ts';
-import type { Seq, StoredRecord } from '../../src/core/record.ts';
+import type { BootStart, Seq, StoredRecord } from '../../src/core/record.ts';
+import { corrected } from './corrected.ts';
 
 /** A log to look into, in memory; a test fills it. */
 export class FakeBrowser implements LogBrowser, KeptStore {
   recordsHeld: StoredRecord[] = [];
   refusedHeld: KeptRefused[] = [];
   rejectsHeld: KeptReject[] = [];
+
+  noteSync(boot: BootStart): void {
+    this.recordsHeld = this.recordsHeld.map((record) => corrected(record, boot));
+    this.rejectsHeld = this.rejectsHeld.map(({ record, ...about }) => ({
+      ...about,
+      record: record && corrected(record, boot),
+    }));
+  }
 
   async records({ stream, device, after, before, order, limit }: RecordQuery): Promise<RecordPage> {
     const found = this.recordsHeld

@@ -12,8 +12,9 @@ import type {
   ReplayStore,
   Settlement,
 } from '../../src/core/ports.ts';
-import type { NewRecord, Seq, StoredRecord } from '../../src/core/record.ts';
+import type { BootStart, NewRecord, Seq, StoredRecord } from '../../src/core/record.ts';
 import type { Stream } from '../../src/core/stream.ts';
+import { corrected } from './corrected.ts';
 
 export interface LaneCounts {
   readonly cursor: Seq;
@@ -100,6 +101,10 @@ export class FakeLog implements LogReader, LaneLog, ReplayStore {
     }
     const kept = this.#records.filter((record) => record.stream !== stream || record.seq > allowed);
     this.#records.splice(0, this.#records.length, ...kept);
+  }
+
+  noteSync(boot: BootStart): void {
+    for (const [index, record] of this.#records.entries()) this.#records[index] = corrected(record, boot);
   }
 
   damage(seq: Seq): void {

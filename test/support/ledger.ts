@@ -8,6 +8,9 @@ export class Ledger {
   #sentCount = 0;
   #ackedCount = 0;
   readonly #told = new Map<number, number>();
+  /** UTC milliseconds, by number. */
+  readonly #issuedAt: number[] = [];
+  readonly #ackedAt: number[] = [];
 
   constructor(device: string) {
     this.device = device;
@@ -29,6 +32,7 @@ export class Ledger {
       larger.set(this.#acked);
       this.#acked = larger;
     }
+    this.#issuedAt[this.#sentCount] = Date.now();
     return this.#sentCount;
   }
 
@@ -37,11 +41,17 @@ export class Ledger {
     if (seq !== undefined) this.#told.set(number, seq);
     if (this.#acked[number] === 1) return;
     this.#acked[number] = 1;
+    this.#ackedAt[number] = Date.now();
     this.#ackedCount += 1;
   }
 
   isAcked(number: number): boolean {
     return this.#acked[number] === 1;
+  }
+
+  /** When it was accepted, by the sender's clock: not before the one and not after the other, in UTC milliseconds. */
+  acceptedWithin(number: number): readonly [from: number, to: number] {
+    return [this.#issuedAt[number] ?? Number.NaN, this.#ackedAt[number] ?? Number.POSITIVE_INFINITY];
   }
 
   /** The seq that its sender was told; undefined when it was told none. */

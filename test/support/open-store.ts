@@ -34,7 +34,12 @@ export const STORE_DEFAULTS: Omit<StoreOptions, 'dataDir'> = {
   idempotency: { windowMs: 24 * 3_600_000, maxKeys: 100_000 },
 };
 
-const SYSTEM_CLOCK: StoreClock = { now: Date.now, elapsed: () => performance.now(), quality: () => 'synced' };
+const SYSTEM_CLOCK: StoreClock = {
+  now: Date.now,
+  elapsed: () => performance.now(),
+  quality: () => 'synced',
+  bootTime: () => undefined,
+};
 
 /** A directory for a store, and how to take it away. */
 export function storeDirectory(): { dataDir: string; remove(): void } {

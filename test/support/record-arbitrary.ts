@@ -35,6 +35,10 @@ export const anyRecord: fc.Arbitrary<NewRecord> = fc.record(
     eventType: fc.option(NAME),
     channel: fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom('', 'x'.repeat(65_535), '漢'.repeat(21_845))),
     value: bytes,
+    bootTime: fc.record({
+      bootId: fc.stringMatching(/^[0-9a-f]{32}$/),
+      uptimeMs: fc.constantFrom(0, 0.5, 4_294_967_296, Number.MAX_SAFE_INTEGER),
+    }),
     retryOf: fc.record({
       uplink: fc.constantFrom('plant', 'x'.repeat(64)),
       seq: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),

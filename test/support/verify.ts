@@ -10,6 +10,7 @@ import { createReadStream, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import Database from 'better-sqlite3';
+import type { TimeQuality } from '../../src/core/record.ts';
 import { isIntact, readRecord } from '../../src/core/record-codec.ts';
 import { STREAMS, type Stream } from '../../src/core/stream.ts';
 
@@ -206,6 +207,13 @@ export interface Arrival {
   readonly part: string;
 }
 
+/** As a file uplink writes it. */
+export interface FileArrival extends Arrival {
+  /** UTC milliseconds. */
+  readonly time: number;
+  readonly timeQuality: TimeQuality;
+}
+
 const CE_ID = /^(.*):([^:]+):(\d{20})$/;
 /** A range has files of its own. */
 const RANGE_FILE = /-((?:backfill|replay)-\d+)-[^/]*$/;
@@ -220,7 +228,7 @@ function arrival(event: { id: string; type: string; value: string; part: string 
 }
 
 /** Every line of a file uplink's files, each stream's oldest first. @throws Error on a line that is torn. */
-export async function* readFiles(directory: string): AsyncGenerator<Arrival> {
+export async function* readFiles(directory: string): AsyncGenerator<FileArrival> {
   const names = readdirSync(directory, { recursive: true, encoding: 'utf8' }).filter((name) =>
     name.endsWith('.ndjson'),
   );
@@ -231,14 +239,25 @@ export async function* readFiles(directory: string): AsyncGenerator<Arrival> {
     });
     for await (const line of lines) {
       const event = parseLine(name, line);
-      yield arrival({ ...event, value: JSON.stringify(event.data), part: RANGE_FILE.exec(name)?.[1] ?? '' });
+      const { time, timequality = 'synced' } = event;
+      const part = RANGE_FILE.exec(name)?.[1] ?? '';
+      const arrived = arrival({ ...event, value: JSON.stringify(event.data), part });
+      yield { ...arrived, time: Date.parse(time), timeQuality: timequality };
     }
   }
 }
 
-function parseLine(file: string, line: string): { id: string; type: string; data: unknown } {
+interface Line {
+  readonly id: string;
+  readonly type: string;
+  readonly time: string;
+  readonly timequality?: TimeQuality;
+  readonly data: unknown;
+}
+
+function parseLine(file: string, line: string): Line {
   try {
-    return JSON.parse(line) as { id: string; type: string; data: unknown };
+    return JSON.parse(line) as Line;
   } catch (cause) {
     throw new Error(`${file} has a torn line: ${line.slice(0, 200)}`, { cause });
   }

@@ -6,6 +6,7 @@ import type { Seq, StoredRecord } from '../../core/record.ts';
 import { isIntact, isOfDevice, readRecord } from '../../core/record-codec.ts';
 import { STREAMS, type Stream } from '../../core/stream.ts';
 import { openForReading } from '../sqlite.ts';
+import { Corrections } from './corrections.ts';
 import { BODY } from './stored-body.ts';
 
 /** A page ends after so much, however few records of it were asked for. */
@@ -33,10 +34,12 @@ type RejectRow = Omit<KeptReject, 'record'> & { readonly body: Buffer };
 /** Looks into `log.db` over its own read-only connection. Synchronous; no statement stays open behind a call. */
 export class SqliteLogBrowser {
   readonly #db: Database.Database;
+  readonly #corrections: Corrections;
   readonly #limits: LookLimits;
 
   constructor(file: string, limits: LookLimits = LIMITS) {
     this.#db = openForReading(file);
+    this.#corrections = new Corrections(this.#db);
     this.#limits = limits;
   }
 
@@ -51,7 +54,7 @@ export class SqliteLogBrowser {
       budget.looked(body.byteLength);
       last = seq;
       if (device !== null && !isOfDevice(body, device)) continue;
-      if (isIntact(body, seq)) records.push(readRecord(stream, seq, body));
+      if (isIntact(body, seq)) records.push(this.#read(stream, seq, body));
       else damaged.push(seq);
       budget.returned(body.byteLength);
     }
@@ -62,7 +65,7 @@ export class SqliteLogBrowser {
     for (const stream of STREAMS) {
       const body = this.#db.prepare<[number], Buffer>(`SELECT ${BODY} FROM ${stream} WHERE seq = ?`).pluck().get(seq);
       if (body === undefined) continue;
-      if (isIntact(body, seq)) return readRecord(stream, seq, body);
+      if (isIntact(body, seq)) return this.#read(stream, seq, body);
       throw new SluiceError(`the checksum of record ${seq} does not hold`, { code: 'record_damaged' });
     }
     return undefined;
@@ -84,11 +87,19 @@ export class SqliteLogBrowser {
       maxBytes: this.#limits.maxPageBytes,
       bytesOf: ({ body }) => body.byteLength,
     });
-    return { items: items.map(rejectOf), next };
+    return { items: items.map((row) => this.#rejectOf(row)), next };
   }
 
   close(): void {
     this.#db.close();
+  }
+
+  #read(stream: Stream, seq: Seq, body: Buffer): StoredRecord {
+    return this.#corrections.apply(readRecord(stream, seq, body));
+  }
+
+  #rejectOf({ body, ...row }: RejectRow): KeptReject {
+    return { ...row, record: isIntact(body, row.seq) ? this.#read(row.stream, row.seq, body) : null };
   }
 
   /** In the order of the seqs, over one stream or all; SQLite merges them without sorting. */
@@ -147,8 +158,4 @@ function pageOf<T extends { readonly id: number }>(rows: Iterable<T>, rule: Page
     bytes += rule.bytesOf(row);
   }
   return { items, next: null };
-}
-
-function rejectOf({ body, ...row }: RejectRow): KeptReject {
-  return { ...row, record: isIntact(body, row.seq) ? readRecord(row.stream, row.seq, body) : null };
 }

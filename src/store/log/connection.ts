@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type Database from 'better-sqlite3';
 import { type Durability, openForWriting } from '../sqlite.ts';
 import type { StoreClock } from '../store-clock.ts';
+import { Boots } from './boots.ts';
 import { GapReports } from './gap-reports.ts';
 import { IdempotencyKeys, type IdempotencyLimits } from './idempotency-keys.ts';
 import { Kept } from './kept.ts';
@@ -43,6 +44,7 @@ export class LogConnection {
   readonly kept: Kept;
   readonly keys: IdempotencyKeys;
   readonly times: KnownTimes;
+  readonly boots: Boots;
   readonly gaps: GapReports;
   readonly overShare: OverShare;
   readonly openHandshake: Database.Statement;
@@ -60,6 +62,7 @@ export class LogConnection {
       this.totals = new Totals(this.db);
       this.queues = new Queues(this.db, this.records);
       this.times = new KnownTimes(this.db);
+      this.boots = new Boots(this.db);
       const { records, lanes, epoch } = this;
       this.gaps = new GapReports({ records, lanes, epoch, clock: options.clock });
       this.overShare = new OverShare(this.db);

@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer';
+import { acceptedNow } from '../../core/acceptance.ts';
 import type { Gap, GapReason } from '../../core/gap.ts';
 import type { LaneId } from '../../core/ports.ts';
 import type { Seq } from '../../core/record.ts';
@@ -52,9 +53,8 @@ export class GapReports {
       {
         stream: 'gaps',
         device: loss.device ?? '',
-        receivedAt: this.#clock.now(),
+        ...acceptedNow(this.#clock),
         observedAt: null,
-        timeQuality: this.#clock.quality(),
         contentType: 'application/json',
         eventType: null,
         channel: uplink,

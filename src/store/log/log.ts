@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { SluiceError } from '../../core/errors.ts';
 import type { Appended, LaneId, LogStats, NewReplay, ReplayStats, Settlement } from '../../core/ports.ts';
-import type { Handshake, Seq } from '../../core/record.ts';
+import type { BootStart, Handshake, Seq } from '../../core/record.ts';
 import { STREAMS, type Stream } from '../../core/stream.ts';
 import { copyTables } from '../damage/copy-tables.ts';
 import type { FoundRecord } from '../damage/leaf-scan.ts';
@@ -245,7 +245,10 @@ export class Log {
     const reject = this.#on.kept.findReject(id);
     if (reject === undefined) return undefined;
     const { uplink, stream } = reject;
-    const seq = this.records.append(stream, retriedBody(reject, this.#clock));
+    const seq = this.records.append(
+      stream,
+      retriedBody(reject, { clock: this.#clock, corrections: this.records.corrections }),
+    );
     this.records.directed.add(stream, seq, uplink);
     this.lanes.excludeFromOthers(stream, uplink);
     this.#on.kept.removeReject(id);
@@ -275,6 +278,11 @@ export class Log {
   /** To be called when the clock is known to be right: everything in the log is older than now. */
   noteTime(): void {
     this.transaction(() => this.#on.times.add(this.records.lastSeq, this.#clock.now()));
+  }
+
+  /** What was accepted in that boot before the clock was synchronised has its true time from now on. */
+  noteSync(boot: BootStart): void {
+    this.#on.boots.note(boot);
   }
 
   /** Bytes of the pages that hold something. */

@@ -3,8 +3,9 @@ import type Database from 'better-sqlite3';
 import { SluiceError } from '../../core/errors.ts';
 import type { BackfillStats, LaneId, LaneRange, NewReplay, RangeKind, ReplayStats } from '../../core/ports.ts';
 import type { Seq } from '../../core/record.ts';
-import { isIntact, isOfDevice, receivedAtOf } from '../../core/record-codec.ts';
+import { isIntact, isOfDevice } from '../../core/record-codec.ts';
 import type { Stream } from '../../core/stream.ts';
+import { Corrections } from './corrections.ts';
 import type { StoredBody } from './records.ts';
 
 /** Of one lane. A link that comes and goes makes one each time that a backlog of more than a batch has built up. */
@@ -42,6 +43,7 @@ type Row = Omit<Range, 'claimedUpTo' | 'dirty'>;
  */
 export class Ranges {
   readonly #db: Database.Database;
+  readonly #corrections: Corrections;
   readonly #insert: Database.Statement;
   readonly #save: Database.Statement;
   readonly #delete: Database.Statement;
@@ -50,6 +52,7 @@ export class Ranges {
 
   constructor(db: Database.Database) {
     this.#db = db;
+    this.#corrections = new Corrections(db);
     this.#insert = db.prepare(
       `INSERT INTO ranges (uplink, stream, kind, after, cursor, up_to, at, device, from_time, to_time)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -133,7 +136,7 @@ export class Ranges {
     for (const range of this.ofStream(stream)) {
       if (range.cursor >= upTo) continue;
       if (range.kind === 'replay') {
-        const fits = fitting(range);
+        const fits = fitting(range, this.#corrections);
         range.removed += chunk.filter((row) => fits(row) && isFor(range.uplink, row.seq)).length;
       }
       this.moveTo(range, Math.min(upTo, range.upTo));
@@ -224,12 +227,12 @@ function isDone({ cursor, upTo }: Range): boolean {
 }
 
 /** Which stored records the range would still have sent. What a damaged one says of itself cannot be used. */
-function fitting({ cursor, upTo, device, from, to }: Range): (row: StoredBody) => boolean {
+function fitting({ cursor, upTo, device, from, to }: Range, corrections: Corrections): (row: StoredBody) => boolean {
   const name = device === null ? null : Buffer.from(device, 'latin1');
   return ({ seq, body }) => {
     if (seq <= cursor || seq > upTo) return false;
     if (!isIntact(body, seq)) return device === null && from === null && to === null;
-    const at = receivedAtOf(body);
+    const at = corrections.receivedAt(body);
     return (name === null || isOfDevice(body, name)) && (from === null || at >= from) && (to === null || at < to);
   };
 }

@@ -6,6 +6,7 @@ import type { Seq, StoredRecord } from '../../core/record.ts';
 import { isIntact, readRecord } from '../../core/record-codec.ts';
 import { STREAMS, type Stream } from '../../core/stream.ts';
 import { diskFaultOf, isDamage, openForReading } from '../sqlite.ts';
+import { Corrections } from './corrections.ts';
 import { BODY, checkOrder } from './stored-body.ts';
 
 type Page = Database.Statement<[number, number], [number, Buffer]>;
@@ -13,6 +14,7 @@ type Page = Database.Statement<[number, number], [number, Buffer]>;
 interface Connection {
   readonly db: Database.Database;
   readonly pages: Readonly<Record<Stream, Page>>;
+  readonly corrections: Corrections;
 }
 
 /** A cursor's eyes: pages by seq over its own read-only connection. No statement stays open behind a call. */
@@ -48,7 +50,8 @@ export class SqliteLogReader implements LogReader {
     this.#on = undefined;
   }
 
-  #read({ pages }: Connection, { stream, after, limit }: { stream: Stream; after: Seq; limit: ReadLimit }): Batch {
+  #read(on: Connection, { stream, after, limit }: { stream: Stream; after: Seq; limit: ReadLimit }): Batch {
+    const { pages, corrections } = on;
     const { maxRecords, maxBytes } = limit;
     const records: StoredRecord[] = [];
     const damaged: Seq[] = [];
@@ -60,7 +63,7 @@ export class SqliteLogReader implements LogReader {
       bytes += body.byteLength;
       if (upTo > after && (bytes > maxBytes || records.length + damaged.length === maxRecords)) break;
       upTo = seq;
-      if (isIntact(body, seq)) records.push(readRecord(stream, seq, body));
+      if (isIntact(body, seq)) records.push(corrections.apply(readRecord(stream, seq, body)));
       else damaged.push(seq);
     }
     return { records, upTo, damaged };
@@ -75,5 +78,6 @@ function connect(file: string): Connection {
         `SELECT seq, ${BODY} FROM ${stream} WHERE seq > ? ORDER BY seq LIMIT ?`,
       )
       .raw();
-  return { db, pages: Object.fromEntries(STREAMS.map((stream) => [stream, pageOf(stream)])) as Connection['pages'] };
+  const pages = Object.fromEntries(STREAMS.map((stream) => [stream, pageOf(stream)])) as Connection['pages'];
+  return { db, pages, corrections: new Corrections(db) };
 }

@@ -166,7 +166,7 @@ export class Reclaim {
 
   /** What a damaged record says of itself cannot be used: not its device, and a time that is no time least of all. */
   #read(stream: Stream, { seq, body }: StoredBody): StoredRecord {
-    if (isIntact(body, seq)) return readRecord(stream, seq, body);
+    if (isIntact(body, seq)) return this.#records.corrections.apply(readRecord(stream, seq, body));
     return {
       seq,
       stream,

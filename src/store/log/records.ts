@@ -2,8 +2,9 @@ import type { Buffer } from 'node:buffer';
 import type Database from 'better-sqlite3';
 import type { ReadLimit } from '../../core/ports.ts';
 import type { Seq } from '../../core/record.ts';
-import { isIntact, receivedAtOf, sealRecord } from '../../core/record-codec.ts';
+import { isIntact, sealRecord } from '../../core/record-codec.ts';
 import { STREAMS, type Stream } from '../../core/stream.ts';
+import { Corrections } from './corrections.ts';
 import { Directed } from './directed.ts';
 import { BODY, checkOrder } from './stored-body.ts';
 
@@ -51,6 +52,7 @@ interface StreamTable {
 export class Records {
   /** Which records are for one uplink alone. */
   readonly directed: Directed;
+  readonly corrections: Corrections;
   readonly #db: Database.Database;
   readonly #seqs: SeqReservation;
   readonly #tables: Readonly<Record<Stream, StreamTable>>;
@@ -62,6 +64,7 @@ export class Records {
     this.#db = db;
     this.#seqs = seqs;
     this.directed = new Directed(db);
+    this.corrections = new Corrections(db);
     this.#tables = Object.fromEntries(STREAMS.map((stream) => [stream, prepareTable(db, stream)])) as Record<
       Stream,
       StreamTable
@@ -163,7 +166,7 @@ export class Records {
   oldestReceivedAt(stream: Stream, after: Seq, upTo: Seq = Number.MAX_SAFE_INTEGER): number | null {
     let looked = 0;
     for (const [seq, body] of this.#tables[stream].oldest.iterate(after, upTo)) {
-      if (isIntact(body, seq)) return receivedAtOf(body);
+      if (isIntact(body, seq)) return this.corrections.receivedAt(body);
       looked += 1;
       if (looked === MAX_DAMAGED_LOOKED_AT) break;
     }

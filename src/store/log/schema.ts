@@ -205,4 +205,12 @@ export const LOG_MIGRATIONS: readonly string[] = [
   -- over_share: records that were refused so, ever.
   ALTER TABLE streams ADD COLUMN over_share INTEGER NOT NULL DEFAULT 0;
   `,
+  `
+  -- When boots began, known once the clock was synchronised in them: gives records from before that their time.
+  CREATE TABLE boots (
+    id         INTEGER PRIMARY KEY,
+    boot_id    TEXT NOT NULL UNIQUE,
+    started_at INTEGER NOT NULL
+  ) STRICT;
+  `,
 ];

@@ -2,8 +2,10 @@ import { Buffer } from 'node:buffer';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  bootTimeOf,
   encodeRecord,
   isIntact,
+  isOfDevice,
   isTimeTrusted,
   maxEncodedBytes,
   readRecord,
@@ -91,8 +93,40 @@ describe('a record in bytes', () => {
         const body = encodeRecord(record, 1);
         expect(receivedAtOf(body)).toBe(record.receivedAt);
         expect(isTimeTrusted(body)).toBe(record.timeQuality !== 'unsynced');
+        expect(bootTimeOf(body)).toEqual(record.bootTime);
       }),
     );
+  });
+
+  it('tells its device without being read', () => {
+    fc.assert(
+      fc.property(anyRecord, (record) => {
+        const body = encodeRecord(record, 1);
+        expect(isOfDevice(body, Buffer.from(record.device))).toBe(true);
+        expect(isOfDevice(body, Buffer.from(`${record.device}x`))).toBe(false);
+      }),
+    );
+  });
+
+  it('keeps the layout that files on disk have of a record with a boot time', () => {
+    const bootTime = { bootId: '0123456789abcdef0123456789abcdef', uptimeMs: 2 };
+    const text = { device: 'd1', eventType: 'e', channel: 'ü', value: Buffer.from('v') };
+    const record = newRecord({ ...text, receivedAt: 1, observedAt: 2, timeQuality: 'unsynced', bootTime });
+    const expected = [
+      '01',
+      '87',
+      '000000000000f03f',
+      '02',
+      '0200',
+      '0000000000000040',
+      '0123456789abcdef0123456789abcdef0000000000000040',
+      '0100',
+      '6431',
+      'c3bc',
+      '65',
+      '76',
+    ];
+    expect(encodeRecord(record, 1).subarray(4).toString('hex')).toBe(expected.join(''));
   });
 
   it('keeps the layout that files on disk have', () => {

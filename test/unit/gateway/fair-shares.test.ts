@@ -36,7 +36,7 @@ describe('a device that sends a thousand times as much as another', () => {
     return new Ingest({
       log: store.client,
       routes: [],
-      clock: { now: Date.now, quality: () => 'synced' },
+      clock: { now: Date.now, quality: () => 'synced', bootTime: () => undefined },
       shares: new Shares({ highWater, windowMs: 3_600_000, refuses: true }),
       rates: new DeviceRates({ ratePerS: 0 }),
       onAccepted: () => undefined,

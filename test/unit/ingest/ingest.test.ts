@@ -3,7 +3,6 @@ import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { SluiceError } from '../../../src/core/errors.ts';
 import type { Message } from '../../../src/core/ports.ts';
-import type { TimeQuality } from '../../../src/core/record.ts';
 import type { Observation } from '../../../src/core/views.ts';
 import { Ingest } from '../../../src/ingest/ingest.ts';
 import { PackWriter } from '../../../src/store/pack.ts';
@@ -11,6 +10,7 @@ import { FakeLogWriter } from '../../support/fake-log-writer.ts';
 import { jsonText } from '../../support/json-text.ts';
 import { noRestraint } from '../../support/no-restraint.ts';
 
+const BOOT_TIME = { bootId: 'b'.repeat(32), uptimeMs: 7_000 };
 const NOW = 1_780_000_000_000;
 
 function message(channel: string, payload: string | Uint8Array, changes: Partial<Message> = {}): Message {
@@ -25,7 +25,7 @@ const turn = () => new Promise((resolve) => setImmediate(resolve));
 describe('ingest', () => {
   let log: FakeLogWriter;
   let ingest: Ingest;
-  let quality: TimeQuality;
+  let quality: 'synced' | 'unsynced';
   let observations: Observation[];
   let refusals: { channel: string; reason: string }[];
 
@@ -38,7 +38,7 @@ describe('ingest', () => {
       ...noRestraint(),
       log,
       routes: [],
-      clock: { now: () => NOW, quality: () => quality },
+      clock: { now: () => NOW, quality: () => quality, bootTime: () => BOOT_TIME },
       onAccepted: (more) => observations.push(...more),
       onRefused: ({ channel }, reason) => refusals.push({ channel, reason }),
     });
@@ -79,10 +79,14 @@ describe('ingest', () => {
     expect(storedValues()).toEqual(['{"t":1.0}', 'open', '{"led":null}', '{"status":200,"result":1}']);
   });
 
-  it('says how far its clock could be trusted', async () => {
+  it('says how far its clock could be trusted, and when it was by the boot where it could not', async () => {
+    await ingest.accept(telemetry('{"t":1}'));
     quality = 'unsynced';
     await ingest.accept(telemetry('{"t":1}'));
-    expect(log.records).toMatchObject([{ timeQuality: 'unsynced' }]);
+    expect(log.records.map(({ timeQuality, bootTime }) => [timeQuality, bootTime])).toEqual([
+      ['synced', undefined],
+      ['unsynced', BOOT_TIME],
+    ]);
   });
 
   it('makes one record of each element of a batch, in one entry', async () => {
@@ -249,7 +253,11 @@ describe('ingest', () => {
       writer.take();
       return log.append(entry);
     };
-    const options = { clock: { now: () => NOW, quality: () => quality }, onAccepted: () => 0, onRefused: () => 0 };
+    const options = {
+      clock: { now: () => NOW, quality: () => quality, bootTime: () => undefined },
+      onAccepted: () => 0,
+      onRefused: () => 0,
+    };
     const door = new Ingest({ ...options, ...noRestraint(), routes: [], log: { room: log.room, append } });
     const level = fc.oneof(
       fc.constantFrom('d1', '', 'telemetry', 'events', '漢'.repeat(128), '😀'.repeat(128), 'ü'.repeat(128)),

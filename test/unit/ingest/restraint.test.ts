@@ -27,7 +27,7 @@ describe('ingest while the buffer runs full', () => {
     return new Ingest({
       log,
       routes: [],
-      clock: { now: () => NOW, quality: () => 'synced' },
+      clock: { now: () => NOW, quality: () => 'synced', bootTime: () => undefined },
       shares: new Shares({ highWater: 0.8, windowMs: 3_600_000, refuses, elapsed: () => 0 }),
       rates: new DeviceRates({ ratePerS, elapsed: () => 0 }),
       onAccepted: () => undefined,

@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -73,6 +73,57 @@ describe('the clock', () => {
     expect(clock.quality()).toBe('synced');
   });
 
+  it('tells those who wait when it is set right where nobody can tell more', async () => {
+    clock = new SystemClock({ synchronizedFile, systemdDir: join(directory, 'none'), pollMs: 5 });
+    const rightNow = Date.now;
+    const wrong = vi.spyOn(Date, 'now').mockReturnValue(86_400_000);
+    clock.start();
+    const waiting = clock.waitForSync(Number.POSITIVE_INFINITY, never);
+    expect(await clock.waitForSync(50, never)).toBe('unsynced');
+    wrong.mockImplementation(rightNow);
+    expect(await waiting).toBe('unknown');
+    wrong.mockRestore();
+  });
+
+  it('stays synced once it was, whatever the time service says while it is behind this program', async () => {
+    const wrong = vi.spyOn(Date, 'now').mockReturnValue(86_400_000);
+    const asked = join(directory, 'asked');
+    const timedatectl = join(directory, 'yes-then-no');
+    writeFileSync(timedatectl, `#!/bin/sh\nif [ -e ${asked} ]; then echo no; else echo yes; fi\n: > ${asked}\n`, {
+      mode: 0o755,
+    });
+    clock = new SystemClock({ synchronizedFile, systemdDir: directory, timedatectl, pollMs: 1 });
+    clock.start();
+    await vi.waitFor(() => expect(existsSync(asked)).toBe(true), 10_000);
+    expect(await clock.waitForSync(200, never)).toBe('unsynced');
+    wrong.mockRestore();
+    expect(clock.state()).toBe('synced');
+  });
+
+  it('counts the time of a boot on, the same in every process, whatever it is set to', () => {
+    clock = new SystemClock();
+    const other = new SystemClock();
+    const before = clock.bootTime();
+    vi.useFakeTimers({ now: 86_400_000, toFake: ['Date'] });
+    const [mine, others] = [clock.bootTime(), other.bootTime()];
+    vi.useRealTimers();
+    expect(others?.bootId).toBe(mine?.bootId);
+    expect(mine?.uptimeMs).toBeGreaterThanOrEqual(before?.uptimeMs ?? Number.NaN);
+    expect(others?.uptimeMs).toBeGreaterThanOrEqual(mine?.uptimeMs ?? Number.NaN);
+  });
+
+  it('knows when the machine was started, also when it is held up between two looks', () => {
+    clock = new SystemClock();
+    const uptimes = [1_000, 1_500, 1_500, 1_510];
+    const bootId = 'b'.repeat(32);
+    const bootTimes = vi.spyOn(clock, 'bootTime');
+    for (const uptimeMs of uptimes) bootTimes.mockReturnValueOnce({ bootId, uptimeMs });
+    vi.spyOn(clock, 'now').mockReturnValueOnce(101_000).mockReturnValueOnce(101_505);
+    expect(clock.bootStart()).toEqual({ bootId, startedAt: 101_505 - 1_510 });
+    bootTimes.mockReturnValue(undefined);
+    expect(clock.bootStart()).toBeUndefined();
+  });
+
   it('is unknown when the time service cannot answer, until it can', async () => {
     startClock(undefined);
     await vi.waitFor(() => expect(clock.state()).toBe('unknown'), 10_000);
@@ -111,8 +162,9 @@ describe('the clock', () => {
     expect(await clock.waitForSync(1, never)).toBe('unsynced');
     const controller = new AbortController();
     const waiting = clock.waitForSync(3_600_000, controller.signal);
+    const forEver = clock.waitForSync(Number.POSITIVE_INFINITY, controller.signal);
     controller.abort();
-    expect(await waiting).toBe('unsynced');
+    expect([await waiting, await forEver]).toEqual(['unsynced', 'unsynced']);
     expect(await clock.waitForSync(3_600_000, controller.signal)).toBe('unsynced');
   });
 });

@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ReadLimit } from '../../../src/core/ports.ts';
-import type { NewRecord, TimeQuality } from '../../../src/core/record.ts';
+import type { NewRecord } from '../../../src/core/record.ts';
 import { encodeRecord } from '../../../src/core/record-codec.ts';
 import { AgeLimit } from '../../../src/store/age-limit.ts';
 import type { Log } from '../../../src/store/log/log.ts';
@@ -27,7 +27,7 @@ describe('the limit of age', () => {
   let age: AgeLimit;
   let now: number;
   let elapsed: number;
-  let quality: TimeQuality;
+  let quality: 'synced' | 'unsynced';
 
   beforeEach(() => {
     directory = storeDirectory();
@@ -46,7 +46,7 @@ describe('the limit of age', () => {
   });
 
   function start(): void {
-    const clock = { now: () => now, elapsed: () => elapsed, quality: () => quality };
+    const clock = { now: () => now, elapsed: () => elapsed, quality: () => quality, bootTime: () => undefined };
     log = openLog(directory.dataDir, clock, lastSeq);
     age = new AgeLimit(log, { maxAgeMs: DAY, chunk }, clock);
     lookOnce();

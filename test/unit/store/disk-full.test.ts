@@ -2,7 +2,6 @@ import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { TimeQuality } from '../../../src/core/record.ts';
 import { GroupCommit, type Work } from '../../../src/store/group-commit.ts';
 import { Limits } from '../../../src/store/limits.ts';
 import { Log } from '../../../src/store/log/log.ts';
@@ -12,7 +11,12 @@ import { storeDirectory } from '../../support/open-store.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
 const WAL_BYTES = 256 * 1024;
-const CLOCK = { now: () => Date.now(), elapsed: () => performance.now(), quality: (): TimeQuality => 'synced' };
+const CLOCK = {
+  now: () => Date.now(),
+  elapsed: () => performance.now(),
+  quality: () => 'synced' as const,
+  bootTime: () => undefined,
+};
 const WAIT = { timeoutMs: 10_000 };
 
 class FaultyLimits extends Limits {

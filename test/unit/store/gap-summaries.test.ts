@@ -19,7 +19,12 @@ describe('gaps of a loss that goes on', () => {
   beforeEach(() => {
     directory = storeDirectory();
     elapsed = 0;
-    log = openLog(directory.dataDir, { now: Date.now, elapsed: () => elapsed, quality: () => 'synced' });
+    log = openLog(directory.dataDir, {
+      now: Date.now,
+      elapsed: () => elapsed,
+      quality: () => 'synced',
+      bootTime: () => undefined,
+    });
     log.transaction(() => log.lanes.open({ uplink: 'plant', stream: 'telemetry' }, 'oldest'));
   });
 

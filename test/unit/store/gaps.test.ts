@@ -71,7 +71,12 @@ describe('damaged gaps of two uplinks', () => {
 
   it('are each a drop of the uplink that they concern, and of no other', async () => {
     await dropping.store.close();
-    const log = openLog(directory.dataDir, { now: () => 0, elapsed: () => 0, quality: () => 'synced' });
+    const log = openLog(directory.dataDir, {
+      now: () => 0,
+      elapsed: () => 0,
+      quality: () => 'synced',
+      bootTime: () => undefined,
+    });
     // All other streams are empty.
     while (log.reclaim.removeDelivered(ALL) > 0);
     log.transaction(() => expect(log.reclaim.dropPending('max_bytes', ALL)).toBe(2 * LOSSES));

@@ -1,6 +1,5 @@
 import { Buffer } from 'node:buffer';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { TimeQuality } from '../../../src/core/record.ts';
 import { encodeRecord } from '../../../src/core/record-codec.ts';
 import { Log } from '../../../src/store/log/log.ts';
 import { storeDirectory } from '../../support/open-store.ts';
@@ -13,7 +12,7 @@ describe('idempotency keys', () => {
   let directory: ReturnType<typeof storeDirectory>;
   let log: Log;
   let now: number;
-  let quality: TimeQuality;
+  let quality: 'synced' | 'unsynced';
 
   beforeEach(() => {
     directory = storeDirectory();
@@ -35,7 +34,7 @@ describe('idempotency keys', () => {
       keptBytes: 2 ** 20,
       idempotency: { windowMs: WINDOW_MS, maxKeys: 1_000, maxBytes: 2 ** 20, ...limits },
       machineId: 'm',
-      clock: { now: () => now, elapsed: () => now, quality: () => quality },
+      clock: { now: () => now, elapsed: () => now, quality: () => quality, bootTime: () => undefined },
       seqs: SEQS,
     });
   }

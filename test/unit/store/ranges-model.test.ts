@@ -10,7 +10,7 @@ import { newRecord } from '../../support/records.ts';
 import { countStore } from '../../support/verify.ts';
 
 const UPLINKS = ['plant', 'stick'] as const;
-const CLOCK = { now: () => 1_000, elapsed: () => 0, quality: () => 'synced' as const };
+const CLOCK = { now: () => 1_000, elapsed: () => 0, quality: () => 'synced' as const, bootTime: () => undefined };
 const EVERYTHING = { after: 0, upTo: Number.MAX_SAFE_INTEGER };
 
 const ACTIONS = [

@@ -15,7 +15,7 @@ const REPLAY: NewReplay = {
   ...{ after: 0, upTo: 1_000_000, device: 'a', from: 5, to: 9 },
 };
 const CHUNK = { maxRecords: 100, maxBytes: 1 << 20 };
-const CLOCK = { now: () => 1_000, elapsed: () => 0, quality: () => 'synced' as const };
+const CLOCK = { now: () => 1_000, elapsed: () => 0, quality: () => 'synced' as const, bootTime: () => undefined };
 
 describe('ranges', () => {
   let directory: ReturnType<typeof storeDirectory>;

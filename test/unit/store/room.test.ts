@@ -12,7 +12,12 @@ const PLANT = { uplink: 'plant', stream: 'telemetry' } as const;
 const STICK = { uplink: 'stick', stream: 'telemetry' } as const;
 /** Four fill a page, nearly. */
 const RECORD = newRecord({ value: Buffer.alloc(940, 'x') });
-const CLOCK = { now: Date.now, elapsed: () => performance.now(), quality: () => 'synced' as const };
+const CLOCK = {
+  now: Date.now,
+  elapsed: () => performance.now(),
+  quality: () => 'synced' as const,
+  bootTime: () => undefined,
+};
 
 /** A disk with so much free. */
 class Disk extends Limits {

@@ -2,7 +2,6 @@ import { Buffer } from 'node:buffer';
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { TimeQuality } from '../../../src/core/record.ts';
 import { encodeRecord } from '../../../src/core/record-codec.ts';
 import { Limits } from '../../../src/store/limits.ts';
 import { Log } from '../../../src/store/log/log.ts';
@@ -12,7 +11,12 @@ import { newRecord } from '../../support/records.ts';
 const MIB = 1024 * 1024;
 const WAL_BYTES = 256 * 1024;
 const LANE = { uplink: 'plant', stream: 'telemetry' } as const;
-const CLOCK = { now: () => Date.now(), elapsed: () => performance.now(), quality: (): TimeQuality => 'synced' };
+const CLOCK = {
+  now: () => Date.now(),
+  elapsed: () => performance.now(),
+  quality: () => 'synced' as const,
+  bootTime: () => undefined,
+};
 const VALUE = Buffer.alloc(1_000, 'x');
 
 /** A disk that holds the log and nothing else. */

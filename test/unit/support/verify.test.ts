@@ -81,9 +81,12 @@ describe('the reader of upstream files', () => {
   it('reads whole lines and complains about a torn one', async () => {
     const folder = join(directory, 'upstream', 'gateway');
     mkdirSync(folder, { recursive: true });
-    const line = '{"id":"g:e1:00000000000000000007","type":"sluice.events.tick","data":{"id":"lamp-000000001"}}\n';
+    const time = '"time":"2026-05-01T00:00:00.000Z","timequality":"corrected"';
+    const about = `"id":"g:e1:00000000000000000007","type":"sluice.events.tick",${time}`;
+    const line = `{${about},"data":{"id":"lamp-000000001"}}\n`;
     writeFileSync(join(folder, 'events-e1-1.ndjson'), line);
-    const arrived = { stream: 'events', epoch: 'e1', seq: 7, recordId: 'lamp-000000001', part: '' };
+    const at = { time: Date.UTC(2026, 4, 1), timeQuality: 'corrected' };
+    const arrived = { stream: 'events', epoch: 'e1', seq: 7, recordId: 'lamp-000000001', part: '', ...at };
     expect(await arrivals()).toEqual([arrived]);
     writeFileSync(join(folder, 'events-backfill-3-e1-1.ndjson'), line);
     expect(await arrivals()).toEqual([{ ...arrived, part: 'backfill-3' }, arrived]);
