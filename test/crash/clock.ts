@@ -1,27 +1,34 @@
 /**
  * Boards without a battery start in 1970, batteries that ran out start anywhere, and time servers set clocks while the
- * gateway runs. Order is by seq, nothing expires early, forwarding waits for the first synchronisation, and whatever
- * waits goes by time that passed.
+ * gateway runs. Order is by seq, nothing expires early, forwarding waits for the first synchronisation, records from
+ * before it get their true times by it, and whatever waits goes by time that passed.
  */
 
-import { chmodSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { GatewayProcess } from '../support/gateway-process.ts';
 import { SeededRandom } from '../support/random.ts';
-import { countStore, progress } from '../support/verify.ts';
+import { countStore, progress, readFiles } from '../support/verify.ts';
 import { waitFor } from '../support/wait-for.ts';
+import { Scene } from './clock/scene.ts';
+import { judgeTimes, type TimeVerdict } from './clock/time-judge.ts';
 import { Fleet } from './fleet.ts';
 import { judgeRun } from './promises.ts';
-import { defineScenario, flag, type Run, wholeNumber } from './scenario.ts';
-import { openSink } from './sink.ts';
+import { defineScenario, flag, type Outcome, type Run, wholeNumber } from './scenario.ts';
+
+/**
+ * Runs a gateway that is broken on purpose. `naive-age`: it drops by the clock on the wall, and must lose records early.
+ * `no-boots`: it forgets when the machine was started, and must leave times uncorrected. `one-boot`: it takes every start
+ * of the machine for the same, and must correct times wrongly.
+ */
+type Control = 'none' | 'naive-age' | 'no-boots' | 'one-boot';
 
 interface ClockRun extends Run {
   readonly cycles: number;
-  readonly control: boolean;
+  readonly control: Control;
 }
 
-interface ClockResult {
+interface ClockResult extends TimeVerdict {
   readonly ackedCount: number;
   readonly lostCount: number;
   readonly droppedCount: number;
@@ -31,89 +38,33 @@ interface ClockResult {
   readonly problems: readonly string[];
 }
 
-const HOUR_MS = 3_600_000;
-const YEAR_MS = 365.25 * 24 * HOUR_MS;
-/** Where the clock stands when the gateway starts. */
-const STARTS: readonly (readonly [name: string, offsetMs: () => number])[] = [
-  ['1970', () => -Date.now()],
-  ['+56 years', () => 56 * YEAR_MS],
-  ['-1 h', () => -HOUR_MS],
-  ['+10 years', () => 10 * YEAR_MS],
-  ['right, but nobody says so', () => 0],
-];
-/** What happens to it while nobody has synchronised it. */
-const DAYS_MS = 3 * 24 * HOUR_MS;
-const JUMPS = [-HOUR_MS, 10 * YEAR_MS, 56 * YEAR_MS, -30 * YEAR_MS];
-const UNSYNCED_MS = 300;
-const GOES_ON_MS = 10_000;
 const DRAIN_MS = 60_000;
+/** Its directory can be taken away as a whole. */
+const STICK = {
+  name: 'stick',
+  type: 'file',
+  directory: '{directory}/upstream/stick',
+  rotateBytes: '4MiB',
+  backoff: { initial: '50ms', max: '1s' },
+};
 const importing = (module: string): string[] => ['--import', new URL(module, import.meta.url).href];
-
-class Scene {
-  readonly gateway: GatewayProcess;
-  readonly fleet: Fleet;
-  readonly problems: string[] = [];
-  slowestSyncMs = 0;
-
-  constructor(gateway: GatewayProcess, fleet: Fleet) {
-    this.gateway = gateway;
-    this.fleet = fleet;
-  }
-
-  setClock(offsetMs: number, state: 'synced' | 'unsynced'): void {
-    const file = join(this.gateway.directory, 'clock');
-    writeFileSync(`${file}.new`, `${Math.round(offsetMs)} ${state}`);
-    renameSync(`${file}.new`, file);
-  }
-
-  /** A life of the gateway: it starts with a wrong clock, is set right, and is set wrong again while it runs. */
-  async cycle(number: number, random: SeededRandom): Promise<void> {
-    const [name, offsetMs] = STARTS[number % STARTS.length] ?? ['', () => 0];
-    const startMs = offsetMs();
-    await this.gateway.stop('SIGKILL');
-    this.setClock(startMs, 'unsynced');
-    await this.gateway.start();
-    const before = progress(this.gateway.dataDir).delivered;
-    await delay(UNSYNCED_MS);
-    this.setClock(startMs + DAYS_MS, 'unsynced');
-    await this.#goesOn(`start at ${name}`, 'stored', () => this.#ackedCount());
-    if (progress(this.gateway.dataDir).delivered > before)
-      this.problems.push(`${name}: forwarded before the clock was right`);
-    const syncedAt = performance.now();
-    this.setClock(0, 'synced');
-    await this.#goesOn(`synchronised after ${name}`, 'delivered', () => progress(this.gateway.dataDir).delivered);
-    this.slowestSyncMs = Math.max(this.slowestSyncMs, Math.round(performance.now() - syncedAt));
-    const jumpMs = JUMPS[random.between(0, JUMPS.length - 1)] ?? 0;
-    this.setClock(jumpMs, 'synced');
-    await this.#goesOn(`set by ${jumpMs / HOUR_MS} h`, 'stored', () => this.#ackedCount());
-    await this.#goesOn(`set by ${jumpMs / HOUR_MS} h`, 'delivered', () => progress(this.gateway.dataDir).delivered);
-    this.setClock(0, 'synced');
-  }
-
-  #ackedCount(): number {
-    return this.fleet.senders.reduce((sum, { ledger }) => sum + ledger.ackedCount, 0);
-  }
-
-  /** More than a batch more: what was on its way does not count. */
-  async #goesOn(when: string, what: string, count: () => number): Promise<void> {
-    const wanted = count() + 100;
-    const isThere = (): boolean => count() >= wanted;
-    await waitFor(isThere, { what, timeoutMs: GOES_ON_MS, everyMs: 10 }).catch(() => {
-      this.problems.push(`${when}: nothing was ${what} for ${GOES_ON_MS} ms`);
-    });
-  }
-}
+const BREAKERS: Readonly<Record<Control, readonly string[]>> = {
+  none: [],
+  'naive-age': importing('./clock/naive-age.ts'),
+  'no-boots': importing('./clock/forget-boots.ts'),
+  'one-boot': importing('./clock/one-boot.ts'),
+};
 
 async function runClock({ cycles, seed, control, say }: ClockRun): Promise<ClockResult> {
-  const sink = await openSink('file', 'kafkajs');
+  const configOf = (waitForSync: string) => ({ uplinks: [STICK], clock: { waitForSync } });
   const gateway = await GatewayProcess.create({
-    config: { uplinks: sink.uplinks, clock: { waitForSync: '10m' } },
-    nodeOptions: [...importing('./clock/wrong-clock.ts'), ...(control ? importing('./clock/naive-age.ts') : [])],
+    nodeOptions: [...importing('./clock/wrong-clock.ts'), ...BREAKERS[control]],
     env: { WRONG_CLOCK_FILE: '{directory}/clock', PATH: `{directory}/bin:${process.env['PATH'] ?? ''}` },
   });
+  mkdirSync(join(gateway.directory, 'upstream'));
   sayUnsynchronised(gateway);
   const fleet = new Fleet({ port: gateway.mqttPort, seed, messagesPerS: 100 });
-  const scene = new Scene(gateway, fleet);
+  const scene = new Scene(gateway, fleet, (waitForSync) => gateway.configure(configOf(waitForSync)));
   const random = new SeededRandom(seed);
   try {
     fleet.start();
@@ -124,21 +75,33 @@ async function runClock({ cycles, seed, control, say }: ClockRun): Promise<Clock
     await fleet.finish();
     await waitFor(() => progress(gateway.dataDir).pending === 0, { what: 'the backlog to go', timeoutMs: DRAIN_MS });
     await gateway.stop('SIGTERM');
-    const { lanes } = countStore(gateway.dataDir);
-    const droppedCount = lanes.reduce((sum, lane) => sum + lane.droppedCount, 0);
-    const { verdict, problems } = await judgeRun(gateway, fleet, sink.arrivals(gateway));
-    const { ackedCount, lostCount, disorderedCount } = verdict;
-    const expired = droppedCount === 0 ? [] : [`${droppedCount} records expired early`];
-    const { slowestSyncMs } = scene;
-    const all = [...scene.problems, ...expired, ...problems];
-    return { ackedCount, lostCount, droppedCount, disorderedCount, slowestSyncMs, problems: all };
+    return await judge(scene);
   } catch (cause) {
     throw new Error(`the run broke off; the gateway's last lines:\n${gateway.logTail()}`, { cause });
   } finally {
     fleet.close();
     await gateway.dispose();
-    await sink.close();
   }
+}
+
+async function judge({ gateway, fleet, lost, slowestSyncMs, problems: found }: Scene): Promise<ClockResult> {
+  const droppedCount = countStore(gateway.dataDir).lanes.reduce((sum, lane) => sum + lane.droppedCount, 0);
+  const arrivals = () => readFiles(join(gateway.directory, 'upstream'));
+  const { verdict, problems } = await judgeRun(gateway, fleet, arrivals());
+  const ledgers = fleet.senders.map(({ ledger }) => ledger);
+  const times = await judgeTimes(arrivals(), ledgers, lost);
+  const { ackedCount, lostCount, disorderedCount } = verdict;
+  const expired = droppedCount === 0 ? [] : [`${droppedCount} records expired early`];
+  const all = [...found, ...expired, ...timeProblems(times), ...problems];
+  return { ackedCount, lostCount, droppedCount, disorderedCount, ...times, slowestSyncMs, problems: all };
+}
+
+function timeProblems({ correctedCount, miscorrectedCount, uncorrectedCount }: TimeVerdict): string[] {
+  const found: string[] = [];
+  if (correctedCount === 0) found.push('no time was corrected: the run says nothing of that');
+  if (miscorrectedCount > 0) found.push(`${miscorrectedCount} times corrected wrongly`);
+  if (uncorrectedCount > 0) found.push(`${uncorrectedCount} times not corrected`);
+  return found;
 }
 
 /** Asked beside systemd's file; that alone says when the clock is right. */
@@ -149,23 +112,43 @@ function sayUnsynchronised(gateway: GatewayProcess): void {
   chmodSync(join(directory, 'timedatectl'), 0o755);
 }
 
+/** What each control is there to break. */
+const BROKEN: Readonly<Record<Exclude<Control, 'none'>, (result: ClockResult) => readonly [number, string]>> = {
+  'naive-age': ({ droppedCount }) => [droppedCount, 'records dropped early'],
+  'no-boots': ({ uncorrectedCount }) => [uncorrectedCount, 'times that were not corrected'],
+  'one-boot': ({ miscorrectedCount }) => [miscorrectedCount, 'times that were corrected wrongly'],
+};
+
+function conclude(control: Control, result: ClockResult, json: Outcome['json']): Outcome {
+  if (control === 'none') {
+    const { problems } = result;
+    return { passed: problems.length === 0, lines: problems.map((problem) => `PROBLEM ${problem}`), json };
+  }
+  const [broken, what] = BROKEN[control](result);
+  const line =
+    broken > 0 ? `as it must, the control has ${broken} ${what}` : `FAIL: this run could not have noticed ${what}`;
+  return { passed: broken > 0, lines: [line], json };
+}
+
 export const scenario = defineScenario({
   about:
-    'clocks that are wrong, late, and set while it runs: order by seq, nothing expires early, nothing waits for them',
-  usage: '[--cycles N] [--seed S] [--control]',
+    'clocks that are wrong, late, and set while it runs: order by seq, nothing expires early, times are corrected, nothing waits for them',
+  usage: '[--cycles N] [--seed S] [--control | --control-no-boots | --control-one-boot]',
   options: {
-    cycles: wholeNumber(20, 'starts with a wrong clock', 1),
+    cycles: wholeNumber(20, 'starts of a machine with a wrong clock', 1),
     control: flag('drop what is old by the clock on the wall: records must expire early'),
+    'control-no-boots': flag('forget when the machine was started: times must not be corrected'),
+    'control-one-boot': flag('take every start of the machine for the same: times must be corrected wrongly'),
   },
-  run: async ({ cycles, control, seed, say }) => {
+  run: async ({ cycles, seed, say, ...flags }) => {
+    const control = controlOf(flags);
     const result = await runClock({ cycles, control, seed, say });
-    const { droppedCount, problems } = result;
-    const seen =
-      droppedCount > 0
-        ? `as it must, the control dropped ${droppedCount} records early`
-        : 'FAIL: this run could not have noticed an early end';
-    const passed = control ? droppedCount > 0 : problems.length === 0;
-    const lines = control ? [seen] : problems.map((problem) => `PROBLEM ${problem}`);
-    return { passed, lines, json: { cycles, control, ...result } };
+    return conclude(control, result, { cycles, control, ...result });
   },
 });
+
+function controlOf(flags: Readonly<Record<'control' | 'control-no-boots' | 'control-one-boot', boolean>>): Control {
+  if (flags.control) return 'naive-age';
+  if (flags['control-no-boots']) return 'no-boots';
+  return flags['control-one-boot'] ? 'one-boot' : 'none';
+}
