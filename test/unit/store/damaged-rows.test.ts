@@ -14,7 +14,12 @@ import { countStore } from '../../support/verify.ts';
 const COUNT = 1_000;
 const LANE = { uplink: 'plant', stream: 'telemetry' } as const;
 const ALL = { maxRecords: COUNT, maxBytes: 2 ** 24 };
-const CLOCK: StoreClock = { now: Date.now, elapsed: () => performance.now(), quality: () => 'synced' };
+const CLOCK: StoreClock = {
+  now: Date.now,
+  elapsed: () => performance.now(),
+  quality: () => 'synced',
+  bootTime: () => undefined,
+};
 
 function textOf(seq: number): Buffer {
   return Buffer.from(`{"n":${seq + 10_000}}${' '.repeat(100)}`);
