@@ -93,7 +93,7 @@ export class StoreServer {
 
   #laneHandlers(): LaneHandlers {
     return {
-      open: ({ lane, from }, reply) => this.#answerLater(reply, () => this.#opened().log.lanes.open(lane, from)),
+      open: ({ lane, from }, reply) => this.#answerLater(reply, () => this.#opened().log.recovery.openLane(lane, from)),
       wait: ({ lane, after }, reply) => this.#wait(lane, after, reply),
       claim: (claim, reply) => this.#claim(claim, reply),
       release: (lane, reply) => {

@@ -5,7 +5,7 @@ import type { Place } from '../core/session.ts';
 import { defaultGatewayId, randomInstanceId, randomMachineId } from '../platform/machine-id.ts';
 import { BackgroundCheck } from './damage/background-check.ts';
 import { GoodCopy, openState } from './damage/good-copy.ts';
-import { noteLogClosed, openLog, type Roots } from './damage/open-log.ts';
+import { noteLogClosed, noteLogGrown, openLog, type Roots } from './damage/open-log.ts';
 import { Salvage } from './damage/salvage.ts';
 import { removeSetAside, setAsideBytes } from './damage/set-aside.ts';
 import { endThreadAsDamaged, markSuspect } from './damage/suspect.ts';
@@ -147,7 +147,7 @@ export class Store {
     this.#reader.close();
     this.#salvage?.close();
     this.log.close();
-    noteLogClosed(this.state);
+    noteLogClosed(this.state, this.log);
     this.#copy.step();
     this.state.close();
     this.#lock.release();
@@ -173,7 +173,6 @@ export class Store {
       file,
       roots,
       onEnd: () => {
-        this.state.note('log_salvage', undefined);
         // For people, when it is small beside the buffer.
         if (setAsideBytes(file) > this.#options.maxBytes / 4) removeSetAside(file);
       },
@@ -212,6 +211,7 @@ export class Store {
     this.commits.tick();
     if (this.outage.isTotal) return;
     try {
+      noteLogGrown(this.state, this.log, this.opened.firstSeq);
       this.#copy.step();
       this.#check.step();
       this.#retained.step(this.commits);

@@ -1,11 +1,12 @@
 import { existsSync, rmSync, statSync } from 'node:fs';
+import type { Seq } from '../../core/record.ts';
 import type { Stream } from '../../core/stream.ts';
 import type { LogOptions } from '../log/connection.ts';
 import { Log } from '../log/log.ts';
 import { damaged, isDamage } from '../sqlite.ts';
 import type { State } from '../state/state.ts';
 import { hasLostCommits } from './pages.ts';
-import { setAside, setAsideName } from './set-aside.ts';
+import { removeSetAside, setAside, setAsideName } from './set-aside.ts';
 import { suspectMark } from './suspect.ts';
 
 export type Roots = Partial<Record<Stream, number>>;
@@ -32,19 +33,31 @@ export function openLog(options: LogOptions, state: State): OpenedLog {
   const opened = openOrReplace({ ...options, lostEpoch: state.noted('log_epoch') }, state);
   const { log } = opened;
   const isTakenOver = opened.toSalvage !== null;
-  // What was derived from the log knows of seqs that the log does not know any more.
-  const isShort = state.seenUpTo() > log.newestSeq();
-  const isLost = hasNoWal || isShort;
-  if (isLost && !isTakenOver) log.transaction(() => log.reportUnknownLoss(lastSeq));
+  const isLost = hasNoWal || isShort(log, state);
+  if (isLost && !isTakenOver) log.transaction(() => log.recovery.reportUnknownLoss(lastSeq));
+  if (!isTakenOver && log.recovery.hasLostPositions && log.lanes.uplinks().length > 0) {
+    log.transaction(() => log.recovery.forgetLostPositions());
+  }
   state.note('log_epoch', log.epoch);
   state.note('log_roots', JSON.stringify(log.roots()));
+  state.note('log_newest', String(log.newestSeq()));
   state.note('log_open', '1');
   if (!isLost || isTakenOver) return opened;
-  return { ...opened, repair: `the write-ahead log of ${file} is gone or damaged, and with it what was stored last` };
+  return {
+    ...opened,
+    repair: `the write-ahead log of ${file} is gone, damaged or another one, and with it what was stored last`,
+  };
+}
+
+/** To be called now and then: a log that ends before the first records of this run is not the one that this run wrote. */
+export function noteLogGrown(state: State, log: Log, firstSeq: Seq): void {
+  const newest = log.newestSeq();
+  if (newest >= firstSeq && Number(state.noted('log_newest')) < firstSeq) state.note('log_newest', String(newest));
 }
 
 /** It is whole, and ends with its last commit. */
-export function noteLogClosed(state: State): void {
+export function noteLogClosed(state: State, log: Log): void {
+  state.note('log_newest', String(log.newestSeq()));
   state.note('log_open', undefined);
 }
 
@@ -53,7 +66,9 @@ function openOrReplace(options: LogOptions, state: State): OpenedLog {
   let log: Log | undefined;
   try {
     if (existsSync(suspectMark(file))) throw damaged(file, 'it could not be read, or written to, when it ran last');
-    if (options.lostEpoch !== undefined && isEmpty(file)) throw damaged(file, 'there is nothing in it');
+    if (options.lostEpoch !== undefined && isEmpty(file) && !isSetAside(file, state)) {
+      throw damaged(file, 'there is nothing in it');
+    }
     log = new Log(options);
     log.check();
     return goOn(log, file, state);
@@ -61,6 +76,8 @@ function openOrReplace(options: LogOptions, state: State): OpenedLog {
     if (!isDamage(error)) throw error;
     log?.abandon();
     state.note('log_salvage_roots', state.noted('log_roots'));
+    // What stands there from an earlier damage must not pass for this one.
+    removeSetAside(file);
     state.note('log_salvage', 'begun');
     setAside(file);
     rmSync(suspectMark(file), { force: true });
@@ -75,20 +92,31 @@ function isEmpty(file: string): boolean {
   return (statSync(file, { throwIfNoEntry: false })?.size ?? 0) === 0;
 }
 
-/** A salvage may have been cut short by a kill. */
-function goOn(log: Log, file: string, state: State): OpenedLog {
-  const progress = state.noted('log_salvage');
-  if (progress === undefined || !existsSync(setAsideName(file))) return { log, repair: null, toSalvage: null };
-  if (progress === 'begun' && !log.isNew()) return { log, repair: null, toSalvage: null };
-  if (progress === 'begun') takeOver(log, file, state);
-  return { log, repair: null, toSalvage: rootsToSalvage(state) };
+/** And nothing of it was taken over yet. */
+function isSetAside(file: string, state: State): boolean {
+  return state.noted('log_salvage') === 'begun' && existsSync(setAsideName(file));
 }
 
-/** How much more there was than the damaged file still counts nobody knows, unless it was closed in good order. */
+/** A salvage may have been cut short by a kill, also before anything was taken over. */
+function goOn(log: Log, file: string, state: State): OpenedLog {
+  if (isSetAside(file, state) && log.isNew()) takeOver(log, file, state);
+  const toSalvage = log.recovery.isUnfinished ? rootsToSalvage(state) : null;
+  return { log, repair: null, toSalvage };
+}
+
+/** It was longer, or what was derived from it knows of more. */
+function isShort(log: Log, state: State): boolean {
+  return Math.max(state.seenUpTo(), Number(state.noted('log_newest') ?? 0)) > log.newestSeq();
+}
+
+/** How much more there was than the damaged file still counts nobody knows, unless it was closed in good order, and is that one. */
 function takeOver(log: Log, file: string, state: State): Log {
-  log.takeOver(setAsideName(file));
-  if (state.noted('log_open') === '1') log.transaction(() => log.reportUnknownLoss(state.reservedSeq()));
-  state.note('log_salvage', 'taken_over');
+  const upTo = state.reservedSeq();
+  log.transaction(() => {
+    log.recovery.takeOver(setAsideName(file), upTo);
+    if (state.noted('log_open') === '1' || isShort(log, state)) log.recovery.reportUnknownLoss(upTo);
+  });
+  state.note('log_salvage', undefined);
   return log;
 }
 

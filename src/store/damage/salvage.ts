@@ -65,8 +65,9 @@ export class Salvage {
   }
 
   #putBack(found: readonly FoundRecord[], isDone: boolean): void {
-    for (const record of found) this.#options.log.putBack(record);
-    if (isDone) this.#options.log.reportCorruption();
+    const { recovery } = this.#options.log;
+    for (const record of found) recovery.putBack(record);
+    if (isDone) recovery.finish();
   }
 
   #end(): void {

@@ -13,6 +13,7 @@ import { Queues } from './queues.ts';
 import { Ranges } from './ranges.ts';
 import { Reclaim } from './reclaim.ts';
 import { Records, type SeqReservation } from './records.ts';
+import { Recovery } from './recovery.ts';
 import { LOG_MIGRATIONS } from './schema.ts';
 import { Totals } from './uplink-totals.ts';
 
@@ -47,6 +48,7 @@ export class LogConnection {
   readonly boots: Boots;
   readonly gaps: GapReports;
   readonly overShare: OverShare;
+  readonly recovery: Recovery;
   readonly openHandshake: Database.Statement;
   readonly pageBytes: number;
 
@@ -69,6 +71,8 @@ export class LogConnection {
       this.reclaim = new Reclaim({ ...this.#parts(), gaps: this.gaps, clock: options.clock });
       this.kept = new Kept(this.db, options.keptBytes);
       this.keys = new IdempotencyKeys(this.db, options.idempotency, options.clock);
+      const reload = () => this.reload();
+      this.recovery = new Recovery({ ...this.#parts(), db: this.db, gaps: this.gaps, clock: options.clock, reload });
       this.openHandshake = this.db.prepare('INSERT OR IGNORE INTO handshakes VALUES (?, ?)');
     } catch (error) {
       this.db.close();
@@ -94,6 +98,7 @@ export class LogConnection {
     this.keys.reload();
     this.queues.reload();
     this.overShare.reload();
+    this.recovery.reload();
   }
 
   #parts(): { records: Records; lanes: Lanes; ranges: Ranges; queues: Queues; times: KnownTimes } {

@@ -37,6 +37,11 @@ export class Directed {
     return this.#countOf(stream) === 0 || (this.#uplink.get(stream, seq) ?? uplink) === uplink;
   }
 
+  /** As `add`, of a record that may stand here already. */
+  restore(stream: Stream, seq: Seq, uplink: string): void {
+    if (this.#uplink.get(stream, seq) === undefined) this.add(stream, seq, uplink);
+  }
+
   /** Stored records of the stream that are for another uplink. */
   countForOthers(uplink: string, stream: Stream): number {
     return this.#countOf(stream) === 0 ? 0 : (this.#others.get(stream, uplink) ?? 0);

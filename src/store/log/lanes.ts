@@ -16,6 +16,8 @@ export interface Lane {
   delivered: number;
   rejected: number;
   dropped: number;
+  /** Up to there it has done with everything: the lowest of its cursor and those of its backfills, as of the last `flush`. */
+  done: Seq;
   /** Last seq of the batch in flight; at most `cursor` when there is none. Not on disk: no batch outlives a start. */
   claimedUpTo: Seq;
   /** How far it is in bytes, as `Records.headBytes` counts them. Not on disk: estimated at the start. */
@@ -65,7 +67,8 @@ export class Lanes {
     this.#records = records;
     this.#ranges = ranges;
     this.#save = db.prepare(
-      'UPDATE lanes SET cursor = ?, base = ?, delivered = ?, rejected = ?, dropped = ? WHERE uplink = ? AND stream = ?',
+      `UPDATE lanes SET cursor = ?, base = ?, delivered = ?, rejected = ?, dropped = ?, done = ?
+       WHERE uplink = ? AND stream = ?`,
     );
     this.reload();
   }
@@ -91,23 +94,29 @@ export class Lanes {
     return [...new Set(this.#lanes.map((lane) => lane.uplink))];
   }
 
-  open(id: LaneId, from: 'oldest' | 'now'): Seq {
+  /** `beginning`: of `gaps` too. */
+  open(id: LaneId, from: 'oldest' | 'now' | 'beginning'): Seq {
     const { uplink, stream } = id;
     this.#served.add(nameOf(id));
     const known = id.range === undefined ? this.#find(id) : this.#get(id);
     if (known !== undefined) return known.cursor;
     const { acceptedCount, removedCount, lastSeq } = this.#records.count(stream);
     // What stands in `gaps` already concerns other uplinks.
-    const fromNow = from === 'now' || stream === 'gaps';
+    const fromNow = from === 'now' || (stream === 'gaps' && from !== 'beginning');
     const cursor = fromNow ? lastSeq : 0;
     const forOthers = this.#records.directed.countForOthers(uplink, stream);
     const base = fromNow ? acceptedCount : removedCount + forOthers;
     this.#db
-      .prepare('INSERT INTO lanes (uplink, stream, cursor, base) VALUES (?, ?, ?, ?)')
-      .run(uplink, stream, cursor, base);
+      .prepare('INSERT INTO lanes (uplink, stream, cursor, base, done) VALUES (?, ?, ?, ?, ?)')
+      .run(uplink, stream, cursor, base, cursor);
     const counts = { delivered: 0, rejected: 0, dropped: 0 };
-    this.#lanes.push(this.#laneOf({ uplink, stream, cursor, base, ...counts }));
+    this.#lanes.push(this.#laneOf({ uplink, stream, cursor, base, ...counts, done: cursor }));
     return cursor;
+  }
+
+  /** It was opened before, in this run or an earlier one. */
+  isKnown(id: LaneId): boolean {
+    return this.#findLane(id) !== undefined;
   }
 
   /** @throws SluiceError `unknown_lane` */
@@ -229,7 +238,8 @@ export class Lanes {
     for (const lane of this.#lanes) {
       if (!lane.dirty) continue;
       const { cursor, base, delivered, rejected, dropped, uplink, stream } = lane;
-      this.#save.run(cursor, base, delivered, rejected, dropped, uplink, stream);
+      lane.done = Math.min(cursor, ...this.#ranges.backfillsOf(lane).map((backfill) => backfill.cursor));
+      this.#save.run(cursor, base, delivered, rejected, dropped, lane.done, uplink, stream);
       lane.dirty = false;
     }
   }

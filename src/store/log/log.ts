@@ -3,19 +3,18 @@ import { SluiceError } from '../../core/errors.ts';
 import type { Appended, LaneId, LogStats, NewReplay, ReplayStats, Settlement } from '../../core/ports.ts';
 import type { BootStart, Handshake, Seq } from '../../core/record.ts';
 import { STREAMS, type Stream } from '../../core/stream.ts';
-import { copyTables } from '../damage/copy-tables.ts';
-import type { FoundRecord } from '../damage/leaf-scan.ts';
 import type { PackedEntry } from '../pack.ts';
 import { damaged, diskFaultOf, isDamage } from '../sqlite.ts';
 import type { StoreClock } from '../store-clock.ts';
 import { LogConnection, type LogOptions } from './connection.ts';
 import type { KnownKey } from './idempotency-keys.ts';
-import type { Lane, Lanes } from './lanes.ts';
+import type { Lanes } from './lanes.ts';
 import type { OverShare } from './over-share.ts';
 import type { Queues } from './queues.ts';
 import type { Ranges } from './ranges.ts';
 import type { Reclaim } from './reclaim.ts';
 import type { Records } from './records.ts';
+import type { Recovery } from './recovery.ts';
 import { retriedBody } from './retried.ts';
 import type { Totals } from './uplink-totals.ts';
 
@@ -68,6 +67,10 @@ export class Log {
 
   get queues(): Queues {
     return this.#on.queues;
+  }
+
+  get recovery(): Recovery {
+    return this.#on.recovery;
   }
 
   /**
@@ -141,49 +144,10 @@ export class Log {
     }
   }
 
-  /** Tells every lane that what came behind its stream's end may be lost, up to a seq: nobody knows how much that was. */
-  reportUnknownLoss(upTo: Seq): void {
-    for (const stream of STREAMS) {
-      const firstSeq = this.records.count(stream).lastSeq + 1;
-      if (stream === 'gaps' || firstSeq > upTo) continue;
-      for (const lane of this.lanes.ofStream(stream)) this.#reportGap(lane, { firstSeq, lastSeq: upTo, count: 0 });
-    }
-  }
-
   /** The first page of each stream's table. */
   roots(): Partial<Record<Stream, number>> {
     const read = this.#on.db.prepare<[string], number>('SELECT rootpage FROM sqlite_schema WHERE name = ?').pluck();
     return Object.fromEntries(STREAMS.map((stream) => [stream, read.get(stream)]));
-  }
-
-  /** Everything but the records, from a damaged log; the records count as removed until they are put back. */
-  takeOver(damagedFile: string): void {
-    const { db } = this.#on;
-    this.transaction(() => {
-      const copied = copyTables(damagedFile, db);
-      if (!copied.has('streams') || !copied.has('lanes')) {
-        db.exec('DELETE FROM lanes; DELETE FROM ranges; DELETE FROM drops');
-        db.exec('UPDATE streams SET accepted = 0, removed = 0, last_seq = 0');
-      }
-      db.exec('UPDATE streams SET removed = accepted');
-      this.#on.reload();
-    });
-  }
-
-  /** A record of a damaged log, unless every uplink has done with it. */
-  putBack({ stream, seq, body }: FoundRecord): void {
-    const lanes = this.lanes.ofStream(stream);
-    const isWanted = lanes.length === 0 || lanes.some((lane) => this.lanes.pendingOf(lane, [{ seq, body }]).length > 0);
-    if (isWanted) this.records.putBack(stream, seq, body);
-  }
-
-  /** What was pending and could not be put back is each lane's loss, and is said so. Returns how many records that is. */
-  reportCorruption(): number {
-    let lost = 0;
-    for (const stream of STREAMS) {
-      for (const lane of this.lanes.ofStream(stream)) lost += this.#reportMissing(lane);
-    }
-    return lost;
   }
 
   append(entry: PackedEntry): Appended {
@@ -345,22 +309,6 @@ export class Log {
       if (diskFaultOf(error) === undefined) throw error;
     }
     this.#on.db.close();
-  }
-
-  #reportMissing(lane: Lane): number {
-    const count = this.lanes.missingCount(lane);
-    if (count < 0) this.lanes.adopt(lane, -count);
-    if (count <= 0) return 0;
-    const { lastSeq } = this.records.count(lane.stream);
-    this.lanes.drop(lane, lane.cursor, { reason: 'corruption', count, bytes: 0, passedBytes: 0 });
-    this.#reportGap(lane, { firstSeq: lane.cursor + 1, lastSeq, count });
-    return count;
-  }
-
-  /** Of what is gone neither devices nor times are known. */
-  #reportGap(lane: Lane, loss: { firstSeq: Seq; lastSeq: Seq; count: number }): void {
-    const now = this.#clock.now();
-    this.#on.gaps.report(lane, { device: null, bytes: 0, firstTime: now, lastTime: now, ...loss }, 'corruption');
   }
 
   #appendRecords({ handshake, idempotency, records, keep }: Extract<PackedEntry, { kind: 'records' }>): Appended {

@@ -130,6 +130,11 @@ export class Queues {
     this.#lookForOldest(stream);
   }
 
+  /** False when no packet is this record. */
+  mayPointAt(stream: Stream, seq: Seq): boolean {
+    return seq >= (this.#oldestSeq.get(stream) ?? Number.POSITIVE_INFINITY);
+  }
+
   /** Forgets what is queued for sessions that are not among these. */
   keepOnly(sessions: ReadonlySet<SessionId>): void {
     for (const session of this.#statements.sessions.all() as SessionId[]) {

@@ -112,12 +112,14 @@ export class Records {
     return seq;
   }
 
-  /** A record that was in the log before, under its own seq. False when it is there already. */
-  putBack(stream: Stream, seq: Seq, body: Buffer): boolean {
+  /**
+   * A record that was in the log before, under its own seq; `isCounted`: it is among the accepted, and among the removed.
+   * False when it is there already.
+   */
+  putBack({ stream, seq, body }: StoredBody & { readonly stream: Stream }, isCounted: boolean): boolean {
     const table = this.#tables[stream];
     if (this.#db.prepare(`INSERT OR IGNORE INTO ${stream} VALUES (?, ?)`).run(seq, body).changes === 0) return false;
-    // It counts as accepted and removed, where the counts were known; otherwise it is new to them.
-    if (table.count.removedCount > 0) table.count.removedCount -= 1;
+    if (isCounted && table.count.removedCount > 0) table.count.removedCount -= 1;
     else table.count.acceptedCount += 1;
     table.count.lastSeq = Math.max(table.count.lastSeq, seq);
     this.#nextSeq = Math.max(this.#nextSeq, seq + 1);

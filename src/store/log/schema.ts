@@ -213,4 +213,12 @@ export const LOG_MIGRATIONS: readonly string[] = [
     started_at INTEGER NOT NULL
   ) STRICT;
   `,
+  `
+  -- done: up to there the lane has done with everything, also with what it skipped; for the day on which ranges are lost.
+  ALTER TABLE lanes ADD COLUMN done INTEGER NOT NULL DEFAULT 0;
+  UPDATE lanes SET done = min(cursor, coalesce(
+    (SELECT min(ranges.cursor) FROM ranges
+      WHERE ranges.uplink = lanes.uplink AND ranges.stream = lanes.stream AND kind = 'backfill'),
+    cursor));
+  `,
 ];

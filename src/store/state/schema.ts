@@ -60,4 +60,9 @@ export const STATE_MIGRATIONS: readonly string[] = [
   -- Of MQTT 5.
   ALTER TABLE subscriptions ADD COLUMN identifier INTEGER;
   `,
+  `
+  -- Checksums of what a row says of its device, see device-sums.ts; null in rows of before.
+  ALTER TABLE devices ADD COLUMN secret_sum INTEGER;
+  ALTER TABLE devices ADD COLUMN seen_sum INTEGER;
+  `,
 ];

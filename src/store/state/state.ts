@@ -3,6 +3,7 @@ import type { DeviceRow } from '../../core/ports.ts';
 import type { Seq } from '../../core/record.ts';
 import type { ClientIdClaim } from '../protocol.ts';
 import { damaged, openForWriting } from '../sqlite.ts';
+import { isIntactDevice, type SummedDevice, secretSum, seenSum } from './device-sums.ts';
 import { STATE_MIGRATIONS } from './schema.ts';
 import { SessionTables } from './sessions.ts';
 
@@ -12,13 +13,8 @@ const WAL_BYTES = 512 * 1024;
 /** Firmware that makes up a new client id at each start must not fill the file: the oldest goes first. */
 const MAX_CLIENT_IDS_PER_OWNER = 1_000;
 
-interface DeviceColumns {
-  id: string;
-  secret_hash: string | null;
-  first_seen_at: number | null;
-  last_seen_at: number | null;
-  latest: string | null;
-}
+const DEVICES = `SELECT id, secret_hash AS secretHash, first_seen_at AS firstSeenAt, last_seen_at AS lastSeenAt, latest,
+                   secret_sum AS secretSum, seen_sum AS seenSum FROM devices ORDER BY id`;
 
 /** `state.db`, synchronous: lives on the store worker, or in a command while no daemon runs. */
 export class State {
@@ -68,6 +64,10 @@ export class State {
   check(): void {
     const result = this.#db.pragma('quick_check(1)', { simple: true });
     if (result !== 'ok') throw damaged(this.#file, String(result));
+    if (!Number.isSafeInteger(this.reservedSeq())) throw damaged(this.#file, 'the seq that is reserved is no number');
+    const devices = this.#db.prepare<[], SummedDevice>(DEVICES).all();
+    if (!devices.every(isIntactDevice)) throw damaged(this.#file, 'the checksum of a device does not hold');
+    this.#sum(devices.filter((device) => device.secretHash !== null && device.secretSum === null));
   }
 
   /** Writes a copy as it is now. */
@@ -99,23 +99,20 @@ export class State {
   }
 
   loadDevices(): DeviceRow[] {
-    const rows = this.#db.prepare<[], DeviceColumns>('SELECT * FROM devices ORDER BY id').all();
-    return rows.map((row) => ({
-      id: row.id,
-      secretHash: row.secret_hash,
-      firstSeenAt: row.first_seen_at,
-      lastSeenAt: row.last_seen_at,
-      latest: row.latest,
-    }));
+    return this.#db
+      .prepare<[], SummedDevice>(DEVICES)
+      .all()
+      .map(({ secretSum: _, seenSum: __, ...device }) => device);
   }
 
   putSecret(id: string, secretHash: string): void {
     this.#preciousVersion += 1;
     this.#db
       .prepare(
-        'INSERT INTO devices (id, secret_hash) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET secret_hash = excluded.secret_hash',
+        `INSERT INTO devices (id, secret_hash, secret_sum) VALUES (?, ?, ?)
+         ON CONFLICT (id) DO UPDATE SET secret_hash = excluded.secret_hash, secret_sum = excluded.secret_sum`,
       )
-      .run(id, secretHash);
+      .run(id, secretHash, secretSum({ id, secretHash }));
   }
 
   removeDevice(id: string): boolean {
@@ -162,12 +159,12 @@ export class State {
 
   saveSeen(rows: readonly DeviceRow[], upTo: Seq): void {
     const save = this.#db.prepare(
-      `INSERT INTO devices (id, first_seen_at, last_seen_at, latest) VALUES (?, ?, ?, ?)
+      `INSERT INTO devices (id, first_seen_at, last_seen_at, latest, seen_sum) VALUES (?, ?, ?, ?, ?)
        ON CONFLICT (id) DO UPDATE SET first_seen_at = excluded.first_seen_at,
-         last_seen_at = excluded.last_seen_at, latest = excluded.latest`,
+         last_seen_at = excluded.last_seen_at, latest = excluded.latest, seen_sum = excluded.seen_sum`,
     );
     this.#db.transaction(() => {
-      for (const row of rows) save.run(row.id, row.firstSeenAt, row.lastSeenAt, row.latest);
+      for (const row of rows) save.run(row.id, row.firstSeenAt, row.lastSeenAt, row.latest, seenSum(row));
       this.#setMeta('seen_up_to', String(upTo));
     })();
   }
@@ -190,6 +187,14 @@ export class State {
 
   close(): void {
     this.#db.close();
+  }
+
+  /** Secrets of an earlier version have none. */
+  #sum(devices: readonly SummedDevice[]): void {
+    const write = this.#db.prepare('UPDATE devices SET secret_sum = ? WHERE id = ?');
+    this.#db.transaction(() => {
+      for (const device of devices) write.run(secretSum(device), device.id);
+    })();
   }
 
   #mayLogIn(device: string): boolean {

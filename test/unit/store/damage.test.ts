@@ -10,11 +10,13 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { STREAMS } from '../../../src/core/stream.ts';
 import { type OpenStore, openStore, storeDirectory } from '../../support/open-store.ts';
 import { entryOf, newRecord } from '../../support/records.ts';
 import { countStore } from '../../support/verify.ts';
+import { waitFor } from '../../support/wait-for.ts';
 
 const PAGE = 4096;
 const TELEMETRY = { uplink: 'plant', stream: 'telemetry' } as const;
@@ -170,6 +172,22 @@ describe('a damaged store', () => {
     expect(firstSeq).toBeGreaterThan(1_000_000);
   });
 
+  it.each(['hash-of-kitchen', '"21.5"'])(
+    'whose state.db has a flipped bit in %s of a device takes its good copy',
+    async (text) => {
+      const { client } = await reopen();
+      const seen = { id: 'kitchen', secretHash: null, firstSeenAt: 1, lastSeenAt: 2, latest: '["21.5"]' };
+      await client.saveSeen([seen], 0);
+      await (store as OpenStore).close();
+      const bytes = readFileSync(stateFile);
+      bytes.writeUInt8(bytes.readUInt8(bytes.lastIndexOf(text) + 1) ^ 1, bytes.lastIndexOf(text) + 1);
+      writeFileSync(stateFile, bytes);
+      const again = await reopen();
+      expect(again.opened.repairs).toEqual([expect.stringContaining('state.db is set aside')]);
+      expect(await again.client.loadDevices()).toMatchObject([{ id: 'kitchen', secretHash: 'hash-of-kitchen' }]);
+    },
+  );
+
   it('whose state.db is an older one takes its good copy', async () => {
     const old = storeDirectory();
     await (await openStore({ dataDir: old.dataDir })).close();
@@ -209,4 +227,37 @@ describe('a damaged store', () => {
       { stream: 'events', count: 0, reason: 'corruption' },
     ]);
   });
+
+  function notedNewest(): number {
+    const state = new Database(stateFile, { readonly: true });
+    const noted = state.prepare<[], string>("SELECT value FROM meta WHERE name = 'log_newest'").pluck().get();
+    state.close();
+    return Number(noted);
+  }
+
+  it.each(['killed', 'closed'])(
+    'that was %s, and got an old write-ahead log, says that it lost something',
+    async (end) => {
+      const old = await openStore({ dataDir: directory.dataDir });
+      await old.client.append(entryOf(newRecord()));
+      const wal = readFileSync(`${logFile}-wal`);
+      await old.close();
+      const later = await openStore({ dataDir: directory.dataDir });
+      const { firstSeq } = await later.client.append(entryOf(newRecord(), newRecord()));
+      await waitFor(() => notedNewest() > firstSeq, { what: 'the note of what was stored', timeoutMs: 10_000 });
+      const files = ['log.db', 'state.db', 'state.db-wal', 'state.db.good'].map((name) =>
+        join(directory.dataDir, name),
+      );
+      const killed = files.map((file) => [file, readFileSync(file)] as const);
+      await later.close();
+      if (end === 'killed') for (const [file, bytes] of killed) writeFileSync(file, bytes);
+      writeFileSync(`${logFile}-wal`, wal);
+      const { opened } = await reopen();
+      expect(opened.repairs).toHaveLength(1);
+      expect(gaps()).toEqual([
+        expect.objectContaining({ stream: 'telemetry', count: 0, reason: 'corruption' }),
+        expect.objectContaining({ stream: 'events', count: 0, reason: 'corruption' }),
+      ]);
+    },
+  );
 });

@@ -108,7 +108,8 @@ describe('what the broker keeps', () => {
     const [log = 0, state = 0] = commits();
     expect(log - logBefore).toBeGreaterThanOrEqual(100);
     expect(log - logBefore).toBeLessThanOrEqual(100 + carried);
-    expect(state - stateBefore).toBeLessThanOrEqual(carried);
+    // And how far the log had got is noted there in the first second.
+    expect(state - stateBefore).toBeLessThanOrEqual(carried + 1);
   });
 
   it('is read on behind a page whose records are all damaged', async () => {

@@ -13,9 +13,14 @@ import { countStore } from '../../support/verify.ts';
 const SIZED = 4;
 /** From this format on gaps stand in `directed`. */
 const DIRECTED_GAPS = 6;
+/** From this format on a lane may skip records. */
+const RANGES = 8;
 const LANE = { uplink: 'plant', stream: 'telemetry' } as const;
 
-/** `log.db` as an earlier version left it: two records, one delivered, one pending; a gap, a reject and a refused message. */
+/**
+ * `log.db` as an earlier version left it: two records, one rejected, one pending; an event that is pending, and skipped where
+ * that is possible; a gap, a reject and a refused message.
+ */
 function writeOldLog(dataDir: string, format: number): void {
   const db = new Database(join(dataDir, 'log.db'));
   db.pragma('auto_vacuum = INCREMENTAL');
@@ -37,6 +42,14 @@ function writeOldLog(dataDir: string, format: number): void {
   for (const seq of [1, 2]) db.prepare('INSERT INTO telemetry VALUES (?, ?)').run(seq, body(seq));
   db.exec(`UPDATE streams SET accepted = 2, last_seq = 2 WHERE stream = 'telemetry'`);
   db.exec(`INSERT INTO lanes (uplink, stream, cursor, base, rejected) VALUES ('plant', 'telemetry', 1, 0, 1)`);
+  db.prepare('INSERT INTO events VALUES (4, ?)').run(encodeRecord(newRecord({ stream: 'events' }), 4));
+  db.exec(`UPDATE streams SET accepted = 1, last_seq = 4 WHERE stream = 'events'`);
+  const cursor = format < RANGES ? 3 : 4;
+  db.exec(`INSERT INTO lanes (uplink, stream, cursor, base) VALUES ('plant', 'events', ${cursor}, 0)`);
+  if (format >= RANGES) {
+    db.exec(`INSERT INTO ranges (uplink, stream, kind, after, cursor, up_to, at)
+             VALUES ('plant', 'events', 'backfill', 1, 3, 4, 5)`);
+  }
   db.exec(`INSERT INTO handshakes VALUES ('client', 7)`);
   db.prepare('INSERT INTO rejects (uplink, stream, seq, at, reason, detail, body) VALUES (?, ?, ?, ?, ?, ?, ?)').run(
     'plant',
@@ -83,6 +96,11 @@ describe.each(LOG_MIGRATIONS.slice(1).map((_, index) => index + 1))('a log.db of
     const db = new Database(join(directory.dataDir, 'log.db'), { readonly: true });
     expect(db.pragma('user_version', { simple: true })).toBe(LOG_MIGRATIONS.length);
     expect(db.prepare('SELECT * FROM directed').all()).toEqual([{ stream: 'gaps', seq: 3, uplink: 'stick' }]);
+    const done = db.prepare("SELECT stream, done FROM lanes WHERE uplink = 'plant' AND stream <> 'gaps'").all();
+    expect(done).toEqual([
+      { stream: 'events', done: 3 },
+      { stream: 'telemetry', done: 1 },
+    ]);
     db.close();
   });
 });
@@ -98,7 +116,9 @@ function writeOldState(dataDir: string, format: number): void {
   for (const migration of STATE_MIGRATIONS.slice(0, format)) db.exec(migration);
   db.pragma(`user_version = ${format}`);
   db.exec(`INSERT INTO meta VALUES ('seq_reserved', '3000000'), ('gateway_id', 'old-name')`);
-  db.exec(`INSERT INTO devices VALUES ('pump', NULL, 5, 6, '{}')`);
+  db.exec(
+    `INSERT INTO devices (id, secret_hash, first_seen_at, last_seen_at, latest) VALUES ('pump', 'h', 5, 6, '{}')`,
+  );
   db.exec(`INSERT INTO client_ids VALUES ('c1', 'pump', 1)`);
   db.exec(`INSERT INTO paused_uplinks VALUES ('plant')`);
   if (format >= WITH_SESSIONS) {
@@ -137,6 +157,7 @@ describe.each(STATE_MIGRATIONS.slice(1).map((_, index) => index + 1))('a state.d
     await store.close();
     const db = new Database(join(directory.dataDir, 'state.db'), { readonly: true });
     expect(db.pragma('user_version', { simple: true })).toBe(STATE_MIGRATIONS.length);
+    expect(db.prepare('SELECT secret_sum FROM devices').pluck().get()).toEqual(expect.any(Number));
     db.close();
   });
 });
