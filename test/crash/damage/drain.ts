@@ -4,9 +4,10 @@
  */
 
 import { Buffer } from 'node:buffer';
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
+import type { Gap } from '../../../src/core/gap.ts';
 import type { StoredRecord } from '../../../src/core/record.ts';
 import { STREAMS, type Stream } from '../../../src/core/stream.ts';
 import { endThreadAsDamaged } from '../../../src/store/damage/suspect.ts';
@@ -14,18 +15,14 @@ import { SqliteLogReader } from '../../../src/store/log/reader.ts';
 import { entryOfNumber, type Part } from '../../support/append-until-killed.ts';
 import { type OpenStore, openStore } from '../../support/open-store.ts';
 import { POWER_STORE, UPLINK } from '../power/power-store.ts';
-import { DELIVERED_FILE } from './delivered-file.ts';
+import { TOLD_FILE, type ToldLine } from './told.ts';
 
 export interface Drained {
+  /** Without the time in which others had the processor. */
   readonly openMs: number;
   readonly repairs: readonly string[];
   /** Records that are not what their sender sent. */
   readonly wrongCount: number;
-  /** Of records that were found damaged one by one, and set aside. */
-  readonly rejectedCount: number;
-  /** What gaps say is lost; one of which the number is not known counts in `unknownGaps`. */
-  readonly reportedCount: number;
-  readonly unknownGaps: number;
   readonly devices: readonly string[];
   readonly firstSeq: number;
 }
@@ -34,9 +31,6 @@ class Drain {
   readonly #store: OpenStore;
   readonly reader: SqliteLogReader;
   wrongCount = 0;
-  rejectedCount = 0;
-  reportedCount = 0;
-  unknownGaps = 0;
 
   constructor(store: OpenStore, reader: SqliteLogReader) {
     this.#store = store;
@@ -50,25 +44,23 @@ class Drain {
       const { records, damaged, upTo } = this.reader.read(stream, from, { maxRecords: 2_000, maxBytes: 2 ** 22 });
       if (upTo === from) return;
       await this.#store.lanes.claim(lane, upTo);
-      for (const record of records) this.#take(record);
-      const lines = records.map(({ seq }) => `${stream} ${seq}\n`);
-      appendFileSync(join(dataDir, DELIVERED_FILE), lines.join(''));
+      const lines = [
+        ...records.map((record) => this.#take(record)),
+        ...damaged.map((seq) => ({ rejected: seq, stream })),
+      ];
+      appendFileSync(join(dataDir, TOLD_FILE), lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
       const rejected = damaged.map((seq) => ({ seq, reason: 'record_damaged', detail: '' }));
-      this.rejectedCount += rejected.length;
       await this.#store.lanes.settle({ lane, from, upTo, deliveredCount: records.length, rejected });
       from = upTo;
     }
   }
 
-  #take(record: StoredRecord): void {
-    const text = Buffer.from(record.value).toString();
-    if (record.stream === 'gaps') {
-      const { count } = JSON.parse(text) as { count: number };
-      this.reportedCount += count;
-      if (count === 0) this.unknownGaps += 1;
-    } else if (record.stream === 'telemetry' || record.stream === 'events') {
-      if (!isAsSent(record, text)) this.wrongCount += 1;
-    }
+  #take(record: StoredRecord): ToldLine {
+    const { stream, seq, value } = record;
+    const text = Buffer.from(value).toString();
+    if (stream === 'gaps') return { gapSeq: seq, gap: JSON.parse(text) as Gap };
+    if (!isAsSent(record, text)) this.wrongCount += 1;
+    return { arrived: seq, stream };
   }
 }
 
@@ -93,10 +85,16 @@ function partOf(text: string): Part | undefined {
   }
 }
 
+/** Time that passed, less that in which this thread could have gone on, but had to wait for a processor. */
+function ownTimeMs(): number {
+  const [, waitedNs = 0] = readFileSync('/proc/thread-self/schedstat', 'utf8').split(' ').map(Number);
+  return performance.now() - waitedNs / 1e6;
+}
+
 const [dataDir = ''] = process.argv.slice(2);
-const startedAt = performance.now();
+const startedAt = ownTimeMs();
 const store = await openStore({ ...POWER_STORE, dataDir });
-const openMs = performance.now() - startedAt;
+const openMs = ownTimeMs() - startedAt;
 await store.client.salvaged();
 const logFile = join(dataDir, 'log.db');
 const drain = new Drain(store, new SqliteLogReader(logFile, endThreadAsDamaged(logFile)));

@@ -15,17 +15,10 @@ import type { SeededRandom } from '../../support/random.ts';
 
 const PAGE_BYTES = 4096;
 const DATABASES = ['log.db', 'log.db', 'state.db'] as const;
-const WRECKS = [
-  'flip_bits',
-  'overwrite_pages',
-  'cut',
-  'flip_bits_of_wal',
-  'cut_wal',
-  'delete_wal',
-  'swap_wal',
-] as const;
+const OF_DATABASE = ['flip_bits', 'overwrite_pages', 'cut', 'swap_wal'] as const;
+const OF_WAL = ['flip_bits_of_wal', 'cut_wal', 'delete_wal'] as const;
 
-export type WreckKind = (typeof WRECKS)[number];
+export type WreckKind = (typeof OF_DATABASE)[number] | (typeof OF_WAL)[number];
 
 export interface Wreck {
   readonly kind: WreckKind;
@@ -35,10 +28,11 @@ export interface Wreck {
 /** Damages one file of a store in one way. `oldDirectory`: the same store at an earlier time. */
 export function wreck(dataDir: string, oldDirectory: string, random: SeededRandom): Wreck {
   const name = DATABASES[random.between(0, DATABASES.length - 1)] ?? 'log.db';
-  const kind = WRECKS[random.between(0, WRECKS.length - 1)] ?? 'cut';
   const database = join(dataDir, name);
   const wal = `${database}-wal`;
-  const file = kind.endsWith('wal') && existsSync(wal) ? wal : database;
+  const kinds: readonly WreckKind[] = existsSync(wal) ? [...OF_DATABASE, ...OF_WAL] : OF_DATABASE;
+  const kind = kinds[random.between(0, kinds.length - 1)] ?? 'cut';
+  const file = kind.endsWith('wal') ? wal : database;
   switch (kind) {
     case 'flip_bits':
     case 'flip_bits_of_wal':

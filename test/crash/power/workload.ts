@@ -1,7 +1,7 @@
 /**
  * A process that runs under the shim: works on the store in DIRECTORY, and writes what was promised to it into the file
  * `promises` in there, one line each, at the moment of the promise, so that the record holds both in their order.
- * `node workload.ts DIRECTORY ROUND SEED full|relaxed [kill]`
+ * `node workload.ts DIRECTORY ROUND SEED full|relaxed [kill|close]`
  *
  * | line | means |
  * |---|---|
@@ -120,11 +120,11 @@ const promise = (line: string) => void writeSync(promises, `${line}\n`);
 const workload = new Workload(store, Number(round), {
   random,
   promise,
-  settledSteps: end === 'kill' ? STEPS / 4 : STEPS,
+  settledSteps: end === '' ? STEPS : STEPS / 4,
 });
 await workload.run();
-// Every other life ends in good order, the rest as a process does that is killed; with `kill` all do, and leave much undelivered.
-if (random.chance(0.5) && end !== 'kill') await store.close();
+// Every other life ends in good order, the rest as a process does that is killed, unless it is said which; then much is left undelivered.
+if (end === 'close' || (end === '' && random.chance(0.5))) await store.close();
 // Devices are copied within a second; what the time of the copy is does not say whether the last one is in it.
 if (end === 'kill')
   await waitFor(() => isCopied(workload.lastDevice), { what: 'the copy of state.db', timeoutMs: 60_000 });
