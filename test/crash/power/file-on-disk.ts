@@ -43,10 +43,14 @@ export class FileOnDisk {
     if (mode === 'nothing') return Buffer.from(this.#durable);
     const last = Math.floor(random() * count);
     const chance = [0.1, 0.5, 0.9][Math.floor(random() * 3)] ?? 0.5;
-    const size = mode === 'up_to' ? this.#sizeAfter(last + 1) : this.#sizeAfter(Math.floor(random() * (count + 1)));
+    // Of the changes of its size these are on the disk, in their order.
+    const sizedBy = mode === 'up_to' ? last + 1 : Math.floor(random() * (count + 1));
+    const size = this.#sizeAfter(sizedBy);
     const content = this.#room(size);
-    for (const [sector, changes] of this.#bySector()) {
+    for (const [sector, touching] of this.#bySector()) {
+      const changes = this.#possible(touching, sizedBy);
       const applied = mode === 'up_to' ? changesUpTo(changes, last, random) : changesByChance(changes, chance, random);
+      this.#writeSector(content, sector, this.#cutBy(touching, sizedBy));
       for (const index of applied) this.#writeSector(content, sector, index);
     }
     return Buffer.from(content.subarray(0, size));
@@ -62,17 +66,23 @@ export class FileOnDisk {
 
   /** The durable content, with zeros behind it for whatever any pending change may write. */
   #room(size: number): Buffer {
-    const ends = this.#pending.map(({ offset, bytes }) => offset + (bytes?.length ?? 0));
-    const content = Buffer.alloc(ends.reduce((most, end) => Math.max(most, end), Math.max(size, this.#durable.length)));
+    const content = Buffer.alloc(Math.max(size, this.#end()));
     this.#durable.copy(content);
     return content;
+  }
+
+  /** Behind the last byte that the file ever had since the last sync. */
+  #end(): number {
+    const ends = this.#pending.map(({ offset, bytes }) => offset + (bytes?.length ?? 0));
+    return ends.reduce((most, end) => Math.max(most, end), this.#durable.length);
   }
 
   /** For each sector that was touched, which changes did, in their order. */
   #bySector(): Map<number, number[]> {
     const found = new Map<number, number[]>();
+    const fileEnd = this.#end();
     for (const [index, { offset, bytes }] of this.#pending.entries()) {
-      const end = bytes === null ? this.#durable.length : offset + bytes.length;
+      const end = bytes === null ? fileEnd : offset + bytes.length;
       for (let sector = Math.floor(offset / SECTOR_BYTES); sector * SECTOR_BYTES < end; sector += 1) {
         const changes = found.get(sector);
         if (changes === undefined) found.set(sector, [index]);
@@ -82,8 +92,24 @@ export class FileOnDisk {
     return found;
   }
 
-  #writeSector(content: Buffer, sector: number, index: number): void {
-    const change = this.#pending[index];
+  /** A file is cut off as a whole or not at all: what was written before is gone then, and else what was written behind. */
+  #possible(touching: readonly number[], sizedBy: number): readonly number[] {
+    const next = touching.find((index) => this.#isCut(index) && index >= sizedBy);
+    const last = this.#cutBy(touching, sizedBy) ?? -1;
+    return touching.filter((index) => index > last && index < (next ?? Number.POSITIVE_INFINITY));
+  }
+
+  /** The last change that cut the sector off and is on the disk. */
+  #cutBy(touching: readonly number[], sizedBy: number): number | undefined {
+    return touching.findLast((index) => this.#isCut(index) && index < sizedBy);
+  }
+
+  #isCut(index: number): boolean {
+    return this.#pending[index]?.bytes === null;
+  }
+
+  #writeSector(content: Buffer, sector: number, index: number | undefined): void {
+    const change = this.#pending[index ?? -1];
     if (change === undefined) return;
     const from = Math.max(change.offset, sector * SECTOR_BYTES);
     const to = (sector + 1) * SECTOR_BYTES;

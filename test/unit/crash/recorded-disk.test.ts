@@ -58,6 +58,15 @@ describe('a disk after a power cut', () => {
     expect(new Set(sizes)).toEqual(new Set([1, 3]));
   });
 
+  it('holds a file that was cut off as a whole or not at all, and of what was written behind that only then anything', () => {
+    const [a, b] = ['a'.repeat(512), 'b'.repeat(512)];
+    const empty: Operation = { kind: 'truncate', inode: INODE, size: 0 };
+    const cut = diskAfter(create, write(0, a + a + a), sync, syncNames, empty);
+    expect(outcomes(cut)).toEqual(new Set([a + a + a, '']));
+    const written = diskAfter(create, write(0, a + a), sync, syncNames, empty, write(0, b));
+    expect(outcomes(written)).toEqual(new Set([a + a, '', b, '\0'.repeat(512)]));
+  });
+
   it('does not mix up files that had the same inode one after the other', () => {
     const disk = diskAfter(create, write(0, 'old'), sync, { kind: 'unlink', name: 'a' }, create, sync, syncNames);
     expect(outcomes(disk)).toEqual(new Set(['']));
