@@ -7,7 +7,6 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { GatewayProcess } from '../support/gateway-process.ts';
-import { SeededRandom } from '../support/random.ts';
 import { countStore, progress, readFiles } from '../support/verify.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { Scene } from './clock/scene.ts';
@@ -65,11 +64,10 @@ async function runClock({ cycles, seed, control, say }: ClockRun): Promise<Clock
   sayUnsynchronised(gateway);
   const fleet = new Fleet({ port: gateway.mqttPort, seed, messagesPerS: 100 });
   const scene = new Scene(gateway, fleet, (waitForSync) => gateway.configure(configOf(waitForSync)));
-  const random = new SeededRandom(seed);
   try {
     fleet.start();
     for (let cycle = 0; cycle < cycles; cycle += 1) {
-      await scene.cycle(cycle, random);
+      await scene.cycle(cycle);
       if (cycle % 10 === 9) say(`${cycle + 1} of ${cycles} cycles, ${scene.problems.length} problems`);
     }
     await fleet.finish();

@@ -7,7 +7,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import Database from 'better-sqlite3';
 import type { Seq } from '../../../src/core/record.ts';
 import type { GatewayProcess } from '../../support/gateway-process.ts';
-import type { SeededRandom } from '../../support/random.ts';
 import { progress } from '../../support/verify.ts';
 import { waitFor } from '../../support/wait-for.ts';
 import type { Fleet } from '../fleet.ts';
@@ -25,7 +24,8 @@ const STARTS: readonly (readonly [name: string, offsetMs: () => number])[] = [
 ];
 /** What happens to it while nobody has synchronised it. */
 const DAYS_MS = 3 * 24 * HOUR_MS;
-const JUMPS = [-HOUR_MS, 10 * YEAR_MS, 56 * YEAR_MS, -30 * YEAR_MS];
+/** What happens to it after it was synchronised, one cycle after the other. */
+const JUMPS = [10 * YEAR_MS, -HOUR_MS, 56 * YEAR_MS, -30 * YEAR_MS];
 /** Before the synchronisation, one cycle after the other. */
 const RESTARTS = ['nothing', 'the gateway', 'the machine'] as const;
 const UNSYNCED_MS = 300;
@@ -48,7 +48,7 @@ export class Scene {
   }
 
   /** A life of the machine: it starts with a wrong clock, is set right, and is set wrong again while it runs. */
-  async cycle(number: number, random: SeededRandom): Promise<void> {
+  async cycle(number: number): Promise<void> {
     const [name, offsetMs] = STARTS[number % STARTS.length] ?? ['', () => 0];
     const startMs = offsetMs();
     // What keeps records back: the gateway waits for the clock, or there is nothing to deliver to.
@@ -66,11 +66,7 @@ export class Scene {
     if (progress(this.gateway.dataDir).delivered > deliveredBefore)
       this.problems.push(`${name}: forwarded before the clock was right`);
     await this.#synchronise(name, isPulledOut);
-    const jumpMs = JUMPS[random.between(0, JUMPS.length - 1)] ?? 0;
-    this.#setClock(jumpMs, 'synced');
-    await this.#goesOn(`set by ${jumpMs / HOUR_MS} h`, 'stored', () => this.#ackedCount());
-    await this.#goesOn(`set by ${jumpMs / HOUR_MS} h`, 'delivered', () => progress(this.gateway.dataDir).delivered);
-    this.#setClock(0, 'synced');
+    await this.#jump(JUMPS[number % JUMPS.length] ?? 0);
   }
 
   async #boot(offsetMs: number): Promise<void> {
@@ -101,6 +97,24 @@ export class Scene {
     }
     await this.#goesOn(`synchronised after ${name}`, 'delivered', () => progress(this.gateway.dataDir).delivered);
     this.slowestSyncMs = Math.max(this.slowestSyncMs, Math.round(performance.now() - syncedAt));
+  }
+
+  /** Somebody sets the clock while records with true times wait. */
+  async #jump(ms: number): Promise<void> {
+    const when = `set by ${ms / HOUR_MS} h`;
+    await this.#forwarding('pause');
+    await this.#goesOn('paused', 'stored', () => this.#ackedCount());
+    this.#setClock(ms, 'synced');
+    await this.#goesOn(when, 'stored', () => this.#ackedCount());
+    await this.#forwarding('resume');
+    await this.#goesOn(when, 'delivered', () => progress(this.gateway.dataDir).delivered);
+    this.#setClock(0, 'synced');
+  }
+
+  async #forwarding(what: 'pause' | 'resume'): Promise<void> {
+    const url = `http://127.0.0.1:${this.gateway.apiPort}/v1/uplinks/stick/${what}`;
+    const response = await fetch(url, { method: 'POST', signal: AbortSignal.timeout(GOES_ON_MS) });
+    if (!response.ok) throw new Error(`POST ${url}: ${response.status} ${await response.text()}`);
   }
 
   async #isCorrected(seq: Seq): Promise<void> {

@@ -32,7 +32,9 @@ export async function judgeTimes(
 ): Promise<TimeVerdict> {
   const byDevice = new Map(ledgers.map((ledger) => [ledger.device, ledger]));
   const counts = { correctedCount: 0, miscorrectedCount: 0, keptCount: 0, uncorrectedCount: 0 };
-  for await (const { seq, recordId, time, timeQuality } of arrivals) {
+  for await (const { stream, seq, recordId, time, timeQuality } of arrivals) {
+    // What the gateway itself says has no sender.
+    if (stream === 'gaps') continue;
     const { device = '', number = 0 } = parseRecordId(recordId ?? '') ?? {};
     const [from = 0, to = 0] = byDevice.get(device)?.acceptedWithin(number) ?? [];
     const isRight = time >= from - TOLERANCE_MS && time <= to + TOLERANCE_MS;
