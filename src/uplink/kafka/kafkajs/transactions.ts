@@ -106,10 +106,12 @@ class KafkajsTransactionalProducer implements TransactionalProducer {
     const transaction = this.#begun ?? (await step('beginning a transaction', this.#producer.transaction()));
     this.#begun = undefined;
     const topicMessages = parts.map(({ topic, messages }) => ({ topic, messages: [...messages] }));
-    await step('the request', transaction.sendBatch({ ...request, topicMessages }));
     const partitions = [{ partition: 0, offset: String(position.offset), metadata: position.metadata }];
     const topics = [{ topic: place.topic, partitions }];
-    await step('sending the position', transaction.sendOffsets({ consumerGroupId: place.group, topics }));
+    await Promise.all([
+      step('the request', transaction.sendBatch({ ...request, topicMessages })),
+      step('sending the position', transaction.sendOffsets({ consumerGroupId: place.group, topics })),
+    ]);
     await step('committing', transaction.commit());
   }
 

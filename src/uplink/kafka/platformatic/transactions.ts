@@ -85,10 +85,12 @@ export class PlatformaticTransactionalProducer implements TransactionalProducer 
     const transaction = this.#begun ?? (await step('beginning a transaction', this.#producer.beginTransaction()));
     this.#begun = undefined;
     const messages = await step('finding the topics', this.#records(parts));
-    const sent = await step('the request', transaction.send({ messages, compression: this.#compression }));
-    checkComplete(messages, sent.offsets ?? []);
     await step('adding the group', transaction.addConsumer({ groupId: place.group } as Consumer));
-    await step('sending the position', this.#sendPosition(transaction.id, place, position));
+    const [sent] = await Promise.all([
+      step('the request', transaction.send({ messages, compression: this.#compression })),
+      step('sending the position', this.#sendPosition(transaction.id, place, position)),
+    ]);
+    checkComplete(messages, sent.offsets ?? []);
     await step('committing', transaction.commit());
   }
 
