@@ -85,10 +85,9 @@ export class PlatformaticTransactionalProducer implements TransactionalProducer 
     const transaction = this.#begun ?? (await step('beginning a transaction', this.#producer.beginTransaction()));
     this.#begun = undefined;
     const messages = await step('finding the topics', this.#records(parts));
-    await step('adding the group', transaction.addConsumer({ groupId: place.group } as Consumer));
     const [sent] = await Promise.all([
       step('the request', transaction.send({ messages, compression: this.#compression })),
-      step('sending the position', this.#sendPosition(transaction.id, place, position)),
+      step('sending the position', this.#sendPosition(transaction, place, position)),
     ]);
     checkComplete(messages, sent.offsets ?? []);
     await step('committing', transaction.commit());
@@ -109,7 +108,12 @@ export class PlatformaticTransactionalProducer implements TransactionalProducer 
   }
 
   /** The library's own way sends no metadata. */
-  async #sendPosition(id: string, { group, topic }: OffsetPlace, { offset, metadata }: CommittedOffset): Promise<void> {
+  async #sendPosition(
+    transaction: OpenTransaction,
+    { group, topic }: OffsetPlace,
+    { offset, metadata }: CommittedOffset,
+  ): Promise<void> {
+    await transaction.addConsumer({ groupId: group } as Consumer);
     const { producerId = 0n, producerEpoch = 0 } = this.#producer;
     this.#coordinator ??= await groupCoordinator(this.#producer, group);
     const partition = {
@@ -120,6 +124,15 @@ export class PlatformaticTransactionalProducer implements TransactionalProducer 
     };
     const topics = [{ name: topic, partitions: [partition] }];
     const producer = [producerId, producerEpoch] as const;
-    await txnOffsetCommitV3.api.async(this.#coordinator, id, group, ...producer, NO_GENERATION, '', null, topics);
+    await txnOffsetCommitV3.api.async(
+      this.#coordinator,
+      transaction.id,
+      group,
+      ...producer,
+      NO_GENERATION,
+      '',
+      null,
+      topics,
+    );
   }
 }
