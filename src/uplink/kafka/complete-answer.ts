@@ -22,6 +22,25 @@ export function checkComplete(sent: Iterable<TopicPartition>, answered: Iterable
   }
 }
 
+/**
+ * kafkajs may know one broker as two, when a connection to it ended in the middle of a request, and then sends what is the
+ * broker's own over both, with sequence numbers that do not show it.
+ * @throws SluiceError `answered_twice` when a partition is spoken of more than once
+ */
+export function checkOnce(answered: Iterable<TopicPartition>): void {
+  const known = new Set<string>();
+  for (const { topic, partition } of answered) {
+    const name = nameOf({ topic, partition });
+    if (known.has(name)) {
+      throw new SluiceError(`partition ${partition} of ${topic} was sent to twice`, {
+        code: 'answered_twice',
+        retryable: true,
+      });
+    }
+    known.add(name);
+  }
+}
+
 function nameOf({ topic, partition }: TopicPartition): string {
   return `${topic}/${partition}`;
 }

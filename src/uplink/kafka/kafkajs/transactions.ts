@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import type { KafkaConfig, Transaction as OpenTransaction, Producer } from 'kafkajs';
 import { type Bounds, bounded } from '../../bounded.ts';
+import { checkOnce } from '../complete-answer.ts';
 import {
   type CommittedOffset,
   type OffsetPlace,
@@ -108,10 +109,11 @@ class KafkajsTransactionalProducer implements TransactionalProducer {
     const topicMessages = parts.map(({ topic, messages }) => ({ topic, messages: [...messages] }));
     const partitions = [{ partition: 0, offset: String(position.offset), metadata: position.metadata }];
     const topics = [{ topic: place.topic, partitions }];
-    await Promise.all([
+    const [answers] = await Promise.all([
       step('the request', transaction.sendBatch({ ...request, topicMessages })),
       step('sending the position', transaction.sendOffsets({ consumerGroupId: place.group, topics })),
     ]);
+    checkOnce(answers.map(({ topicName, partition }) => ({ topic: topicName, partition })));
     await step('committing', transaction.commit());
   }
 
