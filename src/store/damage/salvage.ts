@@ -41,7 +41,8 @@ export class Salvage {
     const found = this.#scan.step(STEP_PAGES);
     const { isDone } = this.#scan;
     commits.submit({
-      grows: true,
+      // It was accepted long ago; and while it waits nothing is delivered, so that no room is made either.
+      grows: false,
       apply: () => this.#putBack(found, isDone),
       done: () => {
         if (isDone) this.#end();
