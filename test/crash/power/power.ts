@@ -93,7 +93,8 @@ async function judgeCuts(
     if (verdict.lostCount > 0) cutsWithLoss += 1;
     const tooSlow = verdict.openMs > MAX_OPEN_MS ? [`opening took ${Math.round(verdict.openMs)} ms`] : [];
     for (const problem of [...verdict.problems, ...tooSlow]) problems.push(`cut ${index} at ${point}: ${problem}`);
-    if (problems.length > told && told < MAX_PROBLEMS) say(`${control ? 'the control:' : 'PROBLEM'} ${problems.slice(told).join('; ')}`);
+    if (problems.length > told && told < MAX_PROBLEMS)
+      say(`${control ? 'the control:' : 'PROBLEM'} ${problems.slice(told).join('; ')}`);
     told = problems.length;
     if ((index + 1) % 100 === 0) say(`${index + 1} of ${cuts} cuts, ${lostCount} lost`);
   }
