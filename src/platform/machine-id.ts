@@ -1,19 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { normaliseDeviceId } from '../core/device-id.ts';
+import { readDigits } from './digits-file.ts';
 
-const MACHINE_ID = /^[0-9a-f]{32}$/;
 const GATEWAY_ID_DIGITS = 6;
 const MAX_NAME_LENGTH = 100;
 
 /** 32 hexadecimal digits that stand for this installation (machine-id(5)); undefined where there are none (containers). */
 export function readMachineId(path = '/etc/machine-id'): string | undefined {
-  try {
-    const text = readFileSync(path, 'utf8').trim();
-    return MACHINE_ID.test(text) ? text : undefined;
-  } catch {
-    return undefined;
-  }
+  return readDigits(path);
 }
 
 /** A stand-in of the same form, for the caller to keep. */

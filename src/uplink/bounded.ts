@@ -42,6 +42,27 @@ export async function bounded<T>(what: string, work: Promise<T>, { deadlineMs, s
   }
 }
 
+/** Several steps within one deadline. Each is bounded by itself: none may follow when one was given up. */
+export class BoundedSteps {
+  readonly #until: number;
+  readonly #signal: AbortSignal;
+
+  constructor({ deadlineMs, signal }: Bounds) {
+    this.#until = performance.now() + deadlineMs;
+    this.#signal = signal;
+  }
+
+  /** What is left of the time. */
+  get left(): Bounds {
+    return { deadlineMs: this.#until - performance.now(), signal: this.#signal };
+  }
+
+  /** As `bounded`. */
+  step<T>(what: string, work: Promise<T>): Promise<T> {
+    return bounded(what, work, this.left);
+  }
+}
+
 function timedOut(message: string): SluiceError {
   return new SluiceError(message, { code: TIMED_OUT, retryable: true });
 }

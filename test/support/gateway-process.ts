@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { endWithUs } from './end-with-us.ts';
 import { freePort } from './free-port.ts';
 import { waitFor } from './wait-for.ts';
 
@@ -29,11 +30,6 @@ export interface GatewayExit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
 }
-
-const running = new Set<ChildProcess>();
-process.on('exit', () => {
-  for (const child of running) child.kill('SIGKILL');
-});
 
 export class GatewayProcess {
   readonly directory: string;
@@ -91,12 +87,11 @@ export class GatewayProcess {
     const args = ['--pdeathsig', 'KILL', ...this.#command, 'run', '--config', this.configFile];
     const child = spawn('setpriv', args, { stdio: ['ignore', log, log], env: { ...process.env, ...this.#env } });
     closeSync(log);
-    running.add(child);
+    endWithUs(child);
     this.#child = child;
     this.#exit = new Promise((done) => {
       child.once('error', () => done({ code: null, signal: null }));
       child.once('exit', (code, signal) => {
-        running.delete(child);
         if (this.#child === child) this.#child = undefined;
         done({ code, signal });
       });

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { endWithUs } from './end-with-us.ts';
 import { kafkaJars } from './kafka-install.ts';
 import { waitFor } from './wait-for.ts';
 
@@ -17,11 +18,6 @@ export interface KafkaProcessOptions {
   /** Whether it serves clients; may throw until it does. */
   readonly answers: () => Promise<unknown>;
 }
-
-const running = new Set<ChildProcess>();
-process.on('exit', () => {
-  for (const child of running) child.kill('SIGKILL');
-});
 
 /** One Kafka with a directory of its own, ended and started again on the same data as often as wanted. */
 export class KafkaProcess {
@@ -61,8 +57,7 @@ export class KafkaProcess {
     const child = spawn('setpriv', command, { stdio: ['ignore', log, log] });
     closeSync(log);
     this.#child = child;
-    running.add(child);
-    child.once('exit', () => running.delete(child));
+    endWithUs(child);
     await waitFor(() => this.#answers(child), {
       what: () => `Kafka to answer\n${this.#logTail()}`,
       timeoutMs: START_TIMEOUT_MS,

@@ -3,16 +3,8 @@
  * is told.
  */
 
-import { registerHooks } from 'node:module';
+import { replaceInSource } from './replace-in-source.ts';
 
 const REPORT = 'report({ uplink, stream }: LaneId, loss: Loss, reason: GapReason): void {';
 
-registerHooks({
-  load(url, context, nextLoad) {
-    const loaded = nextLoad(url, context);
-    if (!url.endsWith('/store/log/gap-reports.ts')) return loaded;
-    const source = String(loaded.source);
-    if (!source.includes(REPORT)) throw new Error('gap-reports.ts reports losses in another way now');
-    return { ...loaded, source: source.replace(REPORT, `${REPORT} if (uplink !== '') return;`) };
-  },
-});
+replaceInSource({ file: '/store/log/gap-reports.ts', text: REPORT, by: `${REPORT} if (uplink !== '') return;` });

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import type { KafkaConfig, Transaction as OpenTransaction, Producer } from 'kafkajs';
-import { type Bounds, bounded } from '../../bounded.ts';
+import { BoundedSteps, type Bounds, bounded } from '../../bounded.ts';
 import { checkOnce } from '../complete-answer.ts';
 import {
   type CommittedOffset,
@@ -97,24 +97,21 @@ class KafkajsTransactionalProducer implements TransactionalProducer {
     await bounded('taking over the transactional id', begin(), bounds);
   }
 
-  async transact({ parts, place, position }: Transaction, { deadlineMs, signal }: Bounds): Promise<void> {
+  async transact({ parts, place, position }: Transaction, bounds: Bounds): Promise<void> {
     const { find, request } = this.#options;
-    const until = performance.now() + deadlineMs;
-    // Each step is bounded by itself: none may follow when one was given up.
-    const step = <T>(what: string, work: Promise<T>): Promise<T> =>
-      bounded(what, work, { deadlineMs: until - performance.now(), signal });
-    for (const { topic } of parts) await find(topic, { deadlineMs: until - performance.now(), signal });
-    const transaction = this.#begun ?? (await step('beginning a transaction', this.#producer.transaction()));
+    const within = new BoundedSteps(bounds);
+    for (const { topic } of parts) await find(topic, within.left);
+    const transaction = this.#begun ?? (await within.step('beginning a transaction', this.#producer.transaction()));
     this.#begun = undefined;
     const topicMessages = parts.map(({ topic, messages }) => ({ topic, messages: [...messages] }));
     const partitions = [{ partition: 0, offset: String(position.offset), metadata: position.metadata }];
     const topics = [{ topic: place.topic, partitions }];
     const [answers] = await Promise.all([
-      step('the request', transaction.sendBatch({ ...request, topicMessages })),
-      step('sending the position', transaction.sendOffsets({ consumerGroupId: place.group, topics })),
+      within.step('the request', transaction.sendBatch({ ...request, topicMessages })),
+      within.step('sending the position', transaction.sendOffsets({ consumerGroupId: place.group, topics })),
     ]);
     checkOnce(answers.map(({ topicName, partition }) => ({ topic: topicName, partition })));
-    await step('committing', transaction.commit());
+    await within.step('committing', transaction.commit());
   }
 
   /** Its connections are those of all. */

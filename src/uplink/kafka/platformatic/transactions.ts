@@ -8,7 +8,7 @@ import {
   type Producer,
   txnOffsetCommitV3,
 } from '@platformatic/kafka';
-import { type Bounds, bounded } from '../../bounded.ts';
+import { BoundedSteps, type Bounds, bounded } from '../../bounded.ts';
 import { checkComplete } from '../complete-answer.ts';
 import type { CommittedOffset, OffsetPlace, Transaction, TransactionalProducer } from '../kafka-client.ts';
 import { unknownTopic } from './errors.ts';
@@ -77,20 +77,18 @@ export class PlatformaticTransactionalProducer implements TransactionalProducer 
     await bounded('taking over the transactional id', begin(), bounds);
   }
 
-  async transact({ parts, place, position }: Transaction, { deadlineMs, signal }: Bounds): Promise<void> {
-    const until = performance.now() + deadlineMs;
-    // Each step is bounded by itself: none may follow when one was given up.
-    const step = <T>(what: string, work: Promise<T>): Promise<T> =>
-      bounded(what, work, { deadlineMs: until - performance.now(), signal });
-    const transaction = this.#begun ?? (await step('beginning a transaction', this.#producer.beginTransaction()));
+  async transact({ parts, place, position }: Transaction, bounds: Bounds): Promise<void> {
+    const within = new BoundedSteps(bounds);
+    const transaction =
+      this.#begun ?? (await within.step('beginning a transaction', this.#producer.beginTransaction()));
     this.#begun = undefined;
-    const messages = await step('finding the topics', this.#records(parts));
+    const messages = await within.step('finding the topics', this.#records(parts));
     const [sent] = await Promise.all([
-      step('the request', transaction.send({ messages, compression: this.#compression })),
-      step('sending the position', this.#sendPosition(transaction, place, position)),
+      within.step('the request', transaction.send({ messages, compression: this.#compression })),
+      within.step('sending the position', this.#sendPosition(transaction, place, position)),
     ]);
     checkComplete(messages, sent.offsets ?? []);
-    await step('committing', transaction.commit());
+    await within.step('committing', transaction.commit());
   }
 
   drop(): void {
