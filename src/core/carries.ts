@@ -1,4 +1,4 @@
-import type { LaneId } from './ports.ts';
+import type { LaneId } from './lane-log.ts';
 import type { Stream } from './stream.ts';
 
 interface Carrier {

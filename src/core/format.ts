@@ -1,4 +1,4 @@
 /** How a payload of foreign firmware is written. */
-export const FORMATS = ['json', 'text', 'csv', 'key=value', 'cbor', 'senml', 'raw'] as const;
+export const FORMATS = ['json', 'text', 'csv', 'key=value', 'regex', 'cbor', 'struct', 'senml', 'raw'] as const;
 
 export type Format = (typeof FORMATS)[number];

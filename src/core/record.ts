@@ -63,7 +63,8 @@ export interface StoredRecord extends NewRecord {
 
 /**
  * An inbound QoS 2 exchange [MQTT-4.3.3]: open from the first PUBLISH until PUBREL. Stored in the same
- * transaction as the record, so that a repeated PUBLISH is recognised over a crash.
+ * transaction as the record, so that a repeated PUBLISH is recognised over a crash. Frames of serial ports that have
+ * a number are recognised in the same way, and others as well: the names of all these begin with U+0001.
  */
 export interface Handshake {
   readonly clientId: string;
@@ -95,14 +96,20 @@ export interface RefusedMessage {
   readonly payload: Uint8Array;
 }
 
-/** Records that are not taken because their device is over its share; all of one message. */
-export interface RefusedShare {
+/** What is not taken and never becomes a record; all of one device. */
+export interface Untaken {
+  /** `share`: the device is over its share. `overrun`: more came over a serial line than could wait. */
+  readonly reason: 'share' | 'overrun';
   readonly stream: Stream;
+  /** Empty when nobody knows whose it was. */
   readonly device: string;
+  /** Records that would have been; of an overrun frames. */
   readonly count: number;
-  /** Of the values. */
+  /** Of the values; of an overrun of the frames. */
   readonly bytes: number;
-  readonly receivedAt: number;
+  /** When the first and the last of it came, UTC milliseconds. */
+  readonly firstAt: number;
+  readonly lastAt: number;
 }
 
 /** Adapters that bring data in. */

@@ -82,6 +82,14 @@ export interface QueuedMessage extends QueuedCopy {
   readonly at: number;
   /** PUBREC came: PUBREL is what is sent from now on. */
   readonly released: boolean;
+  /**
+   * null: it is that of a record which is not there; while a damaged log is put back it may still come. Of what is released
+   * it says nothing.
+   */
+  readonly content: MessageContent | null;
+}
+
+export interface MessageContent {
   readonly topic: string;
   readonly payload: Uint8Array;
 }
@@ -93,7 +101,7 @@ export interface QueuePosition {
 
 export interface QueuePage {
   readonly messages: readonly QueuedMessage[];
-  /** How far the page reaches, messages that are damaged and left out included; null when there are no more. */
+  /** How far the page reaches, damaged rows that are left out included; null when there are no more. */
   readonly upTo: QueuePosition | null;
 }
 

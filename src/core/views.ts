@@ -1,8 +1,10 @@
 /** What the API, `sluice status` and the metrics read. Implemented by `devices` and by the composition root. */
 
-import type { LinkStatus, LogStats } from './ports.ts';
+import type { CommandCounts } from './commands.ts';
+import type { LogStats } from './log-stats.ts';
 import type { Seq, Source } from './record.ts';
 import type { Stream } from './stream.ts';
+import type { LinkStatus } from './upstream.ts';
 
 export type MetricValue = number | string | boolean | null;
 
@@ -85,11 +87,87 @@ export interface Presence {
   known(): Iterable<string>;
 }
 
+/** Told by `sources` whom their sessions speak for; a device is online while one does. */
+export interface Speakers {
+  speaks(session: object, device: string): void;
+  gone(session: object): void;
+}
+
+/** Bytes on a serial line that were no frame. */
+export interface BadFrame {
+  /** UTC milliseconds. */
+  readonly at: number;
+  readonly reason: string;
+  /** Of all; `hex` has the first ones. */
+  readonly byteCount: number;
+  readonly hex: string;
+}
+
+/** A serial port that this machine has. What does not come over USB has nothing but a path. */
+export interface FoundSerialPort {
+  /** Of the device node. */
+  readonly path: string;
+  /** The link to it that stays the same. */
+  readonly byId: string | null;
+  /** Four hexadecimal digits. */
+  readonly vendorId: string | null;
+  readonly productId: string | null;
+  readonly vendor: string | null;
+  readonly product: string | null;
+  readonly serialNumber: string | null;
+}
+
+/** A port that was found, which of the configured ones has it, and how it would be configured. */
+export interface OfferedSerialPort extends FoundSerialPort {
+  /** Name of the configured port; null when none has it. */
+  readonly port: string | null;
+  /** An entry of `serial` in the configuration. */
+  readonly config: string;
+}
+
+/** A serial port that is configured; counts are since the start. */
+export interface SerialPortView {
+  /** Of a port that a pattern matches, `name/port`. */
+  readonly name: string;
+  readonly path: string;
+  /** Null when its frames say whose they are. */
+  readonly device: string | null;
+  readonly state: 'open' | 'absent' | 'refused';
+  /** Why it cannot be opened, with what to do. */
+  readonly reason: string | null;
+  /** Opened again, after it was gone or silent. */
+  readonly reconnectCount: number;
+  readonly byteCount: number;
+  /** By what became of them. */
+  readonly frames: Readonly<Record<string, number>>;
+  readonly lastFrameAt: number | null;
+  /** The newest first, a few. */
+  readonly badFrames: readonly BadFrame[];
+  /** Devices that are polled on its line. */
+  readonly units: readonly SerialUnitView[];
+}
+
+/** A device that is polled. */
+export interface SerialUnitView {
+  /** Its address on the line. */
+  readonly unitId: number;
+  readonly device: string | null;
+  /** It answered the last time. */
+  readonly isOnline: boolean;
+  /** UTC milliseconds; exceptions count. */
+  readonly lastAnswerAt: number | null;
+  /** Why something cannot be read from it. */
+  readonly reason: string | null;
+}
+
 export interface UplinkView {
   readonly name: string;
   readonly type: 'kafka' | 'file';
   /** Those that it carries. The log may have lanes of others, from before. */
   readonly streams: readonly Stream[];
+  /** Of a metered link; null without a limit. */
+  readonly maxBytesPerSecond: number | null;
+  readonly maxBytesPerDay: number | null;
   readonly link: LinkStatus;
 }
 
@@ -134,7 +212,7 @@ export interface MessageCounts {
 export interface WearView {
   /** What the gateway caused to be written; null where the system does not say. */
   readonly writtenBytes: number | null;
-  /** Null when no record came. */
+  /** Since the start; null for the first minute, and the first 100 records. */
   readonly bytesPerRecord: number | null;
   readonly bytesPerDay: number | null;
   /** By all programs, to the device that holds the store; null where the system does not say. */
@@ -159,6 +237,11 @@ export interface GatewayViews {
   health(): readonly HealthPart[];
   /** MQTT clients connected now. */
   mqttClientCount(): number;
+  /** Those that are configured, in the order in which they were first seen. */
+  serialPorts(): readonly SerialPortView[];
+  /** Those that are plugged in now, configured or not. Looks at the system's files. */
+  offeredSerialPorts(): Promise<readonly OfferedSerialPort[]>;
   /** Messages since the process started, by what became of them. */
   messages(): MessageCounts;
+  commands(): CommandCounts;
 }
