@@ -3,7 +3,7 @@ import { isOwnTopic } from '../core/device-topic.ts';
 import type { Message } from '../core/ports.ts';
 import { type Draft, decodeMessage } from './decode.ts';
 import type { Refusal } from './refusal.ts';
-import { convert } from './routes/convert.ts';
+import { convert, fixedDevice } from './routes/convert.ts';
 import type { RouteTable } from './routes/route-table.ts';
 import { routeTopic } from './topic.ts';
 
@@ -16,6 +16,8 @@ export type Judgement =
       readonly device: string;
       readonly drafts: readonly Draft[];
       readonly route: number | null;
+      /** The number of a frame from a serial port. */
+      readonly frame?: number | undefined;
     };
 
 interface Clock {
@@ -25,19 +27,37 @@ interface Clock {
 
 type Arrived = Pick<Message, 'source' | 'channel' | 'payload' | 'declared' | 'identity'>;
 
+const BLANK = 0x20;
 const LOCAL: Judgement = { kind: 'local' };
 
 /**
- * What a message is: the default namespace comes first, what it does not know is offered to the routes.
+ * What a message is: the default namespace comes first, what it does not know is offered to the routes. The channel of
+ * a serial port is in no namespace: `routes` are those of the ports then.
  * Pure but for the gateway's clock.
  */
 export function judge(message: Arrived, routes: RouteTable, clock: Clock): Judgement {
+  if (message.source === 'serial') return judgeFrame(message, routes, clock);
   const routed = routeTopic(message.channel);
   if ('local' in routed) return message.source === 'mqtt' ? judgeForeign(message, routes, clock) : LOCAL;
   if ('refused' in routed) return { kind: 'refused', reason: routed.refused, route: null };
   const decoded = decodeMessage(routed.route, asBuffer(message.payload), message.declared);
   if ('refused' in decoded) return { kind: 'refused', reason: decoded.refused, route: null };
   return { kind: 'good', device: routed.route.device, drafts: decoded.drafts, route: null };
+}
+
+function judgeFrame(message: Arrived, routes: RouteTable, clock: Clock): Judgement {
+  const match = routes.find(message.channel);
+  if (match?.route.options.topicFirst !== true) return judgeForeign(message, routes, clock);
+  const route = match.route.index;
+  const payload = asBuffer(message.payload);
+  const blank = payload.indexOf(BLANK);
+  const end = blank === -1 ? payload.length : blank;
+  const routed = routeTopic(`devices/${fixedDevice(match) ?? ''}/${payload.toString('utf8', 0, end)}`);
+  if ('local' in routed) return { kind: 'refused', reason: 'unknown_topic', route };
+  if ('refused' in routed) return { kind: 'refused', reason: routed.refused, route };
+  const decoded = decodeMessage(routed.route, payload.subarray(end + 1));
+  if ('refused' in decoded) return { kind: 'refused', reason: decoded.refused, route };
+  return { kind: 'good', device: routed.route.device, drafts: decoded.drafts, route };
 }
 
 function judgeForeign({ channel, payload, identity = null }: Arrived, routes: RouteTable, clock: Clock): Judgement {

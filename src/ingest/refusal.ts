@@ -14,6 +14,10 @@ export const REFUSAL_HINTS = {
   invalid_json: 'the payload is no JSON: mend it, or name its format in the route',
   invalid_senml: 'the payload is no SenML pack: an array of records, each with one value (RFC 8428)',
   nan: 'what is not a number is no value: send nothing instead',
+  no_device:
+    'the value that deviceFrom names is missing, or neither text nor a number up to 2^53: send larger ones as text',
+  no_frame_number: 'the value that dedupe.field names is missing, or no whole number from 0 to 4,294,967,295',
+  no_match: 'the pattern matches nowhere in the payload',
   not_an_object: 'a JSON object such as {"temperature":21.5} is needed; one value alone needs a metric to name it',
   not_key_value: 'pairs such as temperature=21.5 are needed, with blanks or , ; & between; text with blanks in quotes',
   not_scalar: 'a metric is a number, text, true, false or null: what is nested needs a route',
@@ -27,6 +31,9 @@ export const REFUSAL_HINTS = {
   too_large: 'written as JSON it is larger than 1 MiB: send less at once',
   too_many_in_batch: 'a message may hold 10,000 records',
   too_many_metrics: 'a record may hold 1,000 metrics',
+  wrong_length: 'the payload must have exactly as many bytes as layout',
+  unknown_topic:
+    'a frame begins with telemetry, telemetry/{metric}, events/{type}, state/reported or responses/{id}, and a blank behind it',
   wrong_column_count: 'each line must have as many fields as columns names; check the separator',
 } as const;
 

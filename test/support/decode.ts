@@ -10,11 +10,14 @@ export function decodeOptions(changes: Partial<DecodeOptions> = {}): DecodeOptio
   return {
     metric: null,
     time: 'ts',
+    deviceFrom: undefined,
     zone: null,
     now: NOW,
     columns: [],
     separator: ',',
     decimal: '.',
+    pattern: undefined,
+    layout: undefined,
     baseIsDevice: false,
     ...changes,
   };

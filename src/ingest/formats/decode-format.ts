@@ -6,7 +6,9 @@ import { decodeJson } from './json.ts';
 import { decodeKeyValue } from './key-value.ts';
 import { decodeRaw } from './raw.ts';
 import type { Decode, Decoded, DecodeOptions } from './reading.ts';
+import { decodeRegex } from './regex.ts';
 import { decodeSenml } from './senml.ts';
+import { decodeStruct } from './struct.ts';
 import { decodeText } from './text.ts';
 
 const DECODERS: Readonly<Record<Format, Decode>> = {
@@ -14,7 +16,9 @@ const DECODERS: Readonly<Record<Format, Decode>> = {
   text: ofText(decodeText),
   csv: ofText(decodeCsv),
   'key=value': ofText(decodeKeyValue),
+  regex: ofText(decodeRegex),
   cbor: decodeCbor,
+  struct: decodeStruct,
   senml: decodeSenml,
   raw: decodeRaw,
 };

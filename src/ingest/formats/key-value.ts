@@ -1,6 +1,5 @@
 import type { Refusal } from '../refusal.ts';
 import { type Decode, type DecodeOptions, one, type Reading, ReadingBuilder } from './reading.ts';
-import { valueAmongOthers } from './scalar.ts';
 
 /** Sticky, and no two neighbours that match the same: each character is looked at a bounded number of times. */
 const BETWEEN = /[\s,;&]*/y;
@@ -17,7 +16,7 @@ function readingOf(text: string, options: DecodeOptions): Reading | Refusal {
     PAIR.lastIndex = at;
     const [, name = '', quoted, plain = ''] = PAIR.exec(text) ?? [];
     if (name === '') return 'not_key_value';
-    const refused = builder.add(name, quoted ?? valueAmongOthers(plain));
+    const refused = quoted === undefined ? builder.addText(name, plain) : builder.add(name, quoted);
     if (refused !== undefined) return refused;
     at = behind(BETWEEN, text, PAIR.lastIndex);
   }

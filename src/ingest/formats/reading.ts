@@ -1,7 +1,10 @@
+import type { StructLayout } from '../../core/struct-layout.ts';
+import type { TextPattern } from '../../core/text-pattern.ts';
 import type { MetricValue } from '../../core/views.ts';
 import { isName } from '../name.ts';
 import { type LocalZone, parseObservedAt } from '../observed-at.ts';
 import type { Refusal } from '../refusal.ts';
+import { valueAmongOthers } from './scalar.ts';
 
 /** One telemetry record to be. */
 export interface Reading {
@@ -32,16 +35,22 @@ export interface DecodeOptions {
   readonly metric: string | null;
   /** Name, as the payload has it, of the value that is the time of observation. */
   readonly time: string;
+  /** Name, as the payload has it, of the value that says whose it is. */
+  readonly deviceFrom: string | undefined;
   /** Where times without an offset are at home; null: UTC. */
   readonly zone: LocalZone | null;
   /** The gateway's clock, UTC milliseconds. */
   readonly now: number;
-  /** csv: a name for each column. */
+  /** csv and struct: a name for each column, or value. */
   readonly columns: readonly string[];
   /** csv: one character. */
   readonly separator: string;
   /** csv: the decimal separator. */
   readonly decimal: '.' | ',';
+  /** regex: its named groups are the metrics. */
+  readonly pattern: TextPattern | undefined;
+  /** struct. */
+  readonly layout: StructLayout | undefined;
   /** senml: whether the base name names the device, and is left out of the metrics' names. */
   readonly baseIsDevice: boolean;
 }
@@ -58,7 +67,7 @@ export const MAX_METRICS = 1_000;
 /** Devices whose clock is not set yet count from 1970. */
 const CLOCK_IS_SET_FROM = Date.UTC(2000, 0, 1);
 
-type NamingOptions = Pick<DecodeOptions, 'metric' | 'time' | 'zone' | 'now'>;
+type NamingOptions = Pick<DecodeOptions, 'metric' | 'time' | 'deviceFrom' | 'zone' | 'now'>;
 
 /** Gathers the metrics of one reading, within bounds. */
 export class ReadingBuilder {
@@ -98,6 +107,11 @@ export class ReadingBuilder {
     this.#metrics[full] = value;
     if (unit !== undefined) this.#addUnit(full, unit);
     return undefined;
+  }
+
+  /** A value that is written as text. The one that says whose it is stays as written: 0017 and 17 are two devices. */
+  addText(name: string, text: string, value: MetricValue = valueAmongOthers(text)): Refusal | undefined {
+    return this.add(name, name === this.#options.deviceFrom && value !== null ? text : value);
   }
 
   /** `value`: the bytes to store, where the payload is such an object. Of nothing but a time comes no reading. */

@@ -29,8 +29,9 @@ export function numberOf(text: string): Scalar | undefined {
 
 /** One value among several, as text. Empty, `nan` and `inf` are values that there are none of. */
 export function valueAmongOthers(text: string): MetricValue {
-  if (noValue(text) !== undefined) return null;
+  // Most are numbers.
   const number = numberOf(text);
   if (number !== undefined) return number.value;
+  if (noValue(text) !== undefined) return null;
   return text === 'true' ? true : text === 'false' ? false : text;
 }

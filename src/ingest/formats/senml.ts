@@ -1,10 +1,19 @@
-import type { Buffer } from 'node:buffer';
+import { type Buffer, isUtf8 } from 'node:buffer';
 import type { MetricValue } from '../../core/views.ts';
 import type { Refusal } from '../refusal.ts';
 import { parseCbor } from './cbor.ts';
 import { noJson } from './json.ts';
 import { parseJson } from './parse-json.ts';
-import { believed, type Decode, type DecodeOptions, MAX_BATCH, type Reading, ReadingBuilder } from './reading.ts';
+import {
+  believed,
+  type Decode,
+  type Decoded,
+  type DecodeOptions,
+  MAX_BATCH,
+  type Reading,
+  ReadingBuilder,
+  type Refused,
+} from './reading.ts';
 import { isSensorRecord, type SensorRecord, sensorRecord } from './senml-record.ts';
 
 const JSON_ARRAY = 0x5b;
@@ -19,8 +28,19 @@ const UNNAMED = 'value';
 
 /** A SenML pack (RFC 8428), in JSON or CBOR. Values of the same time, one after the other, are one reading. */
 export const decodeSenml: Decode = (payload, options) => {
-  const parsed = isJson(payload) ? parseJson(payload.toString('utf8')) : parseCbor(payload);
-  if (parsed === undefined) return isJson(payload) ? noJson(payload.toString('utf8')) : { refused: 'invalid_senml' };
+  const pack = isJson(payload) ? parsedJson(payload) : parseCbor(payload, 'base64url');
+  if ('refused' in pack) return pack.refused === 'invalid_cbor' ? { refused: 'invalid_senml' } : pack;
+  return decodePack(pack.parsed, options);
+};
+
+function parsedJson(payload: Buffer): { readonly parsed: unknown } | Refused {
+  if (!isUtf8(payload)) return { refused: 'not_utf8' };
+  const text = payload.toString('utf8');
+  const parsed = parseJson(text);
+  return parsed === undefined ? noJson(text) : { parsed };
+}
+
+function decodePack(parsed: unknown, options: DecodeOptions): Decoded {
   if (!Array.isArray(parsed) || !parsed.every(isSensorRecord)) return { refused: 'invalid_senml' };
   if (parsed.length > MAX_BATCH) return { refused: 'too_many_in_batch' };
   const pack = new Pack(options);
@@ -31,7 +51,7 @@ export const decodeSenml: Decode = (payload, options) => {
   const refused = pack.finish();
   if (refused !== undefined) return { refused };
   return pack.readings.length === 0 ? { refused: 'empty' } : { readings: pack.readings };
-};
+}
 
 /** A CBOR pack is an array, which no byte of JSON is. */
 function isJson(payload: Buffer): boolean {

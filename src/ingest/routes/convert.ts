@@ -8,13 +8,21 @@ import { parseJson } from '../formats/parse-json.ts';
 import { believed, type Reading, type Refused } from '../formats/reading.ts';
 import { isName } from '../name.ts';
 import { parseObservedAt } from '../observed-at.ts';
+import type { Refusal } from '../refusal.ts';
 import { applyRules } from './metric-rules.ts';
 import type { Route } from './route.ts';
 import type { RouteMatch } from './route-table.ts';
 
 type Values = RouteMatch['captures'];
 
-export type Converted = { readonly device: string; readonly drafts: readonly Draft[] } | Refused;
+export type Converted =
+  | {
+      readonly device: string;
+      readonly drafts: readonly Draft[];
+      /** The number of the frame, where the route says how to find it. */
+      readonly frame?: number | undefined;
+    }
+  | Refused;
 
 /** SenML's names are bounded, its base names are not. */
 const MAX_BASE_LENGTH = 256;
@@ -41,11 +49,15 @@ function telemetry({ route, captures }: RouteMatch, payload: Buffer, now: number
   if (metric === '') return { refused: 'bad_metric_name' };
   const decoded = decodeFormat(format, payload, { ...route.decodeOptions, metric, now });
   if ('refused' in decoded) return decoded;
-  const values = route.decodeOptions.baseIsDevice ? withBase(captures, decoded.readings) : captures;
-  if (values === undefined) return { refused: 'several_devices' };
+  const { readings } = decoded;
+  const values = valuesOf(route, captures, readings);
+  if (typeof values === 'string') return { refused: values };
+  const { frameFrom } = route.options;
+  const frame = frameFrom === undefined ? undefined : readings[0]?.metrics[nameOf(frameFrom, metric)];
+  if (frameFrom !== undefined && !isFrameNumber(frame)) return { refused: 'no_frame_number' };
   const drafts: Draft[] = [];
   let writtenBytes = 0;
-  for (const reading of decoded.readings) {
+  for (const reading of readings) {
     const ruled = applyRules(reading, route.metricRules);
     if (typeof ruled === 'string') return { refused: ruled };
     const draft = telemetryDraft(ruled);
@@ -53,13 +65,41 @@ function telemetry({ route, captures }: RouteMatch, payload: Buffer, now: number
     if (writtenBytes > MAX_WRITTEN_BYTES) return { refused: 'too_large' };
     drafts.push(draft);
   }
-  return withDevice(route, values, { drafts });
+  const converted = withDevice(route, values, { drafts });
+  return isFrameNumber(frame) ? { ...converted, frame } : converted;
 }
 
-/** The captures and the base name of all readings; undefined when they have several. */
-function withBase(captures: Values, readings: readonly Reading[]): Values | undefined {
+function isFrameNumber(value: unknown): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < 2 ** 32;
+}
+
+/** As a reading has it, which the payload has as `name`. */
+function nameOf(name: string, metric: string | null): string {
+  return metric === null ? name : `${metric}.${name}`;
+}
+
+/** The captures, and what all readings say of their device; or why the message is refused. */
+function valuesOf(route: Route, captures: Values, readings: readonly Reading[]): Values | Refusal {
+  const { deviceFrom, metric } = route.options;
+  if (deviceFrom !== undefined) {
+    const name = nameOf(deviceFrom, metric === undefined ? null : fill(metric, captures));
+    return withDeviceOf(readings, name, captures);
+  }
+  return route.decodeOptions.baseIsDevice ? withBase(captures, readings) : captures;
+}
+
+function withDeviceOf(readings: readonly Reading[], name: string, captures: Values): Values | Refusal {
+  const [device, ...others] = new Set(readings.map(({ metrics }) => metrics[name]));
+  if (others.length > 0) return 'several_devices';
+  // Above 2^53 the numbers of several devices are read as one.
+  const isNumber = typeof device === 'number' && Math.abs(device) <= Number.MAX_SAFE_INTEGER;
+  const isOne = isNumber || (typeof device === 'string' && device !== '');
+  return isOne ? new Map([...captures, ['device', String(device)]]) : 'no_device';
+}
+
+function withBase(captures: Values, readings: readonly Reading[]): Values | Refusal {
   const names = new Set(readings.map(({ base }) => base ?? ''));
-  if (names.size > 1) return undefined;
+  if (names.size > 1) return 'several_devices';
   const [name = ''] = names;
   // What separates a base name from the names behind it is no part of the device.
   const base = name.slice(0, MAX_BASE_LENGTH).replace(/[^A-Za-z0-9]{1,16}$/, '');
@@ -91,6 +131,13 @@ function memberAt(value: unknown, path: string): unknown {
     const isHolder = typeof inner === 'object' && inner !== null && Object.hasOwn(inner, name);
     return isHolder ? (inner as Record<string, unknown>)[name] : undefined;
   }, value);
+}
+
+/** Whose all messages of the route on this channel are; null when only they say it. */
+export function fixedDevice({ route, captures }: RouteMatch): string | null {
+  const { device, deviceFrom } = route.options;
+  const isSaid = deviceFrom !== undefined || route.decodeOptions.baseIsDevice;
+  return isSaid ? null : (normaliseDeviceId(fill(device, captures)) ?? null);
 }
 
 function withDevice(route: Route, values: Values, decoded: DecodedMessage): Converted {

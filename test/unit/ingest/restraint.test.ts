@@ -28,7 +28,7 @@ describe('ingest while the buffer runs full', () => {
       log,
       routes: [],
       clock: { now: () => NOW, quality: () => 'synced', bootTime: () => undefined },
-      shares: new Shares({ highWater: 0.8, windowMs: 3_600_000, refuses, elapsed: () => 0 }),
+      shares: new Shares({ highWater: 0.8, windowMs: 3_600_000, keptMs: 1e9, refuses, elapsed: () => 0 }),
       rates: new DeviceRates({ ratePerS, elapsed: () => 0 }),
       onAccepted: () => undefined,
       onRefused: (_, reason) => refusals.push(reason),
@@ -56,8 +56,9 @@ describe('ingest while the buffer runs full', () => {
     }
     const refused = { kind: 'refused', reason: 'share' };
     expect(kinds).toEqual(['free', 'share', 'share', refused, refused]);
-    const share = { stream: 'telemetry', device: 'chatty', count: 1, bytes: 11, receivedAt: NOW };
-    expect(log.shares).toEqual([share, share]);
+    const at = { firstAt: NOW, lastAt: NOW };
+    const share = { reason: 'share', stream: 'telemetry', device: 'chatty', count: 1, bytes: 11, ...at };
+    expect(log.untaken).toEqual([share, share]);
     expect(refusals).toEqual(['share', 'share']);
     expect(await ingest.accept(of('quiet', '{"value":1}'))).not.toHaveProperty('slow');
   });
@@ -65,14 +66,14 @@ describe('ingest while the buffer runs full', () => {
   it('counts each record of a batch', async () => {
     const ingest = await filled();
     await ingest.accept(of('chatty', '[{"value":1},{"value":1},{"value":1},{"value":1}]'));
-    expect(log.shares).toMatchObject([{ count: 4, bytes: 44 }]);
+    expect(log.untaken).toMatchObject([{ count: 4, bytes: 44 }]);
   });
 
   it('tells a sender over HTTP to wait, and counts nothing as lost', async () => {
     const ingest = await filled();
     const request = of('chatty', '[{"value":1},{"value":1}]', { source: 'http' });
     expect(await ingest.accept(request)).toMatchObject({ kind: 'postponed', device: 'chatty', reason: 'share' });
-    expect(log.shares).toEqual([]);
+    expect(log.untaken).toEqual([]);
     expect(log.records).toHaveLength(2);
   });
 
@@ -80,7 +81,7 @@ describe('ingest while the buffer runs full', () => {
     const ingest = await filled({ refuses: false });
     const batch = of('chatty', `[${Array.from({ length: 50 }, () => '{"value":1}').join()}]`);
     expect(await ingest.accept(batch)).toMatchObject({ kind: 'accepted', slow: { reason: 'share' } });
-    expect(log.shares).toEqual([]);
+    expect(log.untaken).toEqual([]);
   });
 
   it('keeps what the broker needs of a message that is refused', async () => {
@@ -88,7 +89,7 @@ describe('ingest while the buffer runs full', () => {
     const keep = { place: 1, retained: true, qos: 1, at: NOW, copies: [] } as const;
     log.hold();
     void ingest.accept(of('chatty', '[{"value":1},{"value":1},{"value":1},{"value":1}]', { keep }));
-    expect(log.waiting).toMatchObject([{ kind: 'over_share', keep: { topic: 'devices/chatty/telemetry' } }]);
+    expect(log.waiting).toMatchObject([{ kind: 'untaken', keep: { topic: 'devices/chatty/telemetry' } }]);
     log.release();
   });
 

@@ -18,7 +18,14 @@ describe('shares of the buffer', () => {
   });
 
   const newShares = (changes = {}) =>
-    new Shares({ highWater: 0.8, windowMs: HOUR, refuses: true, elapsed: () => elapsed, ...changes });
+    new Shares({
+      highWater: 0.8,
+      windowMs: HOUR,
+      keptMs: 100 * HOUR,
+      refuses: true,
+      elapsed: () => elapsed,
+      ...changes,
+    });
   const judge = (device: string, bytes = 100) => shares.judge(device, bytes, room).kind;
 
   it('count for nothing while there is room', () => {
@@ -119,7 +126,28 @@ describe('shares of the buffer', () => {
   it('are of the devices of the last day', () => {
     for (let index = 0; index < 1_000; index += 1) shares.count(`gone${index}`, 100);
     elapsed += 25 * HOUR;
-    shares.count('chatty', 1e9);
+    for (const device of ['a', 'b']) shares.count(device, 20 * MIB);
+    expect(judge('a')).toBe('within');
+  });
+
+  it('do not leave a device everything while records of one that is silent may be there', () => {
+    shares.count('quiet', 100);
+    elapsed += 25 * HOUR;
+    shares.count('chatty', 20 * MIB);
+    expect(judge('chatty')).toBe('refused');
+    expect(judge('quiet')).toBe('within');
+    elapsed += 76 * HOUR;
+    shares.count('chatty', 20 * MIB);
     expect(judge('chatty')).toBe('within');
+  });
+
+  it('leave a device everything that comes back after a silence and still is the only one', () => {
+    shares.count('alone', 100);
+    elapsed += 25 * HOUR;
+    expect(judge('alone', 20 * MIB)).toBe('within');
+    shares.count('alone', 20 * MIB);
+    elapsed += 25 * HOUR;
+    shares.count('alone', 20 * MIB);
+    expect(judge('alone', 20 * MIB)).toBe('within');
   });
 });

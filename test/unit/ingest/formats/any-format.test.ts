@@ -3,6 +3,8 @@ import { encode } from 'cborg';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FORMATS } from '../../../../src/core/format.ts';
+import { StructLayout } from '../../../../src/core/struct-layout.ts';
+import { TextPattern } from '../../../../src/core/text-pattern.ts';
 import { LocalZone } from '../../../../src/ingest/local-zone.ts';
 import { isName } from '../../../../src/ingest/name.ts';
 import { decoded } from '../../../support/decode.ts';
@@ -41,6 +43,8 @@ const options = fc.record({
   columns: fc.array(fc.constantFrom('a', 'b', 'c', '_'), { minLength: 1, maxLength: 4 }),
   separator: fc.constantFrom(',', ';', '\t', ' '),
   decimal: fc.constantFrom('.', ','),
+  pattern: fc.constantFrom(new TextPattern('(?<a>[a-z]+)(?<b>.*)'), new TextPattern('^(?<a>.*)$')),
+  layout: fc.constantFrom(new StructLayout('<hI3f'), new StructLayout('>B'), new StructLayout('<3s?')),
   baseIsDevice: fc.boolean(),
 } as const);
 

@@ -33,6 +33,10 @@ describe('cbor', () => {
     ]);
   });
 
+  it('takes the sign for what was no text from devices that send it', () => {
+    expect(metrics('cbor', encode({ t: 'ä\ufffd' }))).toEqual({ t: 'ä\ufffd' });
+  });
+
   it('takes a tagged time', () => {
     const payload = Buffer.concat([hex('d9d9f7a2627473c1'), encode(1_772_600_767), hex('617401')]);
     expect(readings('cbor', payload)).toEqual([{ metrics: { t: 1 }, observedAt: Date.UTC(2026, 2, 4, 5, 6, 7) }]);
@@ -49,6 +53,12 @@ describe('cbor', () => {
     ['a1617401 00', 'invalid_cbor'],
     ['a2617401617402', 'invalid_cbor'],
     ['a1f401', 'invalid_cbor'],
+    // {1: 1, "1": 2}
+    ['a20101613102', 'invalid_cbor'],
+    ['a1617461ff', 'not_utf8'],
+    ['a161ff01', 'not_utf8'],
+    ['a261746261ff617561ef', 'not_utf8'],
+    ['a2617463efbfbd617561ff', 'not_utf8'],
     ['a16174c249010000000000000000', 'invalid_cbor'],
     ['a16174fb7ff8000000000000', 'out_of_range'],
     ['a16174f97c00', 'out_of_range'],

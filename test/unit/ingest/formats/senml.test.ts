@@ -164,6 +164,18 @@ describe.each([
 });
 
 describe('SenML', () => {
+  it('has bytes as in JSON, from CBOR too', () => {
+    // [{0: "a", 8: h'fbff'}]
+    expect(metrics('senml', Buffer.from('81a20061610842fbff', 'hex'))).toEqual({ a: '-_8' });
+    expect(metrics('senml', '[{"n":"a","vd":"-_8"}]')).toEqual({ a: '-_8' });
+  });
+
+  it('is UTF-8', () => {
+    const broken = Buffer.from('[{"n":"a","vs":"\xff"}]', 'latin1');
+    expect(decoded('senml', broken)).toEqual({ refused: 'not_utf8' });
+    expect(decoded('senml', Buffer.from('81a20061610361ff', 'hex'))).toEqual({ refused: 'not_utf8' });
+  });
+
   it.each(['{}', '{"n":"a","v":1}', '1', 'null', '"x"', '[1]', '[null]', '[[]]'])('is no %s', (text) => {
     expect(decoded('senml', text)).toEqual({ refused: 'invalid_senml' });
   });
