@@ -16,6 +16,13 @@ export interface Clock extends AcceptanceClock {
   bootStart(): BootStart | undefined;
   /** Resolves with the state as soon as it is not `unsynced`, after `maxMs` (Infinity: never), or when the signal is aborted. */
   waitForSync(maxMs: number, signal: AbortSignal): Promise<ClockState>;
+  /**
+   * Whether times of before may be corrected by it. Where there is a time service, its silence says nothing: only `synced`
+   * counts. Where there is none, a clock that is not behind this program does.
+   */
+  isRight(): boolean;
+  /** Resolves as soon as it is, or when the signal is aborted. */
+  waitUntilRight(signal: AbortSignal): Promise<void>;
 }
 
 export interface SystemClockOptions {
@@ -114,17 +121,31 @@ export class SystemClock implements Clock {
   }
 
   async waitForSync(maxMs: number, signal: AbortSignal): Promise<ClockState> {
-    if (this.state() !== 'unsynced' || signal.aborted) return this.state();
+    const over = maxMs === Number.POSITIVE_INFINITY ? signal : AbortSignal.any([signal, AbortSignal.timeout(maxMs)]);
+    await this.#waitUntil(() => this.state() !== 'unsynced', over);
+    return this.state();
+  }
+
+  isRight(): boolean {
+    return this.#hasSystemd ? this.state() === 'synced' : this.state() !== 'unsynced';
+  }
+
+  async waitUntilRight(signal: AbortSignal): Promise<void> {
+    await this.#waitUntil(() => this.isRight(), signal);
+  }
+
+  /** Or until the signal is aborted, or the clock is stopped. */
+  async #waitUntil(isSo: () => boolean, signal: AbortSignal): Promise<void> {
+    if (isSo() || signal.aborted) return;
     const { promise, resolve } = Promise.withResolvers<void>();
-    const wake = () => resolve();
-    const timer = maxMs === Number.POSITIVE_INFINITY ? undefined : setTimeout(wake, maxMs);
+    const wake = () => {
+      if (isSo() || signal.aborted || !this.#watching) resolve();
+    };
     this.#waiting.add(wake);
     signal.addEventListener('abort', wake);
     await promise;
-    clearTimeout(timer);
     this.#waiting.delete(wake);
     signal.removeEventListener('abort', wake);
-    return this.state();
   }
 
   async #probe(): Promise<void> {
@@ -165,6 +186,6 @@ export class SystemClock implements Clock {
 
   #set(state: ClockState): void {
     this.#state = state;
-    if (this.state() !== 'unsynced') for (const wake of this.#waiting) wake();
+    for (const wake of this.#waiting) wake();
   }
 }

@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 
 const SECTOR_BYTES = 512;
 /** Of the statistics of a block device, its seventh field: sectors written. */
@@ -12,8 +12,9 @@ export interface DiskWrites {
   readonly deviceBytes: number | null;
 }
 
-export function readDiskWrites(path: string): DiskWrites {
-  return { processBytes: processBytes(), deviceBytes: deviceBytes(path) };
+/** `devices`: where the kernel shows block devices by their numbers. */
+export function readDiskWrites(path: string, devices = '/sys/dev/block'): DiskWrites {
+  return { processBytes: processBytes(), deviceBytes: deviceBytes(path, devices) };
 }
 
 function processBytes(): number | null {
@@ -21,9 +22,12 @@ function processBytes(): number | null {
   return line === null ? null : Number(line[1]);
 }
 
-function deviceBytes(path: string): number | null {
+/** Of a partition, those of the whole card: all of it wears. */
+function deviceBytes(path: string, devices: string): number | null {
   const [major, minor] = deviceNumbers(statSync(path).dev);
-  const sectors = read(`/sys/dev/block/${major}:${minor}/stat`)?.trim().split(/\s+/)[SECTORS_WRITTEN];
+  const device = `${devices}/${major}:${minor}`;
+  const whole = existsSync(`${device}/partition`) ? `${device}/..` : device;
+  const sectors = read(`${whole}/stat`)?.trim().split(/\s+/)[SECTORS_WRITTEN];
   return sectors === undefined ? null : Number(sectors) * SECTOR_BYTES;
 }
 

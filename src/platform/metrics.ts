@@ -1,5 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { LaneStats } from '../core/ports.ts';
+import type { LaneStats } from '../core/log-stats.ts';
 import type { GatewayViews } from '../core/views.ts';
 import { EventLoopDelay } from './event-loop-delay.ts';
 
@@ -60,6 +60,27 @@ export class Metrics {
     replayed: this.#counter('sluice_records_replayed_total', 'Records sent again because somebody asked for it.', [
       'uplink',
     ]),
+    commandsFinished: this.#counter('sluice_commands_finished_total', 'Commands, by what became of them.', ['state']),
+    commandsRefused: this.#counter(
+      'sluice_commands_refused_total',
+      'Commands published over MQTT to devices that take them another way, and not given.',
+      ['reason'],
+    ),
+    responsesIgnored: this.#counter(
+      'sluice_command_responses_ignored_total',
+      'Responses over MQTT that no command waits for, or that are none.',
+      ['reason'],
+    ),
+    serialFrames: this.#counter('sluice_serial_frames_total', 'Frames on serial lines, by what became of them.', [
+      'port',
+      'result',
+    ]),
+    serialBytes: this.#counter('sluice_serial_bytes_total', 'Bytes read from serial ports.', ['port']),
+    serialReconnects: this.#counter(
+      'sluice_serial_reconnects_total',
+      'Times a serial port was opened again after it was gone or silent.',
+      ['port'],
+    ),
     written: this.#counter('sluice_buffer_written_bytes_total', 'Bytes written to the store.', []),
   };
   readonly #gauges = {
@@ -79,11 +100,22 @@ export class Metrics {
     lag: this.#gauge('sluice_uplink_lag_seconds', 'How far delivery is behind acceptance, 0 when all is delivered.', [
       'uplink',
     ]),
+    commandsUnfinished: this.#gauge(
+      'sluice_commands_unfinished',
+      'Commands that wait for their device or its answer.',
+      [],
+    ),
     mqttClients: this.#gauge('sluice_mqtt_clients', 'MQTT clients connected.', []),
+    serialUp: this.#gauge('sluice_serial_port_up', '1 while the serial port is open.', ['port']),
     loopDelay: this.#gauge(
       'sluice_event_loop_delay_seconds',
       'Lateness of the main event loop since the last scrape.',
       ['quantile'],
+    ),
+    bytesPerRecord: this.#gauge(
+      'sluice_written_bytes_per_record',
+      'What the gateway writes for each record that it accepts, since its start.',
+      [],
     ),
     bytesPerDay: this.#gauge(
       'sluice_written_bytes_per_day',
@@ -122,6 +154,8 @@ export class Metrics {
     for (const metric of [...Object.values(this.#counters), ...Object.values(this.#gauges)]) metric.reset();
     this.#copyBuffer(views);
     this.#copyUplinks(views, now);
+    this.#copyCommands(views);
+    this.#copySerial(views);
     this.#copyWear(views);
     this.#copyGateway(views);
     return this.#registry.metrics();
@@ -160,14 +194,38 @@ export class Metrics {
     }
   }
 
+  #copyCommands(views: GatewayViews): void {
+    const { finished, unfinished, refused, ignoredResponses } = views.commands();
+    this.#gauges.commandsUnfinished.set(unfinished);
+    for (const [state, count] of Object.entries(finished)) this.#counters.commandsFinished.inc({ state }, count);
+    for (const [reason, count] of Object.entries(refused)) this.#counters.commandsRefused.inc({ reason }, count);
+    for (const [reason, count] of Object.entries(ignoredResponses))
+      this.#counters.responsesIgnored.inc({ reason }, count);
+  }
+
+  #copySerial(views: GatewayViews): void {
+    for (const { name: port, state, frames, byteCount, reconnectCount } of views.serialPorts()) {
+      this.#gauges.serialUp.set({ port }, state === 'open' ? 1 : 0);
+      this.#counters.serialBytes.inc({ port }, byteCount);
+      this.#counters.serialReconnects.inc({ port }, reconnectCount);
+      for (const [result, count] of Object.entries(frames)) this.#counters.serialFrames.inc({ port, result }, count);
+    }
+  }
+
   /** What nobody knows is left out: 0 would be taken for a figure. */
   #copyWear(views: GatewayViews): void {
-    const { bytesPerDay, deviceBytesPerDay, cardLifeDays } = views.wear();
-    const { bytesPerDay: own, deviceBytesPerDay: device, cardLife } = this.#gauges;
-    for (const gauge of [own, device, cardLife]) gauge.remove();
-    if (bytesPerDay !== null) own.set(bytesPerDay);
-    if (deviceBytesPerDay !== null) device.set(deviceBytesPerDay);
-    if (cardLifeDays !== null) cardLife.set(cardLifeDays);
+    const { bytesPerRecord, bytesPerDay, deviceBytesPerDay, cardLifeDays } = views.wear();
+    const { bytesPerRecord: record, bytesPerDay: own, deviceBytesPerDay: device, cardLife } = this.#gauges;
+    const values = [
+      [record, bytesPerRecord],
+      [own, bytesPerDay],
+      [device, deviceBytesPerDay],
+      [cardLife, cardLifeDays],
+    ] as const;
+    for (const [gauge, value] of values) {
+      gauge.remove();
+      if (value !== null) gauge.set(value);
+    }
   }
 
   #copyGateway(views: GatewayViews): void {

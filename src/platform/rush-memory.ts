@@ -1,25 +1,36 @@
 import { giveBackMemory } from './start-memory.ts';
 
-/** What fewer leave behind is not worth the pause. */
-const RUSH = 1_000;
+/** What is less is not worth the pause. */
+const WORTH = 1.15;
 const QUIET_MS = 3_000;
 
+export interface RushMemoryOptions {
+  readonly giveBack?: () => void;
+  /** Of the process, in bytes. */
+  readonly rss?: () => number;
+}
+
 /**
- * A rush of visitors leaves garbage that V8 keeps until there is half as much again, which in ordinary life may take
- * for ever. When many have left, and for three seconds nobody more, it is given back.
+ * Visitors leave garbage that V8 keeps until there is half as much again, which in ordinary life may take for ever. When for
+ * three seconds nobody more has left, and the process is a sixth larger than it was after the last time, it is given back.
  */
 export class RushMemory {
   readonly #giveBack: () => void;
-  #leftCount = 0;
+  readonly #rss: () => number;
+  #ordinary = Number.POSITIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(giveBack: () => void = giveBackMemory) {
+  constructor({ giveBack = giveBackMemory, rss = process.memoryUsage.rss }: RushMemoryOptions = {}) {
     this.#giveBack = giveBack;
+    this.#rss = rss;
+  }
+
+  /** What the process has now is what it needs. */
+  start(): void {
+    this.#ordinary = this.#rss();
   }
 
   left(): void {
-    this.#leftCount += 1;
-    if (this.#leftCount < RUSH) return;
     this.#timer ??= setTimeout(() => this.#over(), QUIET_MS).unref();
     this.#timer.refresh();
   }
@@ -30,7 +41,10 @@ export class RushMemory {
 
   #over(): void {
     this.#timer = undefined;
-    this.#leftCount = 0;
+    const rss = this.#rss();
+    this.#ordinary = Math.min(this.#ordinary, rss);
+    if (rss < WORTH * this.#ordinary) return;
     this.#giveBack();
+    this.#ordinary = this.#rss();
   }
 }

@@ -4,11 +4,13 @@ import type { Logger } from './logger.ts';
 
 /** Tells the service manager how the process is, as sd_notify(3) describes; does nothing where nobody listens. */
 export interface ServiceManager {
+  /** After which silence it ends the process; undefined when it does not watch. */
+  readonly watchdogMs: number | undefined;
   ready(): Promise<void>;
   stopping(): Promise<void>;
   /** One line for `systemctl status`. */
   status(text: string): Promise<void>;
-  /** Feeds the watchdog at half its time-out, as long as `isAlive` says that work goes on; asked once per feeding. */
+  /** Feeds the watchdog six times within its time-out, as long as `isAlive` says that work goes on; asked once per feeding. */
   feedWatchdog(isAlive: () => boolean): void;
   close(): void;
 }
@@ -29,6 +31,8 @@ interface Messenger {
 
 const COMMAND_DEADLINE_MS = 2_000;
 const MICROSECONDS_PER_MS = 1_000;
+/** Within the time-out. sd_watchdog_enabled(3) asks for two; with more, one that was withheld is soon made up for. */
+const FEEDINGS = 6;
 
 /** Node has no Unix datagram sockets; the package that has them is optional and knows no abstract addresses. */
 async function openMessenger(socketPath: string, command: string): Promise<Messenger> {
@@ -75,12 +79,12 @@ function commandMessenger(socketPath: string, command: string): Messenger {
   };
 }
 
-/** Half of the watchdog's time-out, as sd_watchdog_enabled(3) recommends; undefined when it is not meant for us. */
-function watchdogIntervalMs(environment: ServiceManagerOptions['environment']): number | undefined {
+/** In milliseconds; undefined when it is not meant for us. See sd_watchdog_enabled(3). */
+function watchdogTimeout(environment: ServiceManagerOptions['environment']): number | undefined {
   const timeoutUsec = Number(environment['WATCHDOG_USEC'] ?? 0);
   const pid = environment['WATCHDOG_PID'];
   if (!(timeoutUsec > 0) || (pid !== undefined && pid !== String(process.pid))) return undefined;
-  return timeoutUsec / MICROSECONDS_PER_MS / 2;
+  return timeoutUsec / MICROSECONDS_PER_MS;
 }
 
 export function createServiceManager(options: ServiceManagerOptions): ServiceManager {
@@ -90,6 +94,7 @@ export function createServiceManager(options: ServiceManagerOptions): ServiceMan
 }
 
 const NOBODY: ServiceManager = {
+  watchdogMs: undefined,
   ready: () => Promise.resolve(),
   stopping: () => Promise.resolve(),
   status: () => Promise.resolve(),
@@ -98,9 +103,9 @@ const NOBODY: ServiceManager = {
 };
 
 class NotifySocket implements ServiceManager {
+  readonly watchdogMs: number | undefined;
   readonly #messenger: Promise<Messenger>;
   readonly #logger: Logger;
-  readonly #intervalMs: number | undefined;
   #timer: NodeJS.Timeout | undefined;
   #failed: boolean = false;
   #starving: boolean = false;
@@ -108,7 +113,7 @@ class NotifySocket implements ServiceManager {
   constructor(messenger: Promise<Messenger>, { logger, environment }: ServiceManagerOptions) {
     this.#messenger = messenger;
     this.#logger = logger;
-    this.#intervalMs = watchdogIntervalMs(environment);
+    this.watchdogMs = watchdogTimeout(environment);
   }
 
   ready(): Promise<void> {
@@ -124,8 +129,8 @@ class NotifySocket implements ServiceManager {
   }
 
   feedWatchdog(isAlive: () => boolean): void {
-    if (this.#intervalMs === undefined || this.#timer !== undefined) return;
-    this.#timer = setInterval(() => this.#feed(isAlive()), this.#intervalMs);
+    if (this.watchdogMs === undefined || this.#timer !== undefined) return;
+    this.#timer = setInterval(() => this.#feed(isAlive()), this.watchdogMs / FEEDINGS);
   }
 
   close(): void {

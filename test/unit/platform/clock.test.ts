@@ -133,6 +133,34 @@ describe('the clock', () => {
     await vi.waitFor(() => expect(clock.state()).toBe('synced'));
   });
 
+  it('is not right while the time service cannot answer: it may be set later', async () => {
+    startClock(undefined);
+    const controller = new AbortController();
+    let isRight = false;
+    const right = clock.waitUntilRight(controller.signal).then(() => {
+      isRight = true;
+    });
+    await vi.waitFor(() => expect(clock.state()).toBe('unknown'), 10_000);
+    expect([clock.isRight(), isRight]).toEqual([false, false]);
+    answerWith('yes');
+    await right;
+    expect([clock.isRight(), clock.state()]).toEqual([true, 'synced']);
+    await clock.waitUntilRight(controller.signal);
+  });
+
+  it('is right without a time service as soon as it is not behind this program', async () => {
+    clock = new SystemClock({ synchronizedFile, systemdDir: join(directory, 'none'), pollMs: 5 });
+    const rightNow = Date.now;
+    const wrong = vi.spyOn(Date, 'now').mockReturnValue(86_400_000);
+    clock.start();
+    expect(clock.isRight()).toBe(false);
+    const right = clock.waitUntilRight(never);
+    wrong.mockImplementation(rightNow);
+    await right;
+    expect(clock.isRight()).toBe(true);
+    wrong.mockRestore();
+  });
+
   it('is unsynced, not unknown, until the time service has failed again and again: at boot it may not be up yet', async () => {
     const asked = join(directory, 'asked');
     const timedatectl = join(directory, 'failing');

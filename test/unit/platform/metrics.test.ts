@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { EventLoopDelay } from '../../../src/platform/event-loop-delay.ts';
 import { Metrics } from '../../../src/platform/metrics.ts';
-import { FAKE_NOW, FakeViews, linkStatus, logStats } from '../../support/fake-views.ts';
+import { FAKE_NOW, FakeViews, linkStatus, logStats, uplinkView } from '../../support/fake-views.ts';
 
 let metrics: Metrics;
 let views: FakeViews;
@@ -42,6 +42,16 @@ describe('the metrics', () => {
         'sluice_uplink_up{uplink="plant"} 1',
         'sluice_uplink_lag_seconds{uplink="plant"} 90',
         'sluice_mqtt_clients 7',
+        'sluice_commands_unfinished 3',
+        'sluice_commands_finished_total{state="done"} 8',
+        'sluice_command_responses_ignored_total{reason="unknown_request"} 1',
+        'sluice_commands_refused_total{reason="not_json"} 2',
+        'sluice_serial_port_up{port="arduino-1"} 1',
+        'sluice_serial_bytes_total{port="arduino-1"} 4711',
+        'sluice_serial_reconnects_total{port="arduino-1"} 2',
+        'sluice_serial_frames_total{port="arduino-1",result="accepted"} 98',
+        'sluice_serial_frames_total{port="arduino-1",result="checksum"} 1',
+        'sluice_serial_frames_total{port="arduino-1",result="overrun"} 3',
         'sluice_clock_synced 1',
         'sluice_build_info{version="1.2.3",node="24.0.0",arch="arm64"} 1',
       ]),
@@ -61,9 +71,7 @@ describe('the metrics', () => {
   });
 
   it('show a link that is down and a clock that is not set', async () => {
-    views.uplinks.views = [
-      { name: 'plant', type: 'kafka', streams: ['telemetry'], link: linkStatus({ state: 'down' }) },
-    ];
+    views.uplinks.views = [uplinkView({ link: linkStatus({ state: 'down' }) })];
     views.currentInfo = { ...views.currentInfo, clock: 'unsynced' };
     expect(await samples()).toEqual(
       expect.arrayContaining(['sluice_uplink_up{uplink="plant"} 0', 'sluice_clock_synced 0']),
@@ -78,13 +86,15 @@ describe('the metrics', () => {
   });
 
   it('show how long a card lasts, and nothing where nobody knows', async () => {
-    const wear = async () => (await samples()).filter((line) => /written_bytes_per_day|card_life/.test(line));
+    const wear = async () => (await samples()).filter((line) => /written_bytes_per|card_life/.test(line));
     expect(await wear()).toEqual([
+      'sluice_written_bytes_per_record 545.4',
       'sluice_written_bytes_per_day 4000000000',
       'sluice_device_written_bytes_per_day 5000000000',
       'sluice_card_life_days 6400',
     ]);
-    views.currentWear = { ...views.currentWear, bytesPerDay: null, deviceBytesPerDay: null, cardLifeDays: null };
+    const unknown = { bytesPerRecord: null, bytesPerDay: null, deviceBytesPerDay: null, cardLifeDays: null };
+    views.currentWear = { ...views.currentWear, ...unknown };
     expect(await wear()).toEqual([]);
   });
 

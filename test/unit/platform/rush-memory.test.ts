@@ -1,23 +1,34 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { RushMemory } from '../../../src/platform/rush-memory.ts';
 
+let rss: number;
+let keepsMb: number;
+const giveBack = vi.fn(() => {
+  rss = keepsMb;
+});
+
 beforeEach(() => {
   vi.useFakeTimers();
+  giveBack.mockClear();
+  rss = 100;
+  keepsMb = 100;
 });
 afterEach(() => {
   vi.useRealTimers();
 });
 
-function leave(memory: RushMemory, count: number): void {
-  for (let i = 0; i < count; i += 1) memory.left();
+function started(): RushMemory {
+  const memory = new RushMemory({ giveBack, rss: () => rss });
+  memory.start();
+  return memory;
 }
 
-it('gives memory back once, when many have left and nobody more for a while', () => {
-  const giveBack = vi.fn();
-  const memory = new RushMemory(giveBack);
-  leave(memory, 1_500);
+it('gives memory back once, when nobody more has left for a while', () => {
+  const memory = started();
+  rss = 150;
+  memory.left();
   vi.advanceTimersByTime(2_000);
-  leave(memory, 1);
+  memory.left();
   vi.advanceTimersByTime(2_000);
   expect(giveBack).toHaveBeenCalledTimes(0);
   vi.advanceTimersByTime(1_000);
@@ -26,18 +37,40 @@ it('gives memory back once, when many have left and nobody more for a while', ()
   expect(giveBack).toHaveBeenCalledTimes(1);
 });
 
-it('leaves the few of everyday life to V8', () => {
-  const giveBack = vi.fn();
-  const memory = new RushMemory(giveBack);
-  leave(memory, 999);
+it('leaves a little to V8', () => {
+  const memory = started();
+  rss = 114;
+  memory.left();
   vi.advanceTimersByTime(60_000);
   expect(giveBack).toHaveBeenCalledTimes(0);
 });
 
+it('measures by what the process was at its smallest', () => {
+  const memory = started();
+  rss = 80;
+  memory.left();
+  vi.advanceTimersByTime(3_000);
+  rss = 100;
+  memory.left();
+  vi.advanceTimersByTime(3_000);
+  expect(giveBack).toHaveBeenCalledTimes(1);
+});
+
+it('does not ask again for what is needed', () => {
+  const memory = started();
+  rss = 150;
+  keepsMb = 140;
+  for (let visits = 0; visits < 10; visits += 1) {
+    memory.left();
+    vi.advanceTimersByTime(3_000);
+  }
+  expect(giveBack).toHaveBeenCalledTimes(1);
+});
+
 it('gives nothing back any more once it is stopped', () => {
-  const giveBack = vi.fn();
-  const memory = new RushMemory(giveBack);
-  leave(memory, 1_000);
+  const memory = started();
+  rss = 150;
+  memory.left();
   memory.stop();
   vi.advanceTimersByTime(60_000);
   expect(giveBack).toHaveBeenCalledTimes(0);
