@@ -7,8 +7,11 @@ import type { Outage } from './outage.ts';
 
 /** One piece of work for the next transaction. */
 export interface Work {
-  /** True for what grows the log: it waits, in its order, while nothing can be stored. */
-  readonly grows: boolean;
+  /**
+   * Set for what grows the log: it waits, in its order, while nothing can be stored. What is put back was accepted before:
+   * no limit holds it, only a disk.
+   */
+  readonly grows: boolean | 'put_back';
   /** Set for what takes records of the stream in flight: it waits while a limit waits for its turn there. */
   readonly claims?: Stream;
   /** Runs inside the transaction. A SluiceError thrown before the first write concerns this piece alone. */
@@ -110,9 +113,9 @@ export class GroupCommit {
   #commit(): void {
     const { outage } = this.#options;
     if (outage.isTotal) return;
-    const holds = this.#limits.holds || outage.reason !== null;
-    const { awaited } = this.#limits;
-    const waits = ({ grows, claims }: Work) => (holds && grows) || (claims !== undefined && claims === awaited);
+    const { awaited, holds } = this.#limits;
+    const isHeld = ({ grows }: Work) => (grows && outage.reason !== null) || (grows === true && holds);
+    const waits = (work: Work) => isHeld(work) || (work.claims !== undefined && work.claims === awaited);
     const batch = this.#queue.filter((work) => !waits(work));
     if (batch.length === 0) return;
     this.#queue = this.#queue.filter(waits);

@@ -1,5 +1,5 @@
 import type { SluiceError } from '../core/errors.ts';
-import type { LaneId, LaneLog, LaneRange, Settlement } from '../core/ports.ts';
+import type { LaneId, LaneLog, LaneRange, Settlement } from '../core/lane-log.ts';
 import type { Seq } from '../core/record.ts';
 import { type Port, RpcClient } from '../platform/rpc.ts';
 import type { LaneOperations } from './protocol.ts';

@@ -1,6 +1,7 @@
 import { statfsSync } from 'node:fs';
 import type { GapReason } from '../core/gap.ts';
-import type { ReadLimit, Room } from '../core/ports.ts';
+import type { ReadLimit } from '../core/lane-log.ts';
+import type { Room } from '../core/ports.ts';
 import type { Stream } from '../core/stream.ts';
 import { AgeLimit } from './age-limit.ts';
 import type { Log } from './log/log.ts';
@@ -16,9 +17,16 @@ export interface LimitOptions {
   readonly whenFull: 'drop_oldest' | 'block';
 }
 
-/** What `Limits` works with: the options, and what the write-ahead log takes of `maxBytes`. */
+/** What `Limits` works with: the options, and what else takes of `maxBytes`. */
 export interface LimitSettings extends LimitOptions {
   readonly walBytes: number;
+  readonly aside: Aside;
+}
+
+/** Damaged files that are kept for people. */
+export interface Aside {
+  readonly bytes: number;
+  remove(): void;
 }
 
 /** Reclaim goes on until so much of `maxBytes` is used: large steps, not one record at a time. */
@@ -34,7 +42,11 @@ const CHUNK_BYTES = 4 * 1024 * 1024;
 /** Acknowledgements wait for so long at most, but for the chunk that is being taken. */
 const STEP_MS = 10;
 
-/** Keeps the log within its limits, one bounded piece of work at a time. */
+/**
+ * Keeps the log within its limits, one bounded piece of work at a time. What is set aside for people goes before any
+ * record. While a damaged log is put back nothing goes: records come in any order then, and one below a cursor that a
+ * limit moved would never be sent.
+ */
 export class Limits {
   readonly #log: Log;
   readonly #options: LimitSettings;
@@ -102,12 +114,13 @@ export class Limits {
     while (freed && performance.now() < until) freed = this.#enforceBytes();
     freed ||= this.#enforceFreeDisk();
     if (!freed) this.#awaited = this.#wouldDrop() ? this.#log.reclaim.awaited() : null;
-    return this.#age.step() || freed || this.#giveBack();
+    return (!this.#isSalvaging && this.#age.step()) || freed || this.#giveBack();
   }
 
   #enforceBytes(): boolean {
     const used = this.#log.usedBytes();
     const maxBytes = this.#options.maxBytes - this.#options.walBytes;
+    if (used + this.#asideBytes() > maxBytes && this.#removeAside()) return true;
     if (used > maxBytes) this.#reclaiming = true;
     if (used <= maxBytes * RECLAIM_TO) this.#reclaiming = false;
     const freed = this.#reclaiming && this.#free('max_bytes');
@@ -124,7 +137,7 @@ export class Limits {
     const free = this.freeBytes();
     if (free >= this.#options.keepFreeBytes) return false;
     // What holds nothing goes first; records only for what is still missing then.
-    if (this.#giveBackSome()) return true;
+    if (this.#giveBackSome() || this.#removeAside()) return true;
     if (this.#log.usedBytes() > MIN_USED_BYTES && this.#free('disk_reserve')) return true;
     this.#full = `the disk has ${free} bytes free, ${this.#options.keepFreeBytes} are to be kept free`;
     return false;
@@ -139,12 +152,29 @@ export class Limits {
     return this.#log.freePageBytes() < spare;
   }
 
+  get #isSalvaging(): boolean {
+    return this.#log.recovery.isUnfinished;
+  }
+
+  /** What can be had by removing it: what is put back is still read from there. */
+  #asideBytes(): number {
+    return this.#isSalvaging ? 0 : this.#options.aside.bytes;
+  }
+
+  #removeAside(): boolean {
+    if (this.#asideBytes() === 0) return false;
+    this.#options.aside.remove();
+    return true;
+  }
+
   /** Whether records have to go, and pending ones may. */
   #wouldDrop(): boolean {
+    if (this.#isSalvaging) return false;
     return this.#options.whenFull === 'drop_oldest' && (this.#reclaiming || this.#full !== null);
   }
 
   #free(reason: GapReason): boolean {
+    if (this.#isSalvaging) return false;
     let removed = 0;
     this.#log.transaction(() => {
       removed = this.#log.reclaim.removeDelivered(this.#chunk);
@@ -157,7 +187,8 @@ export class Limits {
 
   #measureRoom(): void {
     const used = this.#log.usedBytes();
-    const diskBytes = this.freeBytes() + this.#log.freePageBytes() - this.#options.keepFreeBytes;
+    const spareBytes = this.#log.freePageBytes() + this.#asideBytes();
+    const diskBytes = this.freeBytes() + spareBytes - this.#options.keepFreeBytes;
     const capacityBytes = Math.max(0, Math.min(this.#options.maxBytes - this.#options.walBytes, used + diskBytes));
     const bytes = capacityBytes - used * this.#log.waitingPart();
     this.#room = { bytes: Math.min(capacityBytes, Math.max(0, bytes)), capacityBytes };

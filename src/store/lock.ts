@@ -2,6 +2,8 @@ import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, rm
 import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import { codeOf, SluiceError } from '../core/errors.ts';
+import { unreadable } from './disk-reads.ts';
+import { readErrorOf } from './sqlite.ts';
 
 /**
  * One daemon per data directory. An exclusive SQLite transaction on a file of its own: the operating system ends it
@@ -11,7 +13,10 @@ export class DataDirLock {
   readonly #db: Database.Database;
   readonly #pidFile: string;
 
-  /** Makes the directory when it is missing. @throws SluiceError `locked`, naming the pid of the one that holds it; `data_dir_unusable` */
+  /**
+   * Makes the directory when it is missing. @throws SluiceError `locked`, naming the pid of the one that holds it;
+   * `store_unreadable` when the disk gives errors; `data_dir_unusable`
+   */
   constructor(dataDir: string) {
     this.#pidFile = join(dataDir, 'sluice.pid');
     try {
@@ -36,6 +41,7 @@ export class DataDirLock {
         hint: 'stop that one first, or give this one another gateway.dataDir',
       });
     }
+    if (readErrorOf(join(dataDir, 'lock')) !== undefined) return unreadable(`anything of ${dataDir}`);
     return new SluiceError(`cannot write to the data directory ${dataDir}`, {
       code: 'data_dir_unusable',
       hint: 'set gateway.dataDir to a directory on a local disk that this user may write to',

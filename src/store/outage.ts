@@ -1,11 +1,13 @@
 import { SluiceError } from '../core/errors.ts';
 import type { Reserve } from './reserve.ts';
-import { diskFaultOf, isDamage } from './sqlite.ts';
+import { type DiskFault, diskFaultOf, isDamage } from './sqlite.ts';
 
 export interface OutageOptions {
   readonly reserve: Pick<Reserve, 'take' | 'release'>;
   /** Opens both files again. Throws what keeps it from that. */
   readonly reopen: () => void;
+  /** Why the files cannot be read at all, or undefined: what looks like damage then is none. */
+  readonly readError: () => unknown;
   /** A file is not as it was written. The process ends, and the next start must know. */
   readonly onDamage: () => void;
   /** The disk may take writes again, or just what shrinks: what waits is to be tried. */
@@ -25,6 +27,8 @@ export class Outage {
   readonly #options: OutageOptions;
   #reason: string | null = null;
   #mustReopen = false;
+  /** Damage was met since the last commit. */
+  #isDoubted = false;
   #delayMs = FIRST_DELAY_MS;
   #timer: NodeJS.Timeout | undefined;
 
@@ -44,7 +48,7 @@ export class Outage {
 
   /** A write failed. @throws the error itself when it is none that a disk makes */
   begin(error: unknown): void {
-    const fault = diskFaultOf(error);
+    const fault = diskFaultOf(error) ?? (isDamage(error) ? this.#doubt() : undefined);
     if (fault === undefined) {
       if (isDamage(error)) this.#options.onDamage();
       throw error;
@@ -80,7 +84,17 @@ export class Outage {
 
   /** A commit is on the disk. */
   worked(): void {
+    this.#isDoubted = false;
     if (this.#reason === null) this.#delayMs = FIRST_DELAY_MS;
+  }
+
+  /** Damage is believed when it is still there in files that were opened again. */
+  #doubt(): DiskFault | undefined {
+    const fault = diskFaultOf(this.#options.readError());
+    if (fault !== undefined) return fault;
+    if (this.#isDoubted) return undefined;
+    this.#isDoubted = true;
+    return { kind: 'broken', reason: 'a file was not read as it was written' };
   }
 
   #schedule(): void {

@@ -1,14 +1,5 @@
-import type {
-  Batch,
-  DeviceRow,
-  LaneId,
-  LaneRange,
-  LogStats,
-  NewReplay,
-  ReadLimit,
-  ReplayStats,
-  Settlement,
-} from '../core/ports.ts';
+import type { Batch, LaneId, LaneRange, ReadLimit, Settlement } from '../core/lane-log.ts';
+import type { LogStats, NewReplay, ReplayStats, Salvaged } from '../core/log-stats.ts';
 import type { BootStart, Handshake, Seq } from '../core/record.ts';
 import type {
   Place,
@@ -20,6 +11,7 @@ import type {
   SessionRow,
   StoredWill,
 } from '../core/session.ts';
+import type { DeviceRow } from '../core/state-store.ts';
 import type { Stream } from '../core/stream.ts';
 import type { LimitOptions } from './limits.ts';
 import type { Durability } from './sqlite.ts';
@@ -93,7 +85,8 @@ export type MainOperations = {
   removeReplay: { args: number; result: boolean };
   noteSync: { args: BootStart; result: null };
   hurry: { args: null; result: null };
-  salvaged: { args: null; result: null };
+  salvaged: { args: null; result: Salvaged | null };
+  forgetLostPositions: { args: null; result: null };
   close: { args: null; result: null };
 };
 

@@ -20,7 +20,7 @@ export class RetainedWriter {
     this.#state = state;
   }
 
-  /** At the start, when nothing else is written: all of it. */
+  /** At the start, and when a damaged log is put back, while no page is on its way: all of it. */
   catchUp(): void {
     for (let upTo = this.#carryPage(); upTo > 0; upTo = this.#carryPage()) {
       this.#log.transaction(() => this.#log.queues.settleFresh(upTo));
@@ -47,6 +47,8 @@ export class RetainedWriter {
 
   /** The last place that `state.db` has now, or 0 when there was nothing to carry. */
   #carryPage(): number {
+    // Records that are not put back yet would pass for lost ones.
+    if (this.#log.recovery.isUnfinished) return 0;
     const { messages, upTo } = this.#log.queues.fresh(PAGE);
     if (upTo > 0) this.#state.sessions.retain(messages);
     return upTo;

@@ -1,8 +1,11 @@
-import type { Appended, LaneId, LogStats, Settlement } from '../core/ports.ts';
+import type { LaneId, Settlement } from '../core/lane-log.ts';
+import type { LogStats } from '../core/log-stats.ts';
+import type { Appended } from '../core/ports.ts';
 import type { Seq } from '../core/record.ts';
 import type { SessionChange } from '../core/session.ts';
 import type { Stream } from '../core/stream.ts';
 import { type Port, type Reply, serve } from '../platform/rpc.ts';
+import { endThreadAsDamaged } from './damage/suspect.ts';
 import { unpack } from './pack.ts';
 import {
   APPEND_OUTCOMES,
@@ -84,7 +87,9 @@ export class StoreServer {
       addReplay: (replay, reply) => this.#answerLater(reply, () => this.#opened().log.addReplay(replay)),
       replays: (_, reply) => reply.ok(this.#opened().log.ranges.replayStats()),
       removeReplay: (id, reply) => this.#answerLater(reply, () => this.#opened().log.ranges.removeReplay(id)),
-      salvaged: (_, reply) => this.#opened().whenSalvaged(() => reply.ok(null)),
+      salvaged: (_, reply) => this.#opened().whenSalvaged((salvaged) => reply.ok(salvaged)),
+      forgetLostPositions: (_, reply) =>
+        this.#answerLater(reply, () => this.#opened().log.recovery.forgetLostPositions() ?? null),
       noteSync: (boot, reply) => this.#answerLater(reply, () => this.#opened().log.noteSync(boot) ?? null),
       hurry: (_, reply) => reply.ok(this.#opened().commits.hurry() ?? null),
       close: (_, reply) => reply.ok(this.#close()),
@@ -113,7 +118,7 @@ export class StoreServer {
   }
 
   #open(options: StoreOptions): Store['opened'] {
-    this.#store = openStore(options, this.#options.clock, (durationMs) => {
+    this.#store = Store.open(options, this.#options.clock, (durationMs) => {
       this.#options.onCommit(durationMs);
       this.#wake();
     });
@@ -203,8 +208,15 @@ export class StoreServer {
   }
 
   #claim({ lane, upTo }: LaneOperations['claim']['args'], reply: Reply): void {
-    const { log, commits } = this.#opened();
-    const claim = () => log.lanes.claim(lane, upTo);
+    const { log, commits, opened } = this.#opened();
+    const claim = () => {
+      try {
+        return log.lanes.claim(lane, upTo);
+      } catch (error) {
+        if (isDamage(error)) endThreadAsDamaged(opened.logFile)(error);
+        throw error;
+      }
+    };
     if (commits.isAwaited(lane.stream)) this.#change(reply, () => claim, lane.stream);
     else reply.ok(claim());
   }
@@ -229,16 +241,6 @@ export class StoreServer {
     this.#store?.close();
     this.#store = undefined;
     return null;
-  }
-}
-
-/** Damage that is found on the way is known to the second attempt. */
-function openStore(...parts: ConstructorParameters<typeof Store>): Store {
-  try {
-    return new Store(...parts);
-  } catch (error) {
-    if (!isDamage(error)) throw error;
-    return new Store(...parts);
   }
 }
 

@@ -1,126 +1,133 @@
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import type { LogStats } from '../core/ports.ts';
+import { codeOf, type SluiceError } from '../core/errors.ts';
+import type { LogStats, Salvaged } from '../core/log-stats.ts';
 import type { Place } from '../core/session.ts';
-import { defaultGatewayId, randomInstanceId, randomMachineId } from '../platform/machine-id.ts';
+import { defaultGatewayId, randomInstanceId } from '../platform/machine-id.ts';
 import { BackgroundCheck } from './damage/background-check.ts';
-import { GoodCopy, openState } from './damage/good-copy.ts';
-import { noteLogClosed, noteLogGrown, openLog, type Roots } from './damage/open-log.ts';
+import { GoodCopy } from './damage/good-copy.ts';
+import { noteLogClosed, noteLogGrown } from './damage/open-log.ts';
 import { Salvage } from './damage/salvage.ts';
-import { removeSetAside, setAsideBytes } from './damage/set-aside.ts';
-import { endThreadAsDamaged, markSuspect } from './damage/suspect.ts';
+import { SetAside } from './damage/set-aside.ts';
+import { markSuspect } from './damage/suspect.ts';
+import { type Believe, isUnread, lookTwice, unreadable } from './disk-reads.ts';
 import { GroupCommit } from './group-commit.ts';
 import { Limits } from './limits.ts';
-import { DataDirLock } from './lock.ts';
 import type { Log } from './log/log.ts';
-import { SqliteLogReader } from './log/reader.ts';
+import type { SqliteLogReader } from './log/reader.ts';
+import { STATE_NOTES } from './notes.ts';
 import { Outage } from './outage.ts';
-import { OverShareReporter } from './over-share-reporter.ts';
 import type { StoreOpened, StoreOptions } from './protocol.ts';
-import { Reserve } from './reserve.ts';
 import { RetainedWriter } from './retained-writer.ts';
 import { diskFaultOf, isDamage } from './sqlite.ts';
 import type { State } from './state/state.ts';
 import type { StoreClock } from './store-clock.ts';
+import { namesIn, StoreFiles } from './store-files.ts';
+import { UntakenReporter } from './untaken-reporter.ts';
 
 const TICK_MS = 1_000;
-const MIN_WAL_BYTES = 256 * 1024;
-const MAX_WAL_BYTES = 4 * 1024 * 1024;
-/** What is kept for people must leave a small buffer room for records. */
-const MAX_KEPT_BYTES = 16 * 1024 * 1024;
+
+export interface StoreParts {
+  readonly files: StoreFiles;
+  readonly options: StoreOptions;
+  readonly clock: StoreClock;
+  readonly onCommit: (durationMs: number) => void;
+}
 
 /** Both files with everything that works on them; lives on the store worker. */
 export class Store {
+  readonly #files: StoreFiles;
   readonly #options: StoreOptions;
-  readonly #lock: DataDirLock;
   readonly #limits: Limits;
-  readonly #ticker: NodeJS.Timeout;
-  readonly #reader: SqliteLogReader;
   readonly #retained: RetainedWriter;
-  readonly #overShare: OverShareReporter;
-  readonly opened: StoreOpened;
-  readonly state: State;
-  readonly log: Log;
+  readonly #untaken: UntakenReporter;
   readonly commits: GroupCommit;
   /** When the disk takes no writes. */
   readonly outage: Outage;
   readonly #copy: GoodCopy;
   readonly #check: BackgroundCheck;
   readonly #salvage: Salvage | null;
+  #ticker: NodeJS.Timeout | undefined;
+  #opened: StoreOpened | undefined;
+  #isGrown = false;
   #lastStats: LogStats | undefined;
 
-  /** @throws SluiceError `locked`, `data_dir_unusable`, `store_damaged`, `store_too_new`, `store_unusable` */
-  constructor(options: StoreOptions, clock: StoreClock, onCommit: (durationMs: number) => void) {
+  private constructor({ files, options, clock, onCommit }: StoreParts) {
+    const { log, state, reader, reserve, walBytes, names, toSalvage } = files.opened;
+    this.#files = files;
     this.#options = options;
-    this.#lock = new DataDirLock(options.dataDir);
-    const walBytes = Math.min(MAX_WAL_BYTES, Math.max(MIN_WAL_BYTES, options.maxBytes / 16));
-    // A full write-ahead log is carried over, and meanwhile another one is written.
-    const reserve = new Reserve({ dataDir: options.dataDir, bytes: 2 * walBytes });
     this.outage = new Outage({
       reserve,
-      reopen: () => this.#reopen(),
-      onDamage: () => this.#suspect(),
+      reopen: () => files.reopen(),
+      readError: () => files.readError(),
+      onDamage: () => files.suspect(),
       retry: () => this.commits.tick(),
     });
-    try {
-      reserve.releaseIfScarce();
-      const stateFile = join(options.dataDir, 'state.db');
-      const { state, repair: stateRepair } = openState(stateFile);
-      this.state = state;
-      this.#copy = new GoodCopy(state, stateFile);
-      const file = join(options.dataDir, 'log.db');
-      const keptBytes = Math.min(MAX_KEPT_BYTES, options.maxBytes / 16);
-      const machineId = options.machineId ?? this.state.remember('machine_id', randomMachineId());
-      const firstSeq = this.state.reservedSeq() + 1;
-      const idempotency = { ...options.idempotency, maxBytes: keptBytes };
-      const logOptions = { ...options, machineId, file, walBytes, keptBytes, idempotency, clock, seqs: state };
-      const { log, repair: logRepair, toSalvage } = openLog(logOptions, state);
-      this.log = log;
-      this.#salvage = toSalvage === null ? null : this.#salvageWith(file, toSalvage);
-      this.#reader = new SqliteLogReader(file, endThreadAsDamaged(file));
-      this.#check = new BackgroundCheck(this.#reader);
-      this.#retained = new RetainedWriter(this.log, this.state);
-      this.#overShare = new OverShareReporter(this.log, clock);
-      this.#recoverKept();
-      // What is set aside takes space too.
-      const asideBytes = Math.min(options.maxBytes / 4, setAsideBytes(file) + setAsideBytes(stateFile));
-      this.#limits = new Limits(this.log, { ...options, walBytes: walBytes + asideBytes }, clock);
-      this.commits = new GroupCommit(this.log, this.#limits, {
-        commitIntervalMs: options.commitIntervalMs,
-        outage: this.outage,
-        onCommit,
-      });
-      this.outage.takeReserve();
-      this.opened = {
-        gatewayId:
-          options.gatewayId ?? this.state.remember('gateway_id', defaultGatewayId(options.hostName, machineId)),
-        instanceId: this.state.remember(`instance_id:${machineId}`, randomInstanceId()),
-        epoch: this.log.epoch,
-        firstSeq,
-        openHandshakes: this.log.openHandshakes(),
-        logFile: file,
-        repairs: [stateRepair, logRepair].filter((repair) => repair !== null),
-      };
-      this.#copy.step();
-      this.#salvage?.start(this.commits);
-    } catch (error) {
-      if (isDamage(error)) this.#suspect();
-      this.outage.close();
-      this.#abandon();
-      this.#lock.release();
-      throw error;
-    }
-    this.#ticker = setInterval(() => this.#tick(), TICK_MS);
+    this.#copy = new GoodCopy(state, names.state);
+    const hasRoom = () => options.whenFull === 'block' || this.#limits.freeBytes() >= 2 * walBytes;
+    this.#salvage = toSalvage === null ? null : new Salvage({ log, file: names.log, roots: toSalvage, hasRoom });
+    this.#check = new BackgroundCheck(reader);
+    this.#retained = new RetainedWriter(log, state);
+    this.#untaken = new UntakenReporter(log, clock);
+    const aside = new SetAside([names.log, names.state]);
+    this.#limits = new Limits(log, { ...options, walBytes, aside }, clock);
+    this.commits = new GroupCommit(log, this.#limits, {
+      commitIntervalMs: options.commitIntervalMs,
+      outage: this.outage,
+      onCommit: (durationMs) => {
+        this.#noteGrown();
+        onCommit(durationMs);
+      },
+    });
   }
 
-  /** Calls back when no record of a damaged log will be put back any more: what was older is older again. */
-  whenSalvaged(work: () => void): void {
-    if (this.#salvage === null) work();
+  /** Damage that is found on the way, twice, is known to the last attempt. @throws SluiceError as `StoreFiles.open` */
+  static open(...how: Parameters<typeof Store.openOnce>): Store {
+    const { log, state } = namesIn(how[0]);
+    try {
+      return lookTwice([log, `${log}-wal`, state, `${state}-wal`], (believe) => Store.#openOrReplace(how, believe));
+    } catch (error) {
+      throw isUnread(error) ? unreadable(`what is in ${how[0].dataDir}`, error) : error;
+    }
+  }
+
+  static #openOrReplace(how: Parameters<typeof Store.openOnce>, believe: Believe): Store {
+    try {
+      return Store.openOnce(...how);
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      believe(error);
+      markSuspect(namesIn(how[0]).log);
+      return Store.openOnce(...how);
+    }
+  }
+
+  private static openOnce(options: StoreOptions, clock: StoreClock, onCommit: (durationMs: number) => void): Store {
+    const store = new Store({ files: StoreFiles.open(options, clock), options, clock, onCommit });
+    store.#start();
+    return store;
+  }
+
+  get opened(): StoreOpened {
+    if (this.#opened === undefined) throw new Error('the store is not open');
+    return this.#opened;
+  }
+
+  get state(): State {
+    return this.#files.opened.state;
+  }
+
+  get log(): Log {
+    return this.#files.opened.log;
+  }
+
+  /** Calls back when no record of a damaged log will be put back any more: what was older is older again. Null when none was. */
+  whenSalvaged(work: (salvaged: Salvaged | null) => void): void {
+    if (this.#salvage === null) work(null);
     else this.#salvage.whenEnded(work);
   }
 
   get reader(): SqliteLogReader {
-    return this.#reader;
+    return this.#files.opened.reader;
   }
 
   /** Of everything that the MQTT broker keeps. */
@@ -134,7 +141,7 @@ export class Store {
       this.#lastStats = this.#stats();
       return this.#lastStats;
     } catch (error) {
-      if (this.#lastStats === undefined || diskFaultOf(error) === undefined) throw error;
+      if (this.#lastStats === undefined || (diskFaultOf(error) === undefined && !isDamage(error))) throw error;
       this.outage.begin(error);
       return { ...this.#lastStats, full: this.commits.full };
     }
@@ -144,13 +151,42 @@ export class Store {
     clearInterval(this.#ticker);
     this.commits.close();
     this.outage.close();
-    this.#reader.close();
     this.#salvage?.close();
-    this.log.close();
-    noteLogClosed(this.state, this.log);
-    this.#copy.step();
-    this.state.close();
-    this.#lock.release();
+    this.#files.close(() => {
+      noteLogClosed(this.state, this.log);
+      this.#copy.finish();
+    });
+  }
+
+  #start(): void {
+    try {
+      const keptRepairs = this.#recoverKept();
+      this.outage.takeReserve();
+      this.#opened = this.#found(keptRepairs);
+      this.#copy.step();
+      this.#salvage?.whenEnded(() => this.#carryRetained());
+      this.#salvage?.start(this.commits);
+    } catch (error) {
+      this.outage.close();
+      this.#salvage?.close();
+      this.#files.abandon();
+      throw error;
+    }
+    this.#ticker = setInterval(() => this.#tick(), TICK_MS);
+  }
+
+  #found(keptRepairs: readonly string[]): StoreOpened {
+    const { gatewayId, hostName } = this.#options;
+    const { machineId, firstSeq, names, repairs } = this.#files.opened;
+    return {
+      gatewayId: gatewayId ?? this.state.remember(STATE_NOTES.gatewayId, defaultGatewayId(hostName, machineId)),
+      instanceId: this.state.remember(`instance_id:${machineId}`, randomInstanceId()),
+      epoch: this.log.epoch,
+      firstSeq,
+      openHandshakes: this.log.openHandshakes(),
+      logFile: names.log,
+      repairs: [...repairs, ...keptRepairs],
+    };
   }
 
   #stats(): LogStats {
@@ -163,45 +199,45 @@ export class Store {
       keepFreeBytes: this.#options.keepFreeBytes,
       maxAgeMs: this.#options.maxAgeMs,
       writtenBytes: writtenBytes(),
+      salvaged: this.#salvage?.progress ?? null,
+      salvageStuck: this.#salvage?.stuck ?? null,
       full: this.commits.full,
     };
   }
 
-  #salvageWith(file: string, roots: Roots): Salvage {
-    return new Salvage({
-      log: this.log,
-      file,
-      roots,
-      onEnd: () => {
-        // For people, when it is small beside the buffer.
-        if (setAsideBytes(file) > this.#options.maxBytes / 4) removeSetAside(file);
-      },
-    });
-  }
-
-  /** Whatever is open of a store that did not open as a whole. */
-  #abandon(): void {
-    this.#reader?.close();
-    this.#salvage?.close();
-    this.log?.abandon();
-    this.state?.close();
-  }
-
-  #suspect(): void {
-    markSuspect(join(this.#options.dataDir, 'log.db'));
-  }
-
-  /** `state.db` first: it gives the log its seqs. */
-  #reopen(): void {
-    this.state.reopen();
-    this.log.reopen();
-  }
-
-  /** Makes both files agree again. On a full disk the next start does it; what is too much does no harm. */
-  #recoverKept(): void {
+  /**
+   * Makes both files agree again, and gives up what is damaged; returns that, for people. On a full disk the next start does
+   * it; what is too much does no harm.
+   */
+  #recoverKept(): readonly string[] {
+    let lost = 0;
     try {
+      this.log.transaction(() => {
+        lost = this.log.queues.giveUpDamaged();
+      });
       this.#retained.catchUp();
       this.log.transaction(() => this.log.queues.keepOnly(new Set(this.state.sessions.ids())));
+    } catch (error) {
+      this.outage.begin(error);
+    }
+    return lost === 0 ? [] : [`${lost} messages for MQTT sessions, or retained ones, are damaged and not sent`];
+  }
+
+  /** Before anybody is told that all is put back. */
+  #carryRetained(): void {
+    try {
+      this.#retained.catchUp();
+    } catch (error) {
+      this.outage.begin(error);
+    }
+  }
+
+  /** Once: another write-ahead log in the place of this one shows by what it lacks. */
+  #noteGrown(): void {
+    if (this.#isGrown || this.log.newestSeq() < this.#files.opened.firstSeq) return;
+    try {
+      noteLogGrown(this.state, this.log);
+      this.#isGrown = true;
     } catch (error) {
       this.outage.begin(error);
     }
@@ -209,17 +245,28 @@ export class Store {
 
   #tick(): void {
     this.commits.tick();
+    if (!this.outage.isTotal) this.#keepCopy();
     if (this.outage.isTotal) return;
     try {
-      noteLogGrown(this.state, this.log, this.opened.firstSeq);
-      this.#copy.step();
       this.#check.step();
       this.#retained.step(this.commits);
-      this.#overShare.step(this.commits);
+      this.#untaken.step(this.commits);
       // With `relaxed` a commit reaches the disk at the next checkpoint: at most this much later.
       if (this.#options.durability === 'relaxed') this.log.checkpoint('PASSIVE');
     } catch (error) {
-      this.outage.begin(error);
+      // What the check reads with tells of the disk in its own words.
+      this.outage.begin(codeOf(error) === 'log_unreadable' ? (error as SluiceError).cause : error);
+    }
+  }
+
+  /** The next start looks at all of `state.db` without being told, and `log.db` has nothing to do with it. */
+  #keepCopy(): void {
+    try {
+      this.#copy.step();
+    } catch (error) {
+      const cause = isDamage(error) ? this.#files.readError() : error;
+      if (cause === undefined) throw error;
+      this.outage.begin(cause);
     }
   }
 }

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { LaneId, LaneLog, LaneStats, LogReader, Rejection, ReplayStore } from '../../src/core/ports.ts';
+import type { LaneId, LaneLog, LogReader, ReadLimit, Rejection } from '../../src/core/lane-log.ts';
+import type { LaneStats, ReplayStore } from '../../src/core/log-stats.ts';
 import type { BootStart, NewRecord, Seq } from '../../src/core/record.ts';
 import type { Stream } from '../../src/core/stream.ts';
 import { newRecord } from '../support/records.ts';
@@ -93,7 +94,7 @@ export function laneLogContract(name: string, make: () => Promise<LaneLogUnderTe
       });
 
       it('stays where it is when there is nothing', () => {
-        expect(log.reader.read('telemetry', 5, ALL)).toEqual({ records: [], upTo: 5, damaged: [] });
+        expect(log.reader.read('telemetry', 5, ALL)).toEqual({ records: [], upTo: 5, damaged: [], hasMore: false });
       });
 
       it('keeps streams apart', async () => {
@@ -115,6 +116,14 @@ export function laneLogContract(name: string, make: () => Promise<LaneLogUnderTe
           log.reader.read('telemetry', 0, { ...ALL, maxBytes }).records.map(({ seq }) => seq);
         expect(read(10)).toEqual(seqs.slice(0, 1));
         expect(read(9_000)).toEqual(seqs.slice(0, 2));
+      });
+
+      it('says whether there was more behind what it gives', async () => {
+        await append(3, { value: Buffer.from('{"temperature":21.5}') });
+        const hasMore = (limit: Partial<ReadLimit>): boolean =>
+          log.reader.read('telemetry', 0, { ...ALL, ...limit }).hasMore;
+        expect([2, 3, 4].map((maxRecords) => hasMore({ maxRecords }))).toEqual([true, false, false]);
+        expect([1, 100, 1_000].map((maxBytes) => hasMore({ maxBytes }))).toEqual([true, true, false]);
       });
 
       it('names damaged records and reads past them', async () => {

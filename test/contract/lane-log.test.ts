@@ -1,6 +1,6 @@
 import type { Buffer } from 'node:buffer';
 import Database from 'better-sqlite3';
-import type { Rejection } from '../../src/core/ports.ts';
+import type { Rejection } from '../../src/core/lane-log.ts';
 import { DroppingStore } from '../support/drop-by-age.ts';
 import { storeDirectory } from '../support/open-store.ts';
 import { type LaneCounts, laneLogContract } from './lane-log.suite.ts';

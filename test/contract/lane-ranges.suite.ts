@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { LaneId, LaneRange, NewReplay } from '../../src/core/ports.ts';
+import type { LaneId, LaneRange } from '../../src/core/lane-log.ts';
+import type { NewReplay } from '../../src/core/log-stats.ts';
 import type { NewRecord, Seq } from '../../src/core/record.ts';
 import { newRecord } from '../support/records.ts';
 import type { LaneLogUnderTest } from './lane-log.suite.ts';

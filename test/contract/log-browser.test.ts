@@ -3,6 +3,7 @@ import { ReaderThread } from '../../src/gateway/reader-thread.ts';
 import { FakeBrowser } from '../support/fake-browser.ts';
 import { openStore, storeDirectory } from '../support/open-store.ts';
 import { entryOf } from '../support/records.ts';
+import { unwatched } from '../support/unwatched.ts';
 import { logBrowserContract } from './log-browser.suite.ts';
 
 const LANE = { uplink: 'plant', stream: 'telemetry' } as const;
@@ -12,6 +13,7 @@ logBrowserContract('the reader worker', async () => {
   const { client, lanes, opened, close } = await openStore({ dataDir });
   const browser = new ReaderThread({
     logFile: opened.logFile,
+    watch: unwatched(),
     onDeath: (error) => {
       throw error;
     },

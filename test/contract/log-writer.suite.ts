@@ -21,8 +21,8 @@ const HANDSHAKE = { clientId: 'client', packetId: 7 };
 const BARRIER: LogEntry = { kind: 'barrier' };
 /** Of a message that is not taken. */
 const OVER_SHARE = {
-  kind: 'over_share',
-  share: { stream: 'telemetry', device: 'd1', count: 3, bytes: 60, receivedAt: 5 },
+  kind: 'untaken',
+  untaken: { reason: 'share', stream: 'telemetry', device: 'd1', count: 3, bytes: 60, firstAt: 5, lastAt: 5 },
   handshake: HANDSHAKE,
 } as const;
 

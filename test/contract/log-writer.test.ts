@@ -33,7 +33,7 @@ logWriterContract('the fake', async () => {
     },
     records: async (stream) => log.records.filter((record) => record.stream === stream),
     refusedCount: async () => log.refused.length,
-    overShareCount: async () => log.shares.reduce((sum, { count }) => sum + count, 0),
+    overShareCount: async () => log.untaken.reduce((sum, { count }) => sum + count, 0),
     reopen: async () => {
       log = log.reopened();
     },

@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { SessionStore } from '../../src/core/ports.ts';
 import type { KeptMessage, QueuedMessage, SessionChange, StoredWill } from '../../src/core/session.ts';
+import type { SessionStore } from '../../src/core/state-store.ts';
 
 export interface SessionStoreUnderTest {
   readonly store: SessionStore;
@@ -34,8 +34,9 @@ function copy(session: number, packetId: number, qos: 1 | 2 = 1) {
   return { session, packetId, qos };
 }
 
-function textOf({ place, session, packetId, qos, released, topic, payload }: QueuedMessage): string {
-  return `${place}/${session} #${packetId} q${qos}${released ? ' released' : ''} ${topic} ${Buffer.from(payload)}`;
+function textOf({ place, session, packetId, qos, released, content }: QueuedMessage): string {
+  const what = released ? 'released' : content && `${content.topic} ${Buffer.from(content.payload)}`;
+  return `${place}/${session} #${packetId} q${qos} ${what}`;
 }
 
 /** The promises of the port `SessionStore`, for every implementation. `make` gives an empty one. */
@@ -164,9 +165,13 @@ export function sessionStoreContract(name: string, make: () => Promise<SessionSt
       await store.keep(kept(11, 'two', { topic: 'ä', copies: [copy(1, 8)] }));
       await store.changeQueues([{ kind: 'released', session: 2, place: 10 }]);
       await reopen();
-      expect(await queues()).toEqual(['10/1 #7 q1 a/b one', '10/2 #1 q2 released a/b one', '11/1 #8 q1 ä two']);
+      expect(await queues()).toEqual(['10/1 #7 q1 a/b one', '10/2 #1 q2 released', '11/1 #8 q1 ä two']);
       expect((await store.loadQueues(FIRST, 1)).messages[0]?.at).toBe(7);
       expect(await store.lastPlace()).toBe(11);
+    });
+
+    it('waits for no damaged log when there was none', async () => {
+      expect(await store.salvaged()).toBeNull();
     });
 
     it('gives queues page by page', async () => {

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { DeviceRow, StateStore } from '../../src/core/ports.ts';
+import type { DeviceRow, StateStore } from '../../src/core/state-store.ts';
 
 export interface StateStoreUnderTest {
   readonly store: StateStore;

@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { SluiceError } from '../../src/core/errors.ts';
-import type { LaneId, Outcome, RangeKind, Upstream } from '../../src/core/ports.ts';
+import type { LaneId, RangeKind } from '../../src/core/lane-log.ts';
 import type { NewRecord, Seq, StoredRecord } from '../../src/core/record.ts';
+import type { Outcome, Upstream } from '../../src/core/upstream.ts';
 import { newRecord } from '../support/records.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -158,12 +159,11 @@ export function upstreamContract(name: string, setUp: () => Promise<UpstreamSetu
       await restarted.close({ deadlineMs: 1_000 });
     });
 
-    it('knows what records take on the wire: more than their values', async () => {
+    it('knows what a record takes on the wire: its value at least', async () => {
       await subject.upstream.open(NEVER);
-      const bytesOf = (count: number): number => subject.upstream.bytesOf(TELEMETRY, records(1, count));
-      const valueBytes = records(1, 1)[0]?.value.byteLength ?? 0;
-      expect(bytesOf(1)).toBeGreaterThanOrEqual(valueBytes);
-      expect(bytesOf(4)).toBeGreaterThan(3 * bytesOf(1));
+      const [record] = records(1, 1);
+      if (record === undefined) throw new Error('no record');
+      expect(subject.upstream.bytesOf(TELEMETRY, record)).toBeGreaterThanOrEqual(record.value.byteLength);
     });
 
     it('keeps everything back while it is not open', async () => {

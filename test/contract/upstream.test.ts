@@ -1,7 +1,8 @@
 import { mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { LaneId, Upstream } from '../../src/core/ports.ts';
+import type { LaneId } from '../../src/core/lane-log.ts';
+import type { Upstream } from '../../src/core/upstream.ts';
 import { FileUpstream } from '../../src/uplink/file/file-upstream.ts';
 import { loadKafkaClient } from '../../src/uplink/kafka/client-library.ts';
 import { createKafkaUpstream } from '../../src/uplink/kafka/create-upstream.ts';

@@ -1,4 +1,4 @@
-import type { LogReader } from '../../core/ports.ts';
+import type { LogReader } from '../../core/lane-log.ts';
 import type { Seq } from '../../core/record.ts';
 import { STREAMS } from '../../core/stream.ts';
 

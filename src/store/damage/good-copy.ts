@@ -1,89 +1,104 @@
-import { closeSync, copyFileSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs';
+import { closeSync, copyFileSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
-import Database from 'better-sqlite3';
 import { codeOf } from '../../core/errors.ts';
-import { diskFaultOf, isDamage } from '../sqlite.ts';
-import { State } from '../state/state.ts';
+import { type Believe, isThere, isUnread, lookTwice, waitForReads } from '../disk-reads.ts';
+import { ofCopy } from '../if-readable.ts';
+import { notedIn, STATE_NOTES } from '../notes.ts';
+import { damaged, diskFaultOf, isDamageAtOpening } from '../sqlite.ts';
+import { findDamagedRows, problemOf } from '../state/damaged-rows.ts';
+import { SKIPPED_SEQS, State } from '../state/state.ts';
 import { setAside, syncDirectory } from './set-aside.ts';
 
 /** What devices were last seen with is derived from the log: a copy of that may be this old. */
 const REFRESH_MS = 10 * 60_000;
 /** On a disk that does not take the copy. */
 const RETRY_MS = 10_000;
-/** More than can have been reserved between two copies. */
-const SKIPPED_SEQS = 10_000_000;
 
 export interface OpenedState {
   readonly state: State;
-  /** What had to be done, for people; null when all was well. */
-  readonly repair: string | null;
+  /** What had to be done, for people. */
+  readonly repairs: readonly string[];
 }
 
 /**
- * Opens `state.db`; one that is damaged, or older than its good copy because its write-ahead log is gone, is set aside and
- * the good copy takes its place. @throws SluiceError as `openForWriting`, but never `store_damaged`
+ * Opens `state.db`. Of one in which rows are damaged these are given up; one that is damaged beyond that, or older than its
+ * good copy because its write-ahead log is gone, is set aside and the good copy takes its place.
+ * `isKnown`: there was one, as a log stands beside it.
+ * @throws SluiceError as `openForWriting` and `lookTwice`, but never `store_damaged`
  */
-export function openState(file: string): OpenedState {
+export function openState(file: string, isKnown = false): OpenedState {
+  return lookTwice([file, `${file}-wal`], (believe) => openOrRestore(file, { isKnown, believe }));
+}
+
+function openOrRestore(file: string, { isKnown, believe }: { isKnown: boolean; believe: Believe }): OpenedState {
   const good = `${file}.good`;
   let state: State | undefined;
   try {
-    if (existsSync(file) || !existsSync(good)) {
-      state = new State(file);
-      state.check();
-      if (!isOlder(state, good)) return { state, repair: null };
-    }
-    state?.close();
-    return restore(file, 'it lacks what was written last');
+    if (!isThere(file) && (isKnown || isSurelyUsable(good))) return restore(file, 'it is gone');
+    state = new State(file);
+    const why = whyNot(state, good, believe);
+    if (why === null || !isSurelyUsable(good)) return mended(state, file);
+    state.close();
+    return restore(file, why);
   } catch (error) {
-    if (!isDamage(error)) throw error;
     closeDamaged(state);
+    if (!isDamageAtOpening(error) && !isUnread(error)) throw error;
+    believe(error);
     return restore(file, 'it is damaged');
   }
 }
 
+/** Why a copy would be better; null when it would not. */
+function whyNot(state: State, good: string, believe: Believe): string | null {
+  try {
+    state.check();
+  } catch (error) {
+    if (!isDamageAtOpening(error)) throw error;
+    believe(error);
+    return 'it is damaged';
+  }
+  // One that cannot be read is no better.
+  return generationOfCopy(good) > generationOf(state) ? 'it lacks what was written last' : null;
+}
+
+/** Where nothing else can help: of one that is there and cannot be read now it is not believed that it is of no use. */
+function isSurelyUsable(good: string): boolean {
+  if (isUsable(good)) return true;
+  if (!isThere(good)) return false;
+  waitForReads([good]);
+  return isUsable(good);
+}
+
+function mended(state: State, file: string): OpenedState {
+  const repairs = state.mend(`${file}.good`).map((done) => `${file}: ${done}`);
+  state.check();
+  return { state, repairs };
+}
+
 function restore(file: string, why: string): OpenedState {
   const good = `${file}.good`;
-  if (existsSync(file)) setAside(file);
-  const hasCopy = existsSync(good);
+  const hasCopy = isSurelyUsable(good);
+  const wasThere = isThere(file);
+  if (wasThere) setAside(file);
   if (hasCopy) copyDurably(good, file);
-  try {
-    const state = new State(file);
-    state.check();
-    if (hasCopy) state.reserveSeq(state.reservedSeq() + SKIPPED_SEQS);
-    // It was made while the log was open; how that ended is not known here.
-    state.note('log_open', undefined);
-    const what = hasCopy
-      ? 'the copy of its last good state is in its place'
-      : 'there is no copy: devices must be added again';
-    return { state, repair: `${file} is set aside, ${why}; ${what}` };
-  } catch (error) {
-    if (!hasCopy || !isDamage(error)) throw error;
-    rmSync(good);
-    return restore(file, `${why}, and so is its copy`);
-  }
+  const { state, repairs } = mended(new State(file), file);
+  if (hasCopy) state.reserveSeq(state.reservedSeq() + SKIPPED_SEQS);
+  const what = hasCopy
+    ? 'the copy of its last good state is in its place'
+    : 'there is no copy that can be used: devices must be added again';
+  return { state, repairs: [`${file} ${wasThere ? `is set aside, ${why}` : 'is gone'}; ${what}`, ...repairs] };
 }
 
-/** The copy knows a generation that the file does not. */
-function isOlder(state: State, good: string): boolean {
-  return existsSync(good) && generationOfCopy(good) > generationOf(state);
+export function isUsable(good: string): boolean {
+  return ofCopy(good, problemOf) === null;
 }
 
-/** A copy has no write-ahead log, so looking at it makes no files. */
-function generationOfCopy(good: string): number {
-  let copy: Database.Database | undefined;
-  try {
-    copy = new Database(good, { readonly: true });
-    return Number(copy.prepare("SELECT value FROM meta WHERE name = 'generation'").pluck().get() ?? 0);
-  } catch (error) {
-    if (error instanceof Database.SqliteError) return 0;
-    throw error;
-  } finally {
-    copy?.close();
-  }
+export function generationOfCopy(good: string): number {
+  return Number(ofCopy(good, (copy) => notedIn(copy, STATE_NOTES.generation)) ?? 0);
 }
 
 function generationOf(state: State): number {
-  return Number(state.noted('generation') ?? 0);
+  return Number(state.noted(STATE_NOTES.generation) ?? 0);
 }
 
 function closeDamaged(state: State | undefined): void {
@@ -97,6 +112,7 @@ function closeDamaged(state: State | undefined): void {
 /** Keeps a copy of `state.db`, as it was when it was whole. */
 export class GoodCopy {
   readonly #state: State;
+  readonly #stateFile: string;
   readonly #file: string;
   #preciousVersion = -1;
   #changeCount = -1;
@@ -105,20 +121,26 @@ export class GoodCopy {
 
   constructor(state: State, file: string) {
     this.#state = state;
+    this.#stateFile = file;
     this.#file = `${file}.good`;
   }
 
-  /** Writes it when something precious was changed, and now and then for the rest. */
+  /** Writes it when something precious was changed, and now and then for the rest. @throws SluiceError `store_damaged` */
   step(): void {
     const { preciousVersion, changeCount } = this.#state;
     const isDue = performance.now() >= this.#dueAt && changeCount !== this.#changeCount;
     if (preciousVersion === this.#preciousVersion && !isDue) return;
-    if (performance.now() < this.#notBefore) return;
-    try {
-      this.#write();
-    } catch (error) {
+    if (performance.now() >= this.#notBefore) this.#keep(preciousVersion);
+  }
+
+  /** For the end of a life: whether the log was open is as it says. @throws SluiceError `store_damaged` */
+  finish(): void {
+    this.#keep(this.#state.preciousVersion);
+  }
+
+  #keep(preciousVersion: number): void {
+    if (!this.#isWritten()) {
       // The copy of before stays; whoever needs the disk for more will find out by themselves.
-      if (diskFaultOf(error) === undefined) throw error;
       this.#notBefore = performance.now() + RETRY_MS;
       return;
     }
@@ -127,12 +149,25 @@ export class GoodCopy {
     this.#dueAt = performance.now() + REFRESH_MS;
   }
 
-  #write(): void {
+  #isWritten(): boolean {
+    try {
+      return this.#write();
+    } catch (error) {
+      if (diskFaultOf(error) === undefined) throw error;
+      return false;
+    }
+  }
+
+  /** False when it is not what was written: then it must not take the place of one that was. */
+  #write(): boolean {
     const fresh = `${this.#file}.new`;
     rmSync(fresh, { force: true });
-    this.#state.note('generation', String(generationOf(this.#state) + 1));
+    this.#state.note(STATE_NOTES.generation, String(generationOf(this.#state) + 1));
     this.#state.copyTo(fresh);
-    replaceDurably(fresh, this.#file);
+    const isWhole = ofCopy(fresh, (copy) => problemOf(copy) === null && findDamagedRows(copy).size === 0) === true;
+    if (isWhole) replaceDurably(fresh, this.#file);
+    else if (!this.#state.isWhole()) throw damaged(this.#stateFile, 'what it holds is not what was written');
+    return isWhole;
   }
 }
 

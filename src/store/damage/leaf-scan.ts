@@ -2,16 +2,11 @@ import { Buffer } from 'node:buffer';
 import type { Seq } from '../../core/record.ts';
 import { isIntact } from '../../core/record-codec.ts';
 import type { Stream } from '../../core/stream.ts';
+import type { FoundRecord } from '../log/recovery.ts';
 import { BTREE_PAGE, type Pages, ROOT_PAGE } from './pages.ts';
 
 const TABLE_LEAF = 0x0d;
 const MAX_DEPTH = 20;
-
-export interface FoundRecord {
-  readonly stream: Stream;
-  readonly seq: Seq;
-  readonly body: Buffer;
-}
 
 /**
  * Finds records in the leaf pages of a damaged log, page by page, without the interior pages above them: one of those that
@@ -29,15 +24,21 @@ export class LeafScan {
     this.#streams = new Map(Object.entries(roots).map(([stream, page]) => [page, stream as Stream]));
   }
 
+  /** The part that was looked at, from 0 to 1. */
+  get progress(): number {
+    return Math.min(1, (this.#next - 1) / Math.max(1, this.#pages.count));
+  }
+
   get isDone(): boolean {
     return this.#next > this.#pages.count;
   }
 
-  /** What stands in the next so many pages. */
+  /** What stands in the next so many pages; the same ones again when one of them could not be read. */
   step(pageCount: number): FoundRecord[] {
     const end = Math.min(this.#next + pageCount, this.#pages.count + 1);
     const found: FoundRecord[] = [];
-    for (; this.#next < end; this.#next += 1) found.push(...this.#inPage(this.#next));
+    for (let page = this.#next; page < end; page += 1) found.push(...this.#inPage(page));
+    this.#next = end;
     return found;
   }
 

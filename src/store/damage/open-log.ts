@@ -1,13 +1,22 @@
-import { existsSync, rmSync, statSync } from 'node:fs';
-import type { Seq } from '../../core/record.ts';
+import { rmSync } from 'node:fs';
 import type { Stream } from '../../core/stream.ts';
+import { isThere, isUnread, type Look, lookTwice } from '../disk-reads.ts';
 import type { LogOptions } from '../log/connection.ts';
 import { Log } from '../log/log.ts';
-import { damaged, isDamage } from '../sqlite.ts';
+import { STATE_NOTES } from '../notes.ts';
+import { damaged, isDamage, isEmptyFile } from '../sqlite.ts';
 import type { State } from '../state/state.ts';
+import { hasLost, isBegun, isSetAside, isWalGone } from './log-notes.ts';
 import { hasLostCommits } from './pages.ts';
-import { removeSetAside, setAside, setAsideName } from './set-aside.ts';
-import { suspectMark } from './suspect.ts';
+import {
+  finishSettingAside,
+  isHalfSetAside,
+  removeDatabase,
+  removeSetAside,
+  setAside,
+  setAsideName,
+} from './set-aside.ts';
+import { isSuspect, suspectMark } from './suspect.ts';
 
 export type Roots = Partial<Record<Stream, number>>;
 
@@ -23,90 +32,139 @@ export interface OpenedLog {
  * Opens `log.db`; one that is damaged is set aside, and a new one takes over everything but the records, which `Salvage`
  * puts back. The new one keeps the epoch: no seq is ever given out twice, so its ids still name the same records.
  * What was begun is noted in `state.db`, and gone on with after a kill.
- * @throws SluiceError as `openForWriting`, but never `store_damaged`
+ * @throws SluiceError as `openForWriting` and `lookTwice`, but never `store_damaged`
  */
 export function openLog(options: LogOptions, state: State): OpenedLog {
   const { file } = options;
   const wal = `${file}-wal`;
-  const hasNoWal = (state.noted('log_open') === '1' && !existsSync(wal)) || hasLostCommits(wal);
+  if (isBegun(state) && isHalfSetAside(file)) finishSettingAside(file);
+  // Opening it carries over what is left of the write-ahead log, and with it goes what shows that something is missing.
+  if (!isSetAside(file, state) && (isWalGone(wal, state) || showsLostCommits(file, wal)))
+    state.note(STATE_NOTES.logLostCommits, '1');
   const lastSeq = state.reservedSeq();
-  const opened = openOrReplace({ ...options, lostEpoch: state.noted('log_epoch') }, state);
+  const opened = openTwice({ ...options, lostEpoch: state.noted(STATE_NOTES.logEpoch) }, state);
   const { log } = opened;
-  const isTakenOver = opened.toSalvage !== null;
-  const isLost = hasNoWal || isShort(log, state);
-  if (isLost && !isTakenOver) log.transaction(() => log.recovery.reportUnknownLoss(lastSeq));
-  if (!isTakenOver && log.recovery.hasLostPositions && log.lanes.uplinks().length > 0) {
-    log.transaction(() => log.recovery.forgetLostPositions());
-  }
-  state.note('log_epoch', log.epoch);
-  state.note('log_roots', JSON.stringify(log.roots()));
-  state.note('log_newest', String(log.newestSeq()));
-  state.note('log_open', '1');
-  if (!isLost || isTakenOver) return opened;
-  return {
-    ...opened,
-    repair: `the write-ahead log of ${file} is gone, damaged or another one, and with it what was stored last`,
-  };
+  const isLost = opened.repair === null && hasLost(log.newestSeq(), state);
+  if (isLost) log.transaction(() => log.recovery.reportLostCommits(lastSeq));
+  state.noteAll({
+    [STATE_NOTES.logEpoch]: log.epoch,
+    [STATE_NOTES.logRoots]: JSON.stringify(log.roots()),
+    [STATE_NOTES.logNewest]: String(log.newestSeq()),
+    // A state.db that was made anew has reserved nothing.
+    [STATE_NOTES.logOpen]: String(Math.max(lastSeq, log.newestSeq()) + 1),
+    [STATE_NOTES.logLostCommits]: undefined,
+    [STATE_NOTES.logCarriedOver]: undefined,
+  });
+  const repair = isLost
+    ? `the write-ahead log of ${file} is gone, damaged or another one, and with it what was stored last`
+    : (opened.repair ?? goneAside(opened, file));
+  return { ...opened, repair };
 }
 
-/** To be called now and then: a log that ends before the first records of this run is not the one that this run wrote. */
-export function noteLogGrown(state: State, log: Log, firstSeq: Seq): void {
-  const newest = log.newestSeq();
-  if (newest >= firstSeq && Number(state.noted('log_newest')) < firstSeq) state.note('log_newest', String(newest));
+/** A part that the disk does not give is lost like one that is damaged. */
+function showsLostCommits(file: string, wal: string): boolean {
+  return lookTwice([file, wal], (believe) => {
+    try {
+      return hasLostCommits(wal);
+    } catch (error) {
+      believe(error);
+      return true;
+    }
+  });
+}
+
+function openTwice(options: LogOptions, state: State): OpenedLog {
+  try {
+    return lookTwice([options.file, `${options.file}-wal`], (...doubts) => openOrReplace(options, state, doubts));
+  } catch (error) {
+    noteCarriedOver(options.file, state);
+    throw error;
+  }
+}
+
+/**
+ * For a start that comes to no end, when it has closed the log: with the connection that was the last one the write-ahead log
+ * is gone, and with it what showed that nothing is missing.
+ */
+export function noteCarriedOver(file: string, state: State): void {
+  try {
+    if (isWalGone(`${file}-wal`, state)) state.note(STATE_NOTES.logCarriedOver, '1');
+  } catch {
+    // On a disk that takes nothing: the next start tells of a loss that may be none. Why this one ends is what counts.
+  }
+}
+
+/** Somebody removed what was not put back yet. How much is lost with it is told when the salvage ends. */
+function goneAside({ toSalvage }: OpenedLog, file: string): string | null {
+  const aside = setAsideName(file);
+  if (toSalvage === null || isThere(aside)) return null;
+  return `${aside} is gone, and with it what was not yet put back of it`;
+}
+
+/** A log that ends before this is not the one that this run wrote. */
+export function noteLogGrown(state: State, log: Log): void {
+  state.note(STATE_NOTES.logNewest, String(log.newestSeq()));
 }
 
 /** It is whole, and ends with its last commit. */
 export function noteLogClosed(state: State, log: Log): void {
-  state.note('log_newest', String(log.newestSeq()));
-  state.note('log_open', undefined);
+  noteLogGrown(state, log);
+  state.note(STATE_NOTES.logOpen, undefined);
 }
 
-function openOrReplace(options: LogOptions, state: State): OpenedLog {
+function openOrReplace(
+  options: LogOptions,
+  state: State,
+  [believe, isAllGiven]: Parameters<Look<OpenedLog>>,
+): OpenedLog {
   const { file } = options;
   let log: Log | undefined;
   try {
-    if (existsSync(suspectMark(file))) throw damaged(file, 'it could not be read, or written to, when it ran last');
-    if (options.lostEpoch !== undefined && isEmpty(file) && !isSetAside(file, state)) {
-      throw damaged(file, 'there is nothing in it');
-    }
+    if (!isSetAside(file, state)) refuseSuspect(options, isAllGiven);
     log = new Log(options);
     log.check();
     return goOn(log, file, state);
   } catch (error) {
-    if (!isDamage(error)) throw error;
     log?.abandon();
-    state.note('log_salvage_roots', state.noted('log_roots'));
-    // What stands there from an earlier damage must not pass for this one.
-    removeSetAside(file);
-    state.note('log_salvage', 'begun');
-    setAside(file);
-    rmSync(suspectMark(file), { force: true });
+    if (!isDamage(error) && !isUnread(error)) throw error;
+    believe(error);
+    // Nothing was accepted yet into one beside which all of the damaged one still waits.
+    if (isSetAside(file, state)) removeDatabase(file);
+    else replace(file, state);
     const reason = error instanceof Error ? error.message : String(error);
-    const repair = `${reason}; it is set aside as ${setAsideName(file)}, and what can be read of it is put back`;
-    return { log: takeOver(new Log(options), file, state), repair, toSalvage: rootsToSalvage(state) };
+    return takenOver(takeOver(new Log(options), file, state), reason, { file, state });
   }
 }
 
-/** SQLite would begin a new one there, and forget the write-ahead log. */
-function isEmpty(file: string): boolean {
-  return (statSync(file, { throwIfNoEntry: false })?.size ?? 0) === 0;
+/** @throws SluiceError `store_damaged` */
+function refuseSuspect({ file, lostEpoch }: LogOptions, isAllGiven: boolean): void {
+  if (isSuspect(file, isAllGiven)) throw damaged(file, 'it could not be read, or written to, when it ran last');
+  if (lostEpoch !== undefined && isEmptyFile(file)) throw damaged(file, 'there is nothing in it');
 }
 
-/** And nothing of it was taken over yet. */
-function isSetAside(file: string, state: State): boolean {
-  return state.noted('log_salvage') === 'begun' && existsSync(setAsideName(file));
+function replace(file: string, state: State): void {
+  state.note(STATE_NOTES.salvageRoots, state.noted(STATE_NOTES.logRoots));
+  // What stands there from an earlier damage must not pass for this one.
+  removeSetAside(file);
+  state.note(STATE_NOTES.logSalvage, 'begun');
+  setAside(file);
+}
+
+function takenOver(log: Log, reason: string, { file, state }: { file: string; state: State }): OpenedLog {
+  const repair = `${reason}; it is set aside as ${setAsideName(file)}, and what can be read of it is put back`;
+  return { log, repair, toSalvage: rootsToSalvage(state) };
 }
 
 /** A salvage may have been cut short by a kill, also before anything was taken over. */
 function goOn(log: Log, file: string, state: State): OpenedLog {
-  if (isSetAside(file, state) && log.isNew()) takeOver(log, file, state);
+  if (isSetAside(file, state) && log.isNew()) {
+    return takenOver(takeOver(log, file, state), `${file} was found damaged before`, { file, state });
+  }
+  // As a version noted it that did not say in the log itself what was counted.
+  if (state.noted(STATE_NOTES.logSalvage) === 'taken_over') log.transaction(() => log.recovery.resume());
+  state.note(STATE_NOTES.logSalvage, undefined);
   const toSalvage = log.recovery.isUnfinished ? rootsToSalvage(state) : null;
   return { log, repair: null, toSalvage };
-}
-
-/** It was longer, or what was derived from it knows of more. */
-function isShort(log: Log, state: State): boolean {
-  return Math.max(state.seenUpTo(), Number(state.noted('log_newest') ?? 0)) > log.newestSeq();
 }
 
 /** How much more there was than the damaged file still counts nobody knows, unless it was closed in good order, and is that one. */
@@ -114,12 +172,16 @@ function takeOver(log: Log, file: string, state: State): Log {
   const upTo = state.reservedSeq();
   log.transaction(() => {
     log.recovery.takeOver(setAsideName(file), upTo);
-    if (state.noted('log_open') === '1' || isShort(log, state)) log.recovery.reportUnknownLoss(upTo);
+    if (state.noted(STATE_NOTES.logOpen) !== undefined || hasLost(log.newestSeq(), state))
+      log.recovery.reportLostCommits(upTo);
   });
-  state.note('log_salvage', undefined);
+  // From now on only the new log knows that not all is put back: not in a write-ahead log, which may lose its end without a word.
+  log.checkpoint('TRUNCATE');
+  rmSync(suspectMark(file), { force: true });
+  state.note(STATE_NOTES.logSalvage, undefined);
   return log;
 }
 
 function rootsToSalvage(state: State): Roots {
-  return JSON.parse(state.noted('log_salvage_roots') ?? '{}') as Roots;
+  return JSON.parse(state.noted(STATE_NOTES.salvageRoots) ?? '{}') as Roots;
 }

@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
+import { isThere, isUnread } from '../disk-reads.ts';
 
 const DEFAULT_PAGE_BYTES = 4096;
 const WAL_HEADER_BYTES = 32;
@@ -11,32 +12,42 @@ const PENDING_BYTE = 0x40000000;
 export const ROOT_PAGE = 1;
 export const BTREE_PAGE = 5;
 
+/** Whether what the disk does not give of a file is to count as zeros; asked whenever that happens. */
+export type GiveUp = (file: string) => boolean;
+
 /**
  * The pages of a database file as they are, without SQLite: of each the newest that was committed, from the write-ahead
- * log beside it or from the file itself. Page numbers begin at 1.
+ * log beside it or from the file itself. Page numbers begin at 1. A file that is not there has none.
  */
 export class Pages {
-  readonly #fd: number;
+  readonly #file: string;
+  readonly #fd: number | undefined;
+  readonly #giveUp: GiveUp;
   readonly #wal: Buffer;
   /** Where in the write-ahead log the newest version of a page stands. */
   readonly #inWal: ReadonlyMap<number, number>;
   readonly pageBytes = DEFAULT_PAGE_BYTES;
   readonly count: number;
 
-  constructor(file: string) {
-    this.#wal = readIfThere(`${file}-wal`);
+  /** @throws what the disk says, unless that is given up */
+  constructor(file: string, giveUp: GiveUp) {
+    this.#file = file;
+    this.#giveUp = giveUp;
+    this.#wal = readIfThere(`${file}-wal`, giveUp);
     this.#inWal = committedFrames(this.#wal, this.pageBytes);
-    this.#fd = openSync(file, 'r');
-    const inFile = Math.ceil(statSync(file).size / this.pageBytes);
+    const size = statSync(file, { throwIfNoEntry: false })?.size;
+    this.#fd = size === undefined ? undefined : openSync(file, 'r');
+    const inFile = Math.ceil((size ?? 0) / this.pageBytes);
     this.count = Math.max(inFile, ...this.#inWal.keys());
   }
 
-  /** Zeros for what lies behind the end of the file. */
+  /** Zeros for what lies behind the end of the file. @throws what the disk says, unless that is given up */
   page(number: number): Buffer {
-    const at = this.#inWal.get(number);
-    if (at !== undefined) return this.#wal.subarray(at, at + this.pageBytes);
+    const inWal = this.#inWal.get(number);
+    if (inWal !== undefined) return this.#wal.subarray(inWal, inWal + this.pageBytes);
     const page = Buffer.alloc(this.pageBytes);
-    readSync(this.#fd, page, 0, this.pageBytes, (number - 1) * this.pageBytes);
+    const at = (number - 1) * this.pageBytes;
+    if (this.#fd !== undefined) readInto(page, { file: this.#file, fd: this.#fd, at, giveUp: this.#giveUp });
     return page;
   }
 
@@ -52,12 +63,61 @@ export class Pages {
   }
 
   close(): void {
-    closeSync(this.#fd);
+    if (this.#fd !== undefined) closeSync(this.#fd);
   }
 }
 
-function readIfThere(file: string): Buffer {
-  return statSync(file, { throwIfNoEntry: false }) === undefined ? Buffer.alloc(0) : readFileSync(file);
+function readIfThere(file: string, giveUp: GiveUp): Buffer {
+  if (!isThere(file)) return Buffer.alloc(0);
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    if (!isUnread(error) || !giveUp(file)) throw error;
+    return withOpen(file, (fd) => readByPages({ file, fd, giveUp }));
+  }
+}
+
+interface Opened {
+  readonly file: string;
+  readonly fd: number;
+  readonly giveUp: GiveUp;
+}
+
+function readByPages(opened: Opened): Buffer {
+  const bytes = Buffer.alloc(statSync(opened.file).size);
+  for (let at = 0; at < bytes.length; at += DEFAULT_PAGE_BYTES) {
+    readInto(bytes.subarray(at, at + DEFAULT_PAGE_BYTES), { ...opened, at });
+  }
+  return bytes;
+}
+
+function readInto(bytes: Buffer, { file, fd, at, giveUp }: Opened & { readonly at: number }): void {
+  try {
+    readSync(fd, bytes, 0, bytes.length, at);
+  } catch (error) {
+    if (!isUnread(error) || !giveUp(file)) throw error;
+    // The disk may have come back since, and what was open of it is stale then.
+    readAnew(bytes, file, at);
+  }
+}
+
+function readAnew(bytes: Buffer, file: string, at: number): void {
+  withOpen(file, (fd) => {
+    try {
+      readSync(fd, bytes, 0, bytes.length, at);
+    } catch (error) {
+      if (!isUnread(error)) throw error;
+    }
+  });
+}
+
+function withOpen<T>(file: string, work: (fd: number) => T): T {
+  const fd = openSync(file, 'r');
+  try {
+    return work(fd);
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /** Up to the last commit whose chain of checksums holds [sqlite.org/fileformat2.html#walformat]. */
@@ -77,10 +137,14 @@ function committedFrames(wal: Buffer, pageBytes: number): Map<number, number> {
 /**
  * Whether a write-ahead log has lost commits that were synced: behind the first frame that is damaged more than one commit
  * begins. The first of them may never have been synced; the next was only written after that.
+ * @throws what the disk says when it does not give it
  */
 export function hasLostCommits(walFile: string): boolean {
   let commits = 0;
-  for (const { isIntact, isCommit } of frames(readIfThere(walFile), DEFAULT_PAGE_BYTES)) {
+  for (const { isIntact, isCommit } of frames(
+    readIfThere(walFile, () => false),
+    DEFAULT_PAGE_BYTES,
+  )) {
     if (!isIntact && isCommit) commits += 1;
   }
   return commits > 1;

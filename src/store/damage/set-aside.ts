@@ -1,5 +1,6 @@
-import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { isThere } from '../disk-reads.ts';
 
 const PARTS = ['', '-wal'];
 
@@ -8,15 +9,32 @@ export function setAsideName(file: string): string {
   return `${file}.damaged`;
 }
 
+/** There is one, or was until it was set aside: the data directory is not new. */
+export function hasLog(logFile: string): boolean {
+  return [logFile, setAsideName(logFile)].some(isThere);
+}
+
 /** Moves the file with its write-ahead log, and syncs that. Nothing may have it open. */
 export function setAside(file: string): void {
+  removeSetAside(file);
+  finishSettingAside(file);
+}
+
+/** A kill came between the two moves. */
+export function isHalfSetAside(file: string): boolean {
   const aside = setAsideName(file);
-  for (const part of ['', '-wal', '-shm']) rmSync(`${aside}${part}`, { force: true });
+  return isThere(`${aside}-wal`) && !isThere(aside);
+}
+
+/** Moves what is not moved yet. */
+export function finishSettingAside(file: string): void {
+  const aside = setAsideName(file);
   // The write-ahead log first: a new database must never find an old one.
   for (const part of PARTS.toReversed()) {
-    if (existsSync(`${file}${part}`)) renameSync(`${file}${part}`, `${aside}${part}`);
+    const [from, to] = [`${file}${part}`, `${aside}${part}`];
+    if (isThere(from) && !isThere(to)) renameSync(from, to);
   }
-  if (!existsSync(aside)) writeFileSync(aside, '');
+  if (!isThere(aside)) writeFileSync(aside, '');
   rmSync(`${file}-shm`, { force: true });
   syncDirectory(dirname(file));
 }
@@ -27,7 +45,28 @@ export function setAsideBytes(file: string): number {
 }
 
 export function removeSetAside(file: string): void {
-  for (const part of ['', '-wal', '-shm']) rmSync(`${setAsideName(file)}${part}`, { force: true });
+  removeDatabase(setAsideName(file));
+}
+
+export function removeDatabase(file: string): void {
+  for (const part of ['', '-wal', '-shm']) rmSync(`${file}${part}`, { force: true });
+}
+
+/** What is set aside of several files. */
+export class SetAside {
+  readonly #files: readonly string[];
+
+  constructor(files: readonly string[]) {
+    this.#files = files;
+  }
+
+  get bytes(): number {
+    return this.#files.reduce((sum, file) => sum + setAsideBytes(file), 0);
+  }
+
+  remove(): void {
+    for (const file of this.#files) removeSetAside(file);
+  }
 }
 
 export function syncDirectory(path: string): void {

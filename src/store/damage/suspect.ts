@@ -1,12 +1,28 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { hasUnreadPages, isThere } from '../disk-reads.ts';
+
+/** What stands in the mark when the disk did not give all of the file, or of its write-ahead log: SQLite calls that damaged, too. */
+const UNREAD = 'unread';
 
 /** A file that stands beside one of which a read or a write said that it is damaged: the next start replaces it. */
 export function suspectMark(file: string): string {
   return `${file}.suspect`;
 }
 
+/** The mark comes first: whoever looks through a large file for so long may be ended meanwhile. */
 export function markSuspect(file: string): void {
-  writeFileSync(suspectMark(file), '');
+  const mark = suspectMark(file);
+  writeFileSync(mark, '');
+  if (hasUnreadPages(file)) writeFileSync(mark, UNREAD);
+}
+
+/** For a start. A file that the disk did not give and has given now (`isAllGiven`) is not suspect any more. */
+export function isSuspect(file: string, isAllGiven: boolean): boolean {
+  const mark = suspectMark(file);
+  if (!isThere(mark)) return false;
+  if (readFileSync(mark, 'utf8') !== UNREAD || !isAllGiven) return true;
+  rmSync(mark);
+  return false;
 }
 
 /** For readers: this process can only go on with a part of the file, the next one with all that can be read of it. */

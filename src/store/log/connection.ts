@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type Database from 'better-sqlite3';
+import { LOG_NOTES, notedIn } from '../notes.ts';
 import { type Durability, openForWriting } from '../sqlite.ts';
 import type { StoreClock } from '../store-clock.ts';
 import { Boots } from './boots.ts';
@@ -7,14 +8,14 @@ import { GapReports } from './gap-reports.ts';
 import { IdempotencyKeys, type IdempotencyLimits } from './idempotency-keys.ts';
 import { Kept } from './kept.ts';
 import { KnownTimes } from './known-times.ts';
-import { Lanes } from './lanes.ts';
-import { OverShare } from './over-share.ts';
+import { Lanes, type SkipNotes } from './lanes.ts';
 import { Queues } from './queues.ts';
 import { Ranges } from './ranges.ts';
 import { Reclaim } from './reclaim.ts';
 import { Records, type SeqReservation } from './records.ts';
 import { Recovery } from './recovery.ts';
 import { LOG_MIGRATIONS } from './schema.ts';
+import { UntakenReports } from './untaken.ts';
 import { Totals } from './uplink-totals.ts';
 
 export interface LogOptions {
@@ -25,6 +26,7 @@ export interface LogOptions {
   readonly keptBytes: number;
   readonly idempotency: IdempotencyLimits;
   readonly seqs: SeqReservation;
+  readonly skips: SkipNotes;
   readonly clock: StoreClock;
   /** Names the machine; a log that wakes up on another one (a cloned card) gets a new epoch. */
   readonly machineId: string;
@@ -47,9 +49,11 @@ export class LogConnection {
   readonly times: KnownTimes;
   readonly boots: Boots;
   readonly gaps: GapReports;
-  readonly overShare: OverShare;
+  readonly untaken: UntakenReports;
   readonly recovery: Recovery;
   readonly openHandshake: Database.Statement;
+  readonly closeHandshake: Database.Statement;
+  readonly closeHandshakes: Database.Statement;
   readonly pageBytes: number;
 
   /** @throws SluiceError as `openForWriting` */
@@ -67,13 +71,16 @@ export class LogConnection {
       this.boots = new Boots(this.db);
       const { records, lanes, epoch } = this;
       this.gaps = new GapReports({ records, lanes, epoch, clock: options.clock });
-      this.overShare = new OverShare(this.db);
+      this.untaken = new UntakenReports(this.db);
       this.reclaim = new Reclaim({ ...this.#parts(), gaps: this.gaps, clock: options.clock });
       this.kept = new Kept(this.db, options.keptBytes);
       this.keys = new IdempotencyKeys(this.db, options.idempotency, options.clock);
       const reload = () => this.reload();
-      this.recovery = new Recovery({ ...this.#parts(), db: this.db, gaps: this.gaps, clock: options.clock, reload });
+      const { skips, clock } = options;
+      this.recovery = new Recovery({ ...this.#parts(), db: this.db, gaps: this.gaps, skips, clock, reload });
       this.openHandshake = this.db.prepare('INSERT OR IGNORE INTO handshakes VALUES (?, ?)');
+      this.closeHandshake = this.db.prepare('DELETE FROM handshakes WHERE client_id = ? AND packet_id = ?');
+      this.closeHandshakes = this.db.prepare('DELETE FROM handshakes WHERE client_id = ?');
     } catch (error) {
       this.db.close();
       throw error;
@@ -97,7 +104,7 @@ export class LogConnection {
     this.kept.reload();
     this.keys.reload();
     this.queues.reload();
-    this.overShare.reload();
+    this.untaken.reload();
     this.recovery.reload();
   }
 
@@ -107,14 +114,13 @@ export class LogConnection {
 }
 
 function epochOn(db: Database.Database, { machineId, lostEpoch }: LogOptions): string {
-  const read = db.prepare<[string], string>('SELECT value FROM meta WHERE name = ?').pluck();
-  const known = read.get('epoch');
-  if (known !== undefined && read.get('machine_id') === machineId) return known;
+  const known = notedIn(db, LOG_NOTES.epoch);
+  if (known !== undefined && notedIn(db, LOG_NOTES.machineId) === machineId) return known;
   const epoch = (known === undefined ? lostEpoch : undefined) ?? randomUUID().replaceAll('-', '').slice(0, 16);
   const write = db.prepare('INSERT INTO meta VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value');
   db.transaction(() => {
-    write.run('epoch', epoch);
-    write.run('machine_id', machineId);
+    write.run(LOG_NOTES.epoch, epoch);
+    write.run(LOG_NOTES.machineId, machineId);
   })();
   return epoch;
 }

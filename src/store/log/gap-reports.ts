@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { acceptedNow } from '../../core/acceptance.ts';
 import type { Gap, GapReason } from '../../core/gap.ts';
-import type { LaneId } from '../../core/ports.ts';
+import type { LaneId } from '../../core/lane-log.ts';
 import type { Seq } from '../../core/record.ts';
 import { encodeRecord } from '../../core/record-codec.ts';
 import type { StoreClock } from '../store-clock.ts';

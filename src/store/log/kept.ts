@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import type Database from 'better-sqlite3';
-import type { Rejection } from '../../core/ports.ts';
+import type { Rejection } from '../../core/lane-log.ts';
 import type { RefusedMessage } from '../../core/record.ts';
 import type { Stream } from '../../core/stream.ts';
 import { BoundedTable } from './bounded-table.ts';

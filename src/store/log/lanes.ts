@@ -1,38 +1,23 @@
 import type Database from 'better-sqlite3';
 import { SluiceError } from '../../core/errors.ts';
 import type { GapReason } from '../../core/gap.ts';
-import type { LaneId, LaneStats } from '../../core/ports.ts';
+import type { LaneId } from '../../core/lane-log.ts';
+import type { LaneStats } from '../../core/log-stats.ts';
 import type { Seq } from '../../core/record.ts';
 import type { Stream } from '../../core/stream.ts';
+import { damaged } from '../sqlite.ts';
+import type { Lane } from './lane.ts';
+import { type LaneRow, LaneRows } from './lane-rows.ts';
+import { PendingRecords } from './pending-records.ts';
 import { type Range, type Ranges, rangeGone } from './ranges.ts';
-import type { Records, StoredBody } from './records.ts';
+import type { Records } from './records.ts';
 
-/** A cursor with its counts. `base`: records of the stream that are not this lane's. */
-export interface Lane {
-  readonly uplink: string;
-  readonly stream: Stream;
-  cursor: Seq;
-  base: number;
-  delivered: number;
-  rejected: number;
-  dropped: number;
-  /** Up to there it has done with everything: the lowest of its cursor and those of its backfills, as of the last `flush`. */
-  done: Seq;
-  /** Last seq of the batch in flight; at most `cursor` when there is none. Not on disk: no batch outlives a start. */
-  claimedUpTo: Seq;
-  /** How far it is in bytes, as `Records.headBytes` counts them. Not on disk: estimated at the start. */
-  passedBytes: number;
-  dirty: boolean;
+/** How far lanes have skipped, kept apart from the log; implemented by `state.db`. On disk when `noteSkip` returns. */
+export interface SkipNotes {
+  /** 0 when it never did. */
+  skippedUpTo(lane: LaneId): Seq;
+  noteSkip(lane: LaneId, upTo: Seq): void;
 }
-
-interface DropRow {
-  uplink: string;
-  stream: Stream;
-  reason: string;
-  count: number;
-}
-
-type LaneRow = Omit<Lane, 'claimedUpTo' | 'passedBytes' | 'dirty'>;
 
 /** What a limit takes from a lane. */
 interface Drop {
@@ -54,29 +39,34 @@ interface Feed {
 
 /** The readers' positions, and the ranges beside them. Every method that writes belongs into a transaction that ends with `flush`. */
 export class Lanes {
-  readonly #db: Database.Database;
+  readonly pending: PendingRecords;
+  readonly #rows: LaneRows;
   readonly #records: Records;
   readonly #ranges: Ranges;
-  readonly #save: Database.Statement;
   #lanes: Lane[] = [];
   /** Lanes that an uplink has asked for since the start. The others wait for one that is not configured any more. */
   readonly #served = new Set<string>();
 
   constructor(db: Database.Database, records: Records, ranges: Ranges) {
-    this.#db = db;
+    this.#rows = new LaneRows(db);
     this.#records = records;
     this.#ranges = ranges;
-    this.#save = db.prepare(
-      `UPDATE lanes SET cursor = ?, base = ?, delivered = ?, rejected = ?, dropped = ?, done = ?
-       WHERE uplink = ? AND stream = ?`,
-    );
+    this.pending = new PendingRecords(records, ranges);
     this.reload();
   }
 
+  /** @throws SluiceError `store_damaged` */
   reload(): void {
     const claims = new Map(this.#lanes.map((lane) => [nameOf(lane), lane.claimedUpTo]));
-    const rows = this.#db.prepare<[], LaneRow>('SELECT * FROM lanes').all();
-    this.#lanes = rows.map((row) => this.#laneOf(row, claims.get(nameOf(row))));
+    this.#lanes = this.#rows.load().map(({ isSummed, ...row }) => ({
+      ...this.#laneOf(row, claims.get(nameOf(row))),
+      dirty: !isSummed,
+    }));
+  }
+
+  /** To be called before `reload`: takes lanes away whose positions are not what was written. False when there are none. */
+  removeDamaged(): boolean {
+    return this.#rows.removeDamaged();
   }
 
   /** What was in flight over an earlier connection still is. */
@@ -106,11 +96,9 @@ export class Lanes {
     const cursor = fromNow ? lastSeq : 0;
     const forOthers = this.#records.directed.countForOthers(uplink, stream);
     const base = fromNow ? acceptedCount : removedCount + forOthers;
-    this.#db
-      .prepare('INSERT INTO lanes (uplink, stream, cursor, base, done) VALUES (?, ?, ?, ?, ?)')
-      .run(uplink, stream, cursor, base, cursor);
-    const counts = { delivered: 0, rejected: 0, dropped: 0 };
-    this.#lanes.push(this.#laneOf({ uplink, stream, cursor, base, ...counts, done: cursor }));
+    const row = { uplink, stream, cursor, base, delivered: 0, rejected: 0, dropped: 0, done: cursor };
+    this.#rows.save(row);
+    this.#lanes.push(this.#laneOf(row));
     return cursor;
   }
 
@@ -124,8 +112,11 @@ export class Lanes {
     return this.#lane(id).cursor;
   }
 
+  /** @throws SluiceError `unknown_lane`, `range_gone`; `store_damaged` when what was read was never stored */
   claim(id: LaneId, upTo: Seq): Seq {
     const lane = this.#get(id);
+    const { lastSeq } = this.#records.count(id.stream);
+    if (upTo > lastSeq) throw damaged('log.db', `${id.stream} ends at ${lastSeq}, but ${upTo} stands there`);
     lane.claimedUpTo = Math.max(lane.claimedUpTo, upTo);
     return lane.cursor;
   }
@@ -155,15 +146,19 @@ export class Lanes {
     } else this.#settled(this.#lane(id), step);
   }
 
-  /** Moves the cursor to the end of the stream, and makes a backfill of what is skipped; see `LaneLog`. */
-  skipAhead(id: LaneId, at: number): Seq {
+  /** Moves the cursor forward, and makes a backfill of what is skipped; see `LaneLog.skipAhead`. */
+  skipTo(id: LaneId, upTo: Seq, at: number): Seq {
     const lane = this.#lane(id);
-    const upTo = this.#records.count(lane.stream).lastSeq;
     if (upTo > lane.cursor && this.#ranges.skip(lane, { from: lane.cursor, upTo, at })) {
       lane.cursor = upTo;
       lane.dirty = true;
     }
     return lane.cursor;
+  }
+
+  /** Up to there it has done with everything: the lowest of its cursor and those of its backfills. */
+  doneOf(lane: Lane): Seq {
+    return Math.min(lane.cursor, ...this.#ranges.backfillsOf(lane).map(({ cursor }) => cursor));
   }
 
   /** Up to here no lane of the stream waits for anything, and nothing is on its way. */
@@ -183,24 +178,12 @@ export class Lanes {
     return [...lanes, ...ranges].filter(isInFlight);
   }
 
-  /** Of these records those that the lane still has to deliver. */
-  pendingOf(lane: Lane, rows: readonly StoredBody[]): StoredBody[] {
-    const backfills = this.#ranges.backfillsOf(lane);
-    const isSkipped = (seq: Seq): boolean => backfills.some(({ cursor, upTo }) => seq > cursor && seq <= upTo);
-    return rows
-      .filter(({ seq }) => seq > lane.cursor || isSkipped(seq))
-      .filter(({ seq }) => this.#records.directed.isFor(lane.uplink, lane.stream, seq));
-  }
-
-  /** Pending by the counts, less what is there: what was lost. Negative when more is there than was counted. */
-  missingCount(lane: Lane): number {
-    const { uplink, stream, base, delivered, rejected, dropped } = lane;
-    const counted = this.#records.count(stream).acceptedCount - base - delivered - rejected - dropped;
-    const live = { cursor: lane.cursor, upTo: Number.MAX_SAFE_INTEGER };
-    const found = [...this.#ranges.backfillsOf(lane), live].map(({ cursor, upTo }) =>
-      this.#records.countFor(uplink, stream, { after: cursor, upTo }),
-    );
-    return counted - found.reduce((sum, count) => sum + count, 0);
+  /** The lane, when it has got to the end of all that is there, and by the counts has not. */
+  offAtEnd(id: LaneId): Lane | undefined {
+    const lane = this.#lane(id);
+    const isAtEnd =
+      lane.cursor >= this.#records.count(lane.stream).lastSeq && this.#ranges.backfillsOf(lane).length === 0;
+    return isAtEnd && this.pending.count(lane) > 0 ? lane : undefined;
   }
 
   /** Makes the counts agree with what is there, by records that count for the lane from now on. */
@@ -215,14 +198,7 @@ export class Lanes {
     lane.dropped += drop.count;
     lane.passedBytes += drop.passedBytes;
     this.#moved(lane);
-    if (drop.count === 0) return;
-    this.#db
-      .prepare(
-        `INSERT INTO drops VALUES (?, ?, ?, ?, ?)
-         ON CONFLICT (uplink, stream, reason) DO UPDATE SET count = count + excluded.count,
-           bytes = bytes + excluded.bytes`,
-      )
-      .run(lane.uplink, lane.stream, drop.reason, drop.count, drop.bytes);
+    if (drop.count > 0) this.#rows.addDrop(lane, drop);
   }
 
   /** A record was appended that is for `uplink` alone: for all other lanes of its stream it does not exist. */
@@ -237,29 +213,25 @@ export class Lanes {
   flush(): void {
     for (const lane of this.#lanes) {
       if (!lane.dirty) continue;
-      const { cursor, base, delivered, rejected, dropped, uplink, stream } = lane;
-      lane.done = Math.min(cursor, ...this.#ranges.backfillsOf(lane).map((backfill) => backfill.cursor));
-      this.#save.run(cursor, base, delivered, rejected, dropped, lane.done, uplink, stream);
+      lane.done = this.doneOf(lane);
+      this.#rows.save(lane);
       lane.dirty = false;
     }
   }
 
-  /**
-   * Bytes that no uplink that carries the stream has delivered: what only this log has. Estimated, see
-   * `Records.storedBytes`.
-   */
+  /** Bytes that the served lane that is furthest behind has still to deliver. Estimated, see `Records.storedBytes`. */
   waitingBytes(stream: Stream): number {
     const head = this.#records.headBytes(stream);
     const lanes = this.ofStream(stream).filter((lane) => this.#served.has(nameOf(lane)));
     const behind = lanes.map(({ passedBytes }) => head - passedBytes);
-    return behind.length === 0 ? 0 : Math.max(0, Math.min(...behind));
+    return Math.max(0, ...behind);
   }
 
   stats(): LaneStats[] {
-    const drops = this.#db.prepare<[], DropRow>('SELECT uplink, stream, reason, count FROM drops').all();
+    const drops = this.#rows.drops();
     return this.#lanes.map((lane) => {
-      const acceptedCount = this.#acceptedCount(lane);
-      const pendingCount = this.#pendingCount(lane);
+      const acceptedCount = this.pending.acceptedCount(lane);
+      const pendingCount = this.pending.count(lane);
       const mine = drops.filter(({ uplink, stream }) => uplink === lane.uplink && stream === lane.stream);
       return {
         uplink: lane.uplink,
@@ -271,14 +243,14 @@ export class Lanes {
         droppedCount: lane.dropped,
         droppedByReason: Object.fromEntries(mine.map(({ reason, count }) => [reason, count])),
         pendingCount,
-        oldestPendingAt: pendingCount > 0 ? this.#oldestPendingAt(lane) : null,
+        oldestPendingAt: pendingCount > 0 ? this.pending.oldestAt(lane) : null,
       };
     });
   }
 
   #laneOf(row: LaneRow, claimedUpTo: Seq = 0): Lane {
     const cursors = [row, ...this.#ranges.backfillsOf(row)].map(({ cursor }) => cursor);
-    const behind = this.#records.estimateBytes(row.stream, Math.min(...cursors), this.#pendingCount(row));
+    const behind = this.#records.estimateBytes(row.stream, Math.min(...cursors), this.pending.count(row));
     const passedBytes = this.#records.headBytes(row.stream) - behind;
     return { ...row, claimedUpTo, passedBytes, dirty: false };
   }
@@ -294,24 +266,7 @@ export class Lanes {
   #moved(lane: Lane): void {
     lane.dirty = true;
     // Here an estimate ends.
-    if (this.#pendingCount(lane) === 0) lane.passedBytes = this.#records.headBytes(lane.stream);
-  }
-
-  #acceptedCount({ stream, base }: LaneRow): number {
-    return this.#records.count(stream).acceptedCount - base;
-  }
-
-  #pendingCount(lane: LaneRow): number {
-    return this.#acceptedCount(lane) - lane.delivered - lane.rejected - lane.dropped;
-  }
-
-  #oldestPendingAt(lane: Lane): number | null {
-    const live = { cursor: lane.cursor, upTo: Number.MAX_SAFE_INTEGER };
-    for (const { cursor, upTo } of [...this.#ranges.backfillsOf(lane), live]) {
-      const at = this.#records.oldestReceivedAt(lane.stream, cursor, upTo);
-      if (at !== null) return at;
-    }
-    return null;
+    if (this.pending.count(lane) === 0) lane.passedBytes = this.#records.headBytes(lane.stream);
   }
 
   #find(id: LaneId): Lane | Range | undefined {

@@ -1,21 +1,24 @@
 import { statSync } from 'node:fs';
 import { SluiceError } from '../../core/errors.ts';
-import type { Appended, LaneId, LogStats, NewReplay, ReplayStats, Settlement } from '../../core/ports.ts';
+import type { LaneId, Settlement } from '../../core/lane-log.ts';
+import type { LogStats, NewReplay, ReplayStats } from '../../core/log-stats.ts';
+import type { Appended } from '../../core/ports.ts';
 import type { BootStart, Handshake, Seq } from '../../core/record.ts';
 import { STREAMS, type Stream } from '../../core/stream.ts';
 import type { PackedEntry } from '../pack.ts';
 import { damaged, diskFaultOf, isDamage } from '../sqlite.ts';
 import type { StoreClock } from '../store-clock.ts';
+import { problemOfCounts } from './check-counts.ts';
 import { LogConnection, type LogOptions } from './connection.ts';
 import type { KnownKey } from './idempotency-keys.ts';
 import type { Lanes } from './lanes.ts';
-import type { OverShare } from './over-share.ts';
 import type { Queues } from './queues.ts';
 import type { Ranges } from './ranges.ts';
 import type { Reclaim } from './reclaim.ts';
 import type { Records } from './records.ts';
 import type { Recovery } from './recovery.ts';
 import { retriedBody } from './retried.ts';
+import type { UntakenReports } from './untaken.ts';
 import type { Totals } from './uplink-totals.ts';
 
 const NOTHING: Appended = { firstSeq: 0, duplicate: false };
@@ -53,8 +56,8 @@ export class Log {
     return this.#on.totals;
   }
 
-  get overShare(): OverShare {
-    return this.#on.overShare;
+  get untaken(): UntakenReports {
+    return this.#on.untaken;
   }
 
   get records(): Records {
@@ -111,16 +114,8 @@ export class Log {
    * uplink can have got more than was accepted. @throws SluiceError `store_damaged`
    */
   check(): void {
-    const { db } = this.#on;
-    for (const stream of STREAMS) {
-      const newest = db.prepare<[], number | null>(`SELECT max(seq) FROM ${stream}`).pluck().get() ?? null;
-      const { acceptedCount, removedCount, lastSeq } = this.records.count(stream);
-      const isRight = newest === null ? acceptedCount === removedCount : newest === lastSeq;
-      if (!isRight) throw damaged(this.#options.file, `${stream} ends at ${newest}, counted was up to ${lastSeq}`);
-    }
-    for (const { uplink, stream, pendingCount } of this.lanes.stats()) {
-      if (pendingCount < 0) throw damaged(this.#options.file, `more of ${stream} went to ${uplink} than was accepted`);
-    }
+    const problem = problemOfCounts(this.#on.db, this.#on);
+    if (problem !== null) throw damaged(this.#options.file, problem);
   }
 
   /** Nothing was ever stored in it. */
@@ -156,8 +151,8 @@ export class Log {
         return this.#appendRecords(entry);
       case 'refused':
         return this.#appendRefused(entry);
-      case 'over_share':
-        return this.#appendOverShare(entry);
+      case 'untaken':
+        return this.#appendUntaken(entry);
       case 'queues':
         this.queues.change(entry.changes);
         return NOTHING;
@@ -169,9 +164,9 @@ export class Log {
     }
   }
 
-  /** Everything that was refused for its share since the last time becomes gaps. */
-  reportOverShare(): void {
-    this.overShare.report(this.lanes, this.#on.gaps);
+  /** Everything that was not taken since the last time becomes gaps. */
+  reportUntaken(): void {
+    this.untaken.report(this.lanes, this.#on.gaps);
   }
 
   settle({ lane, from, upTo, deliveredCount, rejected, sent }: Settlement): void {
@@ -188,10 +183,14 @@ export class Log {
       const body = this.records.body(lane.stream, rejection.seq);
       if (body !== undefined) this.#on.kept.reject(lane, rejection, { at, body });
     }
+    this.recovery.reportMissingAtEnd(lane);
   }
 
   skipAhead(lane: LaneId): Seq {
-    return this.lanes.skipAhead(lane, this.#clock.now());
+    const upTo = this.lastSeq(lane.stream);
+    // Before anything behind it can be upstream.
+    if (upTo > this.lanes.cursorOf(lane)) this.#options.skips.noteSkip(lane, upTo);
+    return this.lanes.skipTo(lane, upTo, this.#clock.now());
   }
 
   /** See `ReplayStore`. @throws SluiceError `unknown_lane`, `too_many_replays` */
@@ -254,7 +253,7 @@ export class Log {
     return (this.#pragma('page_count') - this.#pragma('freelist_count')) * this.#on.pageBytes;
   }
 
-  /** The part of the stored records, by their bytes, that no uplink has delivered yet. Estimated, see `Records.storedBytes`. */
+  /** The part of the stored records, by their bytes, that the uplink that is furthest behind has not delivered yet. Estimated, see `Records.storedBytes`. */
   waitingPart(): number {
     const sum = (bytesOf: (stream: Stream) => number) => STREAMS.reduce((total, stream) => total + bytesOf(stream), 0);
     const stored = sum((stream) => this.records.storedBytes(stream));
@@ -283,7 +282,7 @@ export class Log {
 
   stats(): Pick<LogStats, 'epoch' | 'streams' | 'lanes' | 'backfills' | 'uplinks' | 'refusedCount' | 'rejectsCount'> {
     const kept = this.#on.kept.counts();
-    const overShare = this.overShare.totals();
+    const overShare = this.untaken.shareTotals();
     return {
       epoch: this.epoch,
       streams: STREAMS.map((stream) => {
@@ -333,9 +332,9 @@ export class Log {
     return NOTHING;
   }
 
-  #appendOverShare({ share, handshake, keep }: Extract<PackedEntry, { kind: 'over_share' }>): Appended {
+  #appendUntaken({ untaken, handshake, keep }: Extract<PackedEntry, { kind: 'untaken' }>): Appended {
     if (this.#isRepeated(handshake)) return DUPLICATE;
-    this.overShare.add(share);
+    this.untaken.add(untaken);
     if (keep !== undefined) this.queues.keep(keep, null);
     return NOTHING;
   }
@@ -345,8 +344,8 @@ export class Log {
   }
 
   #closeHandshake(clientId: string, packetId: number | null): void {
-    if (packetId === null) this.#on.db.prepare('DELETE FROM handshakes WHERE client_id = ?').run(clientId);
-    else this.#on.db.prepare('DELETE FROM handshakes WHERE client_id = ? AND packet_id = ?').run(clientId, packetId);
+    if (packetId === null) this.#on.closeHandshakes.run(clientId);
+    else this.#on.closeHandshake.run(clientId, packetId);
   }
 
   #pragma(name: string): number {

@@ -4,6 +4,7 @@ import type { Seq } from '../../core/record.ts';
 import { isIntact, readRecord } from '../../core/record-codec.ts';
 import type {
   KeptMessage,
+  MessageContent,
   Place,
   Qos,
   QueueChange,
@@ -30,6 +31,8 @@ interface PacketColumns {
   readonly payload: Buffer | null;
   readonly stream: Stream | null;
   readonly seq: Seq | null;
+  /** By the checksums of all that was read. */
+  readonly is_intact: 0 | 1;
 }
 
 interface QueuedColumns extends PacketColumns {
@@ -39,10 +42,7 @@ interface QueuedColumns extends PacketColumns {
   readonly released: number;
 }
 
-interface Content {
-  readonly topic: string;
-  readonly payload: Buffer;
-}
+const NO_CONTENT: MessageContent = { topic: '', payload: new Uint8Array() };
 
 /**
  * What the MQTT broker keeps of messages: a packet once, a row per session that waits for it, and which of them are
@@ -69,13 +69,12 @@ export class Queues {
   /** `record`: has topic and payload, when the message comes without one. */
   keep(message: KeptMessage, record: RecordPlace | null): void {
     const { place, qos, at, topic, payload } = message;
+    const { insertPacket } = this.#statements;
     if (payload === null && record !== null) {
-      this.#statements.insertPacket.run(place, qos, at, null, null, record.stream, record.seq);
+      insertPacket.run({ place, qos, at, topic: null, payload: null, ...record });
       if (!this.#oldestSeq.has(record.stream)) this.#oldestSeq.set(record.stream, record.seq);
-    } else this.#statements.insertPacket.run(place, qos, at, topic, Buffer.from(payload ?? []), null, null);
-    for (const copy of message.copies) {
-      this.#statements.insertCopy.run(place, copy.session, copy.packetId, copy.qos);
-    }
+    } else insertPacket.run({ place, qos, at, topic, payload: Buffer.from(payload ?? []), stream: null, seq: null });
+    for (const copy of message.copies) this.#statements.insertCopy.run({ place, ...copy });
     if (message.retained) this.#statements.insertFresh.run(place);
   }
 
@@ -89,15 +88,16 @@ export class Queues {
     }
   }
 
-  /** The next messages behind a position. One whose record is damaged is left out. */
+  /** The next messages behind a position. One whose row is damaged is left out. */
   page(after: QueuePosition, maxCount: number): QueuePage {
     const rows = this.#statements.page.all(after.place, after.session, maxCount) as QueuedColumns[];
-    const messages: QueuedMessage[] = [];
-    for (const row of rows) {
-      const { place, session, packet_id: packetId, copy_qos: qos, at, released } = row;
-      const content = this.#contentOf(row);
-      if (content !== null) messages.push({ place, session, packetId, qos, at, released: released === 1, ...content });
-    }
+    const intact = rows.filter(({ is_intact: isIntactRow }) => isIntactRow === 1);
+    const messages = intact.map((row): QueuedMessage => {
+      const { place, session, packet_id: packetId, copy_qos: qos, at } = row;
+      const released = row.released === 1;
+      // PUBREL says nothing of what was received.
+      return { place, session, packetId, qos, at, released, content: released ? NO_CONTENT : this.#contentOf(row) };
+    });
     const last = rows.at(-1);
     return { messages, upTo: last === undefined ? null : { place: last.place, session: last.session } };
   }
@@ -105,7 +105,7 @@ export class Queues {
   /** Retained messages that `state.db` may not have yet, oldest first, and how far they reach; 0 when there are none. */
   fresh(maxCount: number): { readonly messages: FreshRetained[]; readonly upTo: Place } {
     const rows = this.#statements.fresh.all(maxCount) as PacketColumns[];
-    // Of a damaged record the topic is not known any more: the message before it stays.
+    // Of one that is damaged the topic is not known any more: the message before it stays.
     const messages = rows.flatMap((row) => {
       const content = this.#contentOf(row);
       return content === null ? [] : [{ place: row.place, qos: row.qos, ...content }];
@@ -125,7 +125,7 @@ export class Queues {
     for (const row of this.#statements.pointing.all(stream, upTo) as PacketColumns[]) {
       const content = this.#contentOf(row);
       if (content === null) this.#statements.removePacket.run(row.place);
-      else this.#statements.fill.run(content.topic, content.payload, row.place);
+      else this.#statements.fill.run({ ...content, place: row.place });
     }
     this.#lookForOldest(stream);
   }
@@ -140,6 +140,20 @@ export class Queues {
     for (const session of this.#statements.sessions.all() as SessionId[]) {
       if (!sessions.has(session)) this.#end(session);
     }
+  }
+
+  /** What is damaged, and whatever waits for that. Returns how many copies and retained messages are lost with it. */
+  giveUpDamaged(): number {
+    const { sumPackets, sumQueued, dropWrongCopies, dropWrongPackets, dropCopiesOfNone, dropFreshOfNone } =
+      this.#statements;
+    sumPackets.run();
+    sumQueued.run();
+    const copies = dropWrongCopies.run().changes;
+    dropWrongPackets.run();
+    const lost = copies + dropCopiesOfNone.run().changes + dropFreshOfNone.run().changes;
+    if (lost > 0) this.#statements.removeAllUnused.run();
+    this.reload();
+    return lost;
   }
 
   lastPlace(): Place {
@@ -157,7 +171,8 @@ export class Queues {
     else this.#oldestSeq.set(stream, seq);
   }
 
-  #contentOf({ topic, payload, stream, seq }: PacketColumns): Content | null {
+  #contentOf({ topic, payload, stream, seq, is_intact: isIntactRow }: PacketColumns): MessageContent | null {
+    if (isIntactRow === 0) return null;
     if (topic !== null && payload !== null) return { topic, payload };
     if (stream === null || seq === null) return null;
     const body = this.#records.body(stream, seq);
@@ -167,16 +182,32 @@ export class Queues {
   }
 }
 
+const ofPacket = 'row_sum(packets.place, packets.qos, at, topic, payload, stream, seq)';
+const ofQueued = 'row_sum(queued.place, session, packet_id, queued.qos, released)';
+/** In SQL: 1 also for a row of before, which has none. */
+const isRightPacket = `packets.sum IS NULL OR packets.sum = ${ofPacket}`;
+const isRightQueued = `queued.sum IS NULL OR queued.sum = ${ofQueued}`;
+
 function prepare(db: Database.Database) {
-  const packet = 'packets.place, packets.qos, packets.at, topic, payload, stream, seq';
+  const columns = 'packets.place, packets.qos, packets.at, topic, payload, stream, seq';
+  const packet = `${columns}, (${isRightPacket}) AS is_intact`;
   const unused = `place NOT IN (SELECT place FROM queued) AND place NOT IN (SELECT place FROM fresh_retained)`;
   const isUnused = `NOT EXISTS (SELECT 1 FROM queued WHERE queued.place = packets.place)
                 AND NOT EXISTS (SELECT 1 FROM fresh_retained WHERE fresh_retained.place = packets.place)`;
   return {
-    insertPacket: db.prepare('INSERT INTO packets VALUES (?, ?, ?, ?, ?, ?, ?)'),
-    insertCopy: db.prepare('INSERT INTO queued VALUES (?, ?, ?, ?, 0)'),
+    insertPacket: db.prepare(
+      `INSERT INTO packets VALUES (@place, @qos, @at, @topic, @payload, @stream, @seq,
+         row_sum(@place, @qos, @at, @topic, @payload, @stream, @seq))`,
+    ),
+    insertCopy: db.prepare(
+      'INSERT INTO queued VALUES (@place, @session, @packetId, @qos, 0, row_sum(@place, @session, @packetId, @qos, 0))',
+    ),
     insertFresh: db.prepare('INSERT INTO fresh_retained VALUES (?)'),
-    release: db.prepare('UPDATE queued SET released = 1 WHERE place = ? AND session = ?'),
+    // A checksum that does not hold must not be made one that does.
+    release: db.prepare(
+      `UPDATE queued SET released = 1, sum = sum - ${ofQueued} + row_sum(place, session, packet_id, qos, 1)
+        WHERE place = ? AND session = ?`,
+    ),
     removeCopy: db.prepare('DELETE FROM queued WHERE place = ? AND session = ?'),
     removeSession: db.prepare('DELETE FROM queued WHERE session = ?'),
     removeFresh: db.prepare('DELETE FROM fresh_retained WHERE place <= ?'),
@@ -189,7 +220,8 @@ function prepare(db: Database.Database) {
     ),
     removeAllUnused: db.prepare(`DELETE FROM packets WHERE ${unused}`),
     page: db.prepare(
-      `SELECT ${packet}, session, packet_id, queued.qos AS copy_qos, released
+      `SELECT ${columns}, session, packet_id, queued.qos AS copy_qos, released,
+              ((${isRightPacket}) AND (${isRightQueued})) AS is_intact
          FROM queued JOIN packets USING (place)
         WHERE (queued.place, session) > (?, ?) ORDER BY queued.place, session LIMIT ?`,
     ),
@@ -197,7 +229,16 @@ function prepare(db: Database.Database) {
       `SELECT ${packet} FROM fresh_retained JOIN packets USING (place) ORDER BY fresh_retained.place LIMIT ?`,
     ),
     pointing: db.prepare(`SELECT ${packet} FROM packets WHERE stream = ? AND seq <= ?`),
-    fill: db.prepare('UPDATE packets SET topic = ?, payload = ?, stream = NULL, seq = NULL WHERE place = ?'),
+    fill: db.prepare(
+      `UPDATE packets SET topic = @topic, payload = @payload, stream = NULL, seq = NULL,
+          sum = row_sum(place, qos, at, @topic, @payload, NULL, NULL) WHERE place = @place`,
+    ),
+    sumPackets: db.prepare(`UPDATE packets SET sum = ${ofPacket} WHERE sum IS NULL`),
+    sumQueued: db.prepare(`UPDATE queued SET sum = ${ofQueued} WHERE sum IS NULL`),
+    dropWrongPackets: db.prepare(`DELETE FROM packets WHERE NOT (${isRightPacket})`),
+    dropWrongCopies: db.prepare(`DELETE FROM queued WHERE NOT (${isRightQueued})`),
+    dropCopiesOfNone: db.prepare('DELETE FROM queued WHERE place NOT IN (SELECT place FROM packets)'),
+    dropFreshOfNone: db.prepare('DELETE FROM fresh_retained WHERE place NOT IN (SELECT place FROM packets)'),
     oldestSeq: db.prepare('SELECT min(seq) FROM packets WHERE stream = ?').pluck(),
     sessions: db.prepare('SELECT DISTINCT session FROM queued').pluck(),
     lastPlace: db.prepare('SELECT max(place) FROM packets').pluck(),

@@ -1,7 +1,8 @@
 import { Buffer } from 'node:buffer';
 import type Database from 'better-sqlite3';
 import { SluiceError } from '../../core/errors.ts';
-import type { BackfillStats, LaneId, LaneRange, NewReplay, RangeKind, ReplayStats } from '../../core/ports.ts';
+import type { LaneId, LaneRange, RangeKind } from '../../core/lane-log.ts';
+import type { BackfillStats, NewReplay, ReplayStats } from '../../core/log-stats.ts';
 import type { Seq } from '../../core/record.ts';
 import { isIntact, isOfDevice } from '../../core/record-codec.ts';
 import type { Stream } from '../../core/stream.ts';

@@ -1,15 +1,21 @@
 import type { Buffer } from 'node:buffer';
 import type Database from 'better-sqlite3';
 import { SluiceError } from '../../core/errors.ts';
-import type { Batch, LogReader, ReadLimit } from '../../core/ports.ts';
+import type { Batch, LogReader, ReadLimit } from '../../core/lane-log.ts';
 import type { Seq, StoredRecord } from '../../core/record.ts';
 import { isIntact, readRecord } from '../../core/record-codec.ts';
 import { STREAMS, type Stream } from '../../core/stream.ts';
-import { diskFaultOf, isDamage, openForReading } from '../sqlite.ts';
+import { diskFaultOf, isDamage, openForLooking, openForReading, readErrorOf } from '../sqlite.ts';
 import { Corrections } from './corrections.ts';
 import { BODY, checkOrder } from './stored-body.ts';
 
 type Page = Database.Statement<[number, number], [number, Buffer]>;
+
+interface Wanted {
+  readonly stream: Stream;
+  readonly after: Seq;
+  readonly limit: ReadLimit;
+}
 
 interface Connection {
   readonly db: Database.Database;
@@ -21,28 +27,52 @@ interface Connection {
 export class SqliteLogReader implements LogReader {
   readonly #file: string;
   readonly #onDamage: (error: unknown) => void;
+  readonly #open: (file: string) => Database.Database;
   #on: Connection | undefined;
 
   /** `onDamage`: the file is not as it was written; whoever goes on would read only a part, for ever. */
-  constructor(file: string, onDamage: (error: unknown) => void = () => undefined) {
+  constructor(file: string, onDamage: (error: unknown) => void = () => undefined, open = openForReading) {
     this.#file = file;
     this.#onDamage = onDamage;
-    this.#on = connect(file);
+    this.#open = open;
+    this.#on = connect(open(file));
   }
 
-  /** After a read that failed, the next one opens the file again. @throws SluiceError `log_unreadable` */
+  /** Of a store that may be stopped: leaves no trace there. */
+  static looking(file: string): SqliteLogReader {
+    return new SqliteLogReader(file, undefined, openForLooking);
+  }
+
+  /**
+   * After a read that failed, the next one opens the file again. Damage is believed when a second look finds it too.
+   * @throws SluiceError `log_unreadable`
+   */
   read(stream: Stream, after: Seq, limit: ReadLimit): Batch {
     try {
-      this.#on ??= connect(this.#file);
-      return this.#read(this.#on, { stream, after, limit });
-    } catch (error) {
-      const fault = diskFaultOf(error);
-      if (isDamage(error)) this.#onDamage(error);
-      if (fault === undefined) throw error;
-      this.close();
-      const options = { code: 'log_unreadable', retryable: true, cause: error };
-      throw new SluiceError(`the log cannot be read: ${fault.reason}`, options);
+      return this.#look({ stream, after, limit });
+    } catch (first) {
+      if (!isDamage(first)) throw this.#explain(first);
     }
+    this.close();
+    try {
+      return this.#look({ stream, after, limit });
+    } catch (error) {
+      throw this.#explain(isDamage(error) ? (readErrorOf(this.#file) ?? error) : error);
+    }
+  }
+
+  #look(what: Wanted): Batch {
+    this.#on ??= connect(this.#open(this.#file));
+    return this.#read(this.#on, what);
+  }
+
+  #explain(error: unknown): unknown {
+    const fault = diskFaultOf(error);
+    if (isDamage(error)) this.#onDamage(error);
+    if (fault === undefined) return error;
+    this.close();
+    const options = { code: 'log_unreadable', retryable: true, cause: error };
+    return new SluiceError(`the log cannot be read: ${fault.reason}`, options);
   }
 
   close(): void {
@@ -50,34 +80,40 @@ export class SqliteLogReader implements LogReader {
     this.#on = undefined;
   }
 
-  #read(on: Connection, { stream, after, limit }: { stream: Stream; after: Seq; limit: ReadLimit }): Batch {
+  #read(on: Connection, { stream, after, limit }: Wanted): Batch {
     const { pages, corrections } = on;
     const { maxRecords, maxBytes } = limit;
     const records: StoredRecord[] = [];
     const damaged: Seq[] = [];
     let upTo = after;
     let bytes = 0;
+    let hasMore = false;
     // One row more than is wanted: the last seq becomes a position only when the one behind it is in order.
     for (const [seq, body] of pages[stream].iterate(after, maxRecords + 1)) {
       checkOrder(stream, seq, upTo);
       bytes += body.byteLength;
-      if (upTo > after && (bytes > maxBytes || records.length + damaged.length === maxRecords)) break;
+      hasMore = upTo > after && (bytes > maxBytes || records.length + damaged.length === maxRecords);
+      if (hasMore) break;
       upTo = seq;
       if (isIntact(body, seq)) records.push(corrections.apply(readRecord(stream, seq, body)));
       else damaged.push(seq);
     }
-    return { records, upTo, damaged };
+    return { records, upTo, damaged, hasMore };
   }
 }
 
-function connect(file: string): Connection {
-  const db = openForReading(file);
+function connect(db: Database.Database): Connection {
   const pageOf = (stream: Stream): Page =>
     db
       .prepare<[number, number], [number, Buffer]>(
         `SELECT seq, ${BODY} FROM ${stream} WHERE seq > ? ORDER BY seq LIMIT ?`,
       )
       .raw();
-  const pages = Object.fromEntries(STREAMS.map((stream) => [stream, pageOf(stream)])) as Connection['pages'];
-  return { db, pages, corrections: new Corrections(db) };
+  try {
+    const pages = Object.fromEntries(STREAMS.map((stream) => [stream, pageOf(stream)])) as Connection['pages'];
+    return { db, pages, corrections: new Corrections(db) };
+  } catch (error) {
+    db.close();
+    throw error;
+  }
 }

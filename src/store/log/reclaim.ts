@@ -1,12 +1,13 @@
 import type { GapReason } from '../../core/gap.ts';
-import type { ReadLimit } from '../../core/ports.ts';
+import type { ReadLimit } from '../../core/lane-log.ts';
 import type { Seq, StoredRecord } from '../../core/record.ts';
 import { isIntact, isTimeTrusted, readRecord, receivedAtOf } from '../../core/record-codec.ts';
 import { STREAMS, type Stream } from '../../core/stream.ts';
 import type { StoreClock } from '../store-clock.ts';
 import type { GapReports, Loss } from './gap-reports.ts';
 import type { KnownTimes } from './known-times.ts';
-import type { Lane, Lanes } from './lanes.ts';
+import type { Lane } from './lane.ts';
+import type { Lanes } from './lanes.ts';
 import type { Queues } from './queues.ts';
 import type { Ranges } from './ranges.ts';
 import type { Records, StoredBody } from './records.ts';
@@ -128,12 +129,21 @@ export class Reclaim {
   }
 
   #dropFrom(lane: Lane, drop: { chunk: readonly StoredBody[]; upTo: Seq; reason: GapReason }): void {
-    const pending = this.#lanes.pendingOf(lane, drop.chunk);
-    const lost = pending.map((row) => this.#read(lane.stream, row));
-    const bytes = lost.reduce((sum, { value }) => sum + value.byteLength, 0);
-    const passedBytes = pending.reduce((sum, { body }) => sum + body.byteLength, 0);
-    this.#lanes.drop(lane, drop.upTo, { reason: drop.reason, count: lost.length, bytes, passedBytes });
-    for (const loss of this.#lossesOf(lane.stream, lost)) this.#gaps.report(lane, loss, drop.reason);
+    const stretches = this.#lanes.pending.of(lane, drop.chunk);
+    // A gap says from where to where: it must not span what was delivered.
+    const losses = stretches.flatMap((stretch) =>
+      this.#lossesOf(
+        lane.stream,
+        stretch.map((row) => this.#read(lane.stream, row)),
+      ),
+    );
+    this.#lanes.drop(lane, drop.upTo, {
+      reason: drop.reason,
+      count: sum(losses.map(({ count }) => count)),
+      bytes: sum(losses.map(({ bytes }) => bytes)),
+      passedBytes: sum(stretches.flat().map(({ body }) => body.byteLength)),
+    });
+    for (const loss of losses) this.#gaps.report(lane, loss, drop.reason);
   }
 
   /** One loss per device; one for all when there are many devices or were many gaps, or when they were reports of losses. */
@@ -208,8 +218,12 @@ function lossOf(device: string | null, records: readonly StoredRecord[]): Loss {
     firstSeq: Math.min(...seqs),
     lastSeq: Math.max(...seqs),
     count: records.length,
-    bytes: records.reduce((sum, { value }) => sum + value.byteLength, 0),
+    bytes: sum(records.map(({ value }) => value.byteLength)),
     firstTime: Math.min(...times),
     lastTime: Math.max(...times),
   };
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
 }

@@ -1,6 +1,6 @@
 import type { Buffer } from 'node:buffer';
 import type Database from 'better-sqlite3';
-import type { ReadLimit } from '../../core/ports.ts';
+import type { ReadLimit } from '../../core/lane-log.ts';
 import type { Seq } from '../../core/record.ts';
 import { isIntact, sealRecord } from '../../core/record-codec.ts';
 import { STREAMS, type Stream } from '../../core/stream.ts';

@@ -1,15 +1,22 @@
 import type Database from 'better-sqlite3';
+import type { LaneId } from '../../core/lane-log.ts';
 import { type Seq, soleUplink } from '../../core/record.ts';
 import { readRecord } from '../../core/record-codec.ts';
 import { STREAMS, type Stream } from '../../core/stream.ts';
-import { copyTables } from '../damage/copy-tables.ts';
-import type { FoundRecord } from '../damage/leaf-scan.ts';
+import { LOG_NOTES, notedIn } from '../notes.ts';
 import type { StoreClock } from '../store-clock.ts';
+import { copyTables, IDS } from './copy-tables.ts';
 import type { GapReports } from './gap-reports.ts';
-import type { Lane, Lanes } from './lanes.ts';
+import type { Lane } from './lane.ts';
+import type { Lanes, SkipNotes } from './lanes.ts';
 import type { Queues } from './queues.ts';
 import type { Ranges } from './ranges.ts';
-import type { Records } from './records.ts';
+import type { Records, StoredBody } from './records.ts';
+
+/** An intact record of a damaged log. */
+export interface FoundRecord extends StoredBody {
+  readonly stream: Stream;
+}
 
 interface RecoveryParts {
   readonly db: Database.Database;
@@ -18,15 +25,11 @@ interface RecoveryParts {
   readonly ranges: Ranges;
   readonly queues: Queues;
   readonly gaps: GapReports;
+  readonly skips: SkipNotes;
   readonly clock: StoreClock;
   /** Reads everything again, as it is in the file. */
   readonly reload: () => void;
 }
-
-/** In `meta`. `salvage`: not all is put back of a damaged log, JSON of what it counted last of each stream. */
-const SALVAGE = 'salvage';
-/** In `meta`: a log was lost with its positions, and no seq of it is higher than this one. */
-const LOST_UP_TO = 'positions_lost_up_to';
 
 /**
  * How a new log takes over what can be read of a damaged one, and what it says of the rest. Every method that writes
@@ -45,8 +48,8 @@ export class Recovery {
   }
 
   reload(): void {
-    const read = this.#parts.db.prepare<[string], string>('SELECT value FROM meta WHERE name = ?').pluck();
-    const [salvage, lostUpTo] = [read.get(SALVAGE), read.get(LOST_UP_TO)];
+    const { db } = this.#parts;
+    const [salvage, lostUpTo] = [notedIn(db, LOG_NOTES.salvage), notedIn(db, LOG_NOTES.lostUpTo)];
     this.#counted = salvage === undefined ? undefined : JSON.parse(salvage);
     this.#lostUpTo = lostUpTo === undefined ? undefined : Number(lostUpTo);
   }
@@ -61,21 +64,26 @@ export class Recovery {
    * they are put back.
    */
   takeOver(damagedFile: string, upTo: Seq): void {
-    const { db, records, lanes, reload } = this.#parts;
+    const { db, lanes, reload } = this.#parts;
     const copied = copyTables(damagedFile, db);
     const hasPositions = copied.has('streams') && copied.has('lanes');
     if (!hasPositions) {
       db.exec('DELETE FROM lanes; DELETE FROM ranges; DELETE FROM drops; DELETE FROM directed');
       db.exec('UPDATE streams SET accepted = 0, removed = 0, last_seq = 0');
-      this.#note(LOST_UP_TO, String(upTo));
-    }
+      this.#losePositions(upTo);
+    } else if (lanes.removeDamaged()) this.#losePositions(upTo);
+    if (!copied.has(IDS)) this.#passIds(upTo);
     db.exec('UPDATE streams SET removed = accepted');
     reload();
-    const counted = STREAMS.map((stream) => [stream, records.count(stream).lastSeq] as const);
+    const counted = this.#lastSeqs();
     if (!copied.has('ranges'))
       for (const lane of STREAMS.flatMap((stream) => lanes.ofStream(stream))) this.#skipAgain(lane);
-    this.#note(SALVAGE, JSON.stringify(Object.fromEntries(counted)));
-    this.reload();
+    this.#begin(counted);
+  }
+
+  /** Everything but the records is taken over already, and perhaps some of them are put back. */
+  resume(): void {
+    this.#begin(this.#lastSeqs());
   }
 
   /**
@@ -100,14 +108,21 @@ export class Recovery {
     for (const stream of STREAMS) {
       for (const lane of this.#parts.lanes.ofStream(stream)) lost += this.#reportMissing(lane);
     }
-    this.#note(SALVAGE, null);
+    this.#note(LOG_NOTES.salvage, null);
+    this.#note(LOG_NOTES.salvagedEnds, JSON.stringify(this.#lastSeqs()));
     this.#counted = undefined;
     return lost;
   }
 
-  /** Tells every lane that what came behind its stream's end may be lost, up to a seq: nobody knows how much that was. */
-  reportUnknownLoss(upTo: Seq): void {
-    const { records, lanes } = this.#parts;
+  /**
+   * Commits of this log are lost. Tells every lane that what came behind its stream's end may be, up to a seq: nobody knows
+   * how much that was. QoS 2 exchanges that ended in them would pass for open, and a new message for a repeated one.
+   */
+  reportLostCommits(upTo: Seq): void {
+    const { db, records, lanes } = this.#parts;
+    if (this.#lostUpTo !== undefined || lanes.uplinks().length === 0) this.#losePositions(upTo);
+    // What begins with U+0001 says which wills are published.
+    db.exec('DELETE FROM handshakes WHERE substr(client_id, 1, 1) <> char(1)');
     for (const stream of STREAMS) {
       const firstSeq = records.count(stream).lastSeq + 1;
       if (stream === 'gaps' || firstSeq > upTo) continue;
@@ -115,30 +130,72 @@ export class Recovery {
     }
   }
 
-  /** As `Lanes.open`. A lane that may have been in a log that lost its positions begins at the beginning, and is told so. */
-  openLane(...[id, from]: Parameters<Lanes['open']>): Seq {
-    const { lanes } = this.#parts;
-    if (this.#lostUpTo === undefined || id.range !== undefined || lanes.isKnown(id)) return lanes.open(id, from);
-    const cursor = lanes.open(id, 'beginning');
-    if (id.stream !== 'gaps') this.#reportGap(id, { firstSeq: 1, lastSeq: this.#lostUpTo, count: 0 });
-    return cursor;
+  /**
+   * As `LaneLog.open`. A lane that may have been in a log that lost its positions begins at the beginning, and is told so.
+   * One whose last skip is lost skips again: what is upstream behind it does not say that it holds what was skipped.
+   */
+  openLane(id: LaneId, from: 'oldest' | 'now'): Seq {
+    const { lanes, skips, clock } = this.#parts;
+    const cursor = this.#isLost(id) ? this.#openLost(id) : lanes.open(id, from);
+    this.reportMissingAtEnd(id);
+    const skippedTo = id.range === undefined ? skips.skippedUpTo(id) : 0;
+    return skippedTo > cursor ? lanes.skipTo(id, skippedTo, clock.now()) : cursor;
   }
 
-  /** Lanes that are not known from now on are new. */
+  /** A lane at the end of its stream has nothing pending: what it has by the counts is lost, wherever that was. */
+  reportMissingAtEnd(id: LaneId): void {
+    const lane = this.isUnfinished ? undefined : this.#parts.lanes.offAtEnd(id);
+    if (lane !== undefined) this.#reportMissing(lane, 1);
+  }
+
+  /** Every lane that is to be told of lost positions was opened: one that is not known is new from now on. */
   forgetLostPositions(): void {
-    this.#note(LOST_UP_TO, null);
+    if (this.#lostUpTo === undefined) return;
+    this.#note(LOG_NOTES.lostUpTo, null);
     this.#lostUpTo = undefined;
   }
 
-  get hasLostPositions(): boolean {
-    return this.#lostUpTo !== undefined;
+  #lastSeqs(): Partial<Record<Stream, Seq>> {
+    return Object.fromEntries(STREAMS.map((stream) => [stream, this.#parts.records.count(stream).lastSeq]));
+  }
+
+  #begin(counted: Partial<Record<Stream, Seq>>): void {
+    this.#note(LOG_NOTES.salvage, JSON.stringify(counted));
+    this.#counted = counted;
+  }
+
+  #isLost(id: LaneId): boolean {
+    return this.#lostUpTo !== undefined && id.range === undefined && !this.#parts.lanes.isKnown(id);
+  }
+
+  #openLost(id: LaneId): Seq {
+    const cursor = this.#parts.lanes.open(id, 'beginning');
+    if (id.stream !== 'gaps') this.#reportGap(id, { firstSeq: 1, lastSeq: this.#lostUpTo ?? 0, count: 0 });
+    return cursor;
   }
 
   #isWanted({ stream, seq, body }: FoundRecord): boolean {
     const { lanes, queues } = this.#parts;
     const readers = lanes.ofStream(stream);
-    if (readers.length === 0 || queues.mayPointAt(stream, seq)) return true;
-    return readers.some((lane) => lanes.pendingOf(lane, [{ seq, body }]).length > 0);
+    // A lane that was lost may want what all others have done with.
+    if (this.#lostUpTo !== undefined || readers.length === 0 || queues.mayPointAt(stream, seq)) return true;
+    return readers.some((lane) => lanes.pending.of(lane, [{ seq, body }]).length > 0);
+  }
+
+  #losePositions(upTo: Seq): void {
+    this.#note(LOG_NOTES.lostUpTo, String(upTo));
+    this.#lostUpTo = upTo;
+    this.#passIds(upTo);
+  }
+
+  /** An upstream may hold something under the id of a range, and knows it again by that: none is given out twice. */
+  #passIds(upTo: Seq): void {
+    const { db } = this.#parts;
+    db.prepare('UPDATE sqlite_sequence SET seq = max(seq, ?)').run(upTo);
+    db.prepare(
+      `INSERT INTO sqlite_sequence SELECT name, ? FROM sqlite_schema
+       WHERE sql LIKE '%AUTOINCREMENT%' AND name NOT IN (SELECT name FROM sqlite_sequence)`,
+    ).run(upTo);
   }
 
   /**
@@ -152,13 +209,13 @@ export class Recovery {
     this.#reportGap({ uplink, stream }, { firstSeq: done + 1, lastSeq: cursor, count: 0 });
   }
 
-  #reportMissing(lane: Lane): number {
+  #reportMissing(lane: Lane, firstSeq = this.#parts.lanes.doneOf(lane) + 1): number {
     const { lanes, records } = this.#parts;
-    const count = lanes.missingCount(lane);
+    const count = lanes.pending.missingCount(lane);
     if (count < 0) lanes.adopt(lane, -count);
     if (count <= 0) return 0;
-    const firstSeq = lane.done + 1;
-    const { lastSeq } = records.count(lane.stream);
+    // What came since is all there.
+    const lastSeq = this.#counted?.[lane.stream] || records.count(lane.stream).lastSeq;
     lanes.drop(lane, lane.cursor, { reason: 'corruption', count, bytes: 0, passedBytes: 0 });
     this.#reportGap(lane, { firstSeq, lastSeq, count });
     return count;

@@ -221,4 +221,28 @@ export const LOG_MIGRATIONS: readonly string[] = [
       WHERE ranges.uplink = lanes.uplink AND ranges.stream = lanes.stream AND kind = 'backfill'),
     cursor));
   `,
+  `
+  -- What was not taken at the door and is not reported in gaps yet, in the place of over_share. device: '' sums up many.
+  CREATE TABLE untaken (
+    reason     TEXT NOT NULL,
+    stream     TEXT NOT NULL,
+    device     TEXT NOT NULL,
+    count      INTEGER NOT NULL,
+    bytes      INTEGER NOT NULL,
+    first_time INTEGER NOT NULL,
+    last_time  INTEGER NOT NULL,
+    PRIMARY KEY (reason, stream, device)
+  ) STRICT, WITHOUT ROWID;
+  INSERT INTO untaken SELECT 'share', stream, device, count, bytes, first_time, last_time FROM over_share;
+  DROP TABLE over_share;
+  `,
+  `
+  -- sum: CRC-32 of the JSON array of all other columns, in their order. null in a row of before, until the first write.
+  ALTER TABLE lanes ADD COLUMN sum INTEGER;
+  `,
+  `
+  -- sum: as in state.db; null in rows of before until the next start.
+  ALTER TABLE packets ADD COLUMN sum INTEGER;
+  ALTER TABLE queued ADD COLUMN sum INTEGER;
+  `,
 ];

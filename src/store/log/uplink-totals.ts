@@ -1,5 +1,6 @@
 import type Database from 'better-sqlite3';
-import type { DayBytes, UplinkTotals } from '../../core/ports.ts';
+import type { DayBytes } from '../../core/lane-log.ts';
+import type { UplinkTotals } from '../../core/log-stats.ts';
 
 interface Row {
   readonly uplink: string;

@@ -61,8 +61,18 @@ export const STATE_MIGRATIONS: readonly string[] = [
   ALTER TABLE subscriptions ADD COLUMN identifier INTEGER;
   `,
   `
-  -- Checksums of what a row says of its device, see device-sums.ts; null in rows of before.
+  -- Checksums of what a row says of its device, see row-sums.ts; null in rows of before.
   ALTER TABLE devices ADD COLUMN secret_sum INTEGER;
   ALTER TABLE devices ADD COLUMN seen_sum INTEGER;
+  `,
+  `
+  -- Checksums of all other rows, see row-sums.ts; null in rows of before. subscribed: of the session's subscriptions.
+  ALTER TABLE meta ADD COLUMN sum INTEGER;
+  ALTER TABLE client_ids ADD COLUMN sum INTEGER;
+  ALTER TABLE paused_uplinks ADD COLUMN sum INTEGER;
+  ALTER TABLE sessions ADD COLUMN sum INTEGER;
+  ALTER TABLE sessions ADD COLUMN subscribed INTEGER;
+  ALTER TABLE wills ADD COLUMN sum INTEGER;
+  ALTER TABLE retained ADD COLUMN sum INTEGER;
   `,
 ];

@@ -28,10 +28,12 @@ interface SubscriptionColumns {
 export class SessionTables {
   readonly wills: WillTable;
   readonly #db: Database.Database;
+  readonly #subscription: ReturnType<typeof prepareSubscription>;
 
   constructor(db: Database.Database) {
     this.#db = db;
     this.wills = new WillTable(db);
+    this.#subscription = prepareSubscription(db);
   }
 
   page(after: SessionId, maxCount: number): SessionRow[] {
@@ -70,15 +72,14 @@ export class SessionTables {
   /** The last one of a topic counts; an empty payload removes. */
   retain(messages: readonly (RetainedMessage & { readonly place: Place })[]): void {
     const put = this.#db.prepare(
-      `INSERT INTO retained VALUES (?, ?, ?, ?) ON CONFLICT (topic) DO UPDATE
-          SET place = excluded.place, qos = excluded.qos, payload = excluded.payload`,
+      'INSERT OR REPLACE INTO retained VALUES (@topic, @place, @qos, @payload, row_sum(@topic, @place, @qos, @payload))',
     );
     const remove = this.#db.prepare('DELETE FROM retained WHERE topic = ?');
     const newest = new Map(messages.map((message) => [message.topic, message]));
     this.#db.transaction(() => {
       for (const { topic, place, qos, payload } of newest.values()) {
         if (payload.byteLength === 0) remove.run(topic);
-        else put.run(topic, place, qos, Buffer.from(payload));
+        else put.run({ topic, place, qos, payload: Buffer.from(payload) });
       }
     })();
   }
@@ -104,23 +105,32 @@ export class SessionTables {
         // Left behind when a device was removed.
         this.#db.prepare('DELETE FROM subscriptions WHERE session = ?').run(change.session);
         this.#db
-          .prepare('INSERT INTO sessions (id, client_id, owner) VALUES (?, ?, ?)')
-          .run(change.session, change.clientId, change.owner);
+          .prepare(
+            `INSERT INTO sessions (id, client_id, owner, sum, subscribed)
+             VALUES (@session, @clientId, @owner, row_sum(@session, @clientId, @owner, NULL), 0)`,
+          )
+          .run({ session: change.session, clientId: change.clientId, owner: change.owner });
         break;
       case 'subscribe':
-        for (const { topic, qos, subscriptionIdentifier = null } of change.subscriptions) {
+        for (const { topic, qos, subscriptionIdentifier: identifier = null } of change.subscriptions) {
+          this.#unsubscribe(change.session, topic);
+          this.#db.prepare('INSERT INTO subscriptions VALUES (?, ?, ?, ?)').run(change.session, topic, qos, identifier);
           this.#db
-            .prepare('INSERT OR REPLACE INTO subscriptions VALUES (?, ?, ?, ?)')
-            .run(change.session, topic, qos, subscriptionIdentifier);
+            .prepare('UPDATE sessions SET subscribed = subscribed + row_sum(?, ?, ?, ?) WHERE id = ?')
+            .run(change.session, topic, qos, identifier, change.session);
         }
         break;
       case 'unsubscribe':
-        for (const topic of change.topics) {
-          this.#db.prepare('DELETE FROM subscriptions WHERE session = ? AND topic = ?').run(change.session, topic);
-        }
+        for (const topic of change.topics) this.#unsubscribe(change.session, topic);
         break;
       case 'away':
-        this.#db.prepare('UPDATE sessions SET away_since = ? WHERE id = ?').run(change.since, change.session);
+        // A checksum that does not hold must not be made one that does.
+        this.#db
+          .prepare(
+            `UPDATE sessions SET away_since = @since, sum = sum + row_sum(id, client_id, owner, @since)
+               - row_sum(id, client_id, owner, away_since) WHERE id = @session`,
+          )
+          .run({ session: change.session, since: change.since });
         break;
       case 'end':
         this.#db.prepare('DELETE FROM subscriptions WHERE session = ?').run(change.session);
@@ -134,6 +144,25 @@ export class SessionTables {
         break;
     }
   }
+
+  #unsubscribe(session: SessionId, topic: string): void {
+    const sum = this.#subscription.remove.pluck().get(session, topic);
+    if (sum !== undefined) this.#subscription.subtract.run(sum, session);
+  }
+}
+
+/** One client may come with hundreds of them, so that they are not prepared again for each. */
+function prepareSubscription(db: Database.Database) {
+  return {
+    put: db.prepare('INSERT INTO subscriptions VALUES (?, ?, ?, ?)'),
+    add: db.prepare(
+      'UPDATE sessions SET subscribed = subscribed + row_sum(@session, @topic, @qos, @identifier) WHERE id = @session',
+    ),
+    remove: db.prepare<[SessionId, string], number>(
+      'DELETE FROM subscriptions WHERE session = ? AND topic = ? RETURNING row_sum(session, topic, qos, identifier)',
+    ),
+    subtract: db.prepare('UPDATE sessions SET subscribed = subscribed - ? WHERE id = ?'),
+  };
 }
 
 function subscriptionOf({ topic, qos, identifier }: SubscriptionColumns): StoredSubscription {

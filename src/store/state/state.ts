@@ -1,20 +1,22 @@
 import type Database from 'better-sqlite3';
-import type { DeviceRow } from '../../core/ports.ts';
+import type { LaneId } from '../../core/lane-log.ts';
 import type { Seq } from '../../core/record.ts';
+import type { DeviceRow } from '../../core/state-store.ts';
+import { notedIn, STATE_NOTES } from '../notes.ts';
 import type { ClientIdClaim } from '../protocol.ts';
 import { damaged, openForWriting } from '../sqlite.ts';
-import { isIntactDevice, type SummedDevice, secretSum, seenSum } from './device-sums.ts';
+import { findDamagedRows, giveUpRows, hasRightIndexes, problemOf } from './damaged-rows.ts';
+import { sumRowsOfBefore } from './row-sums.ts';
 import { STATE_MIGRATIONS } from './schema.ts';
 import { SessionTables } from './sessions.ts';
 
 /** One write to `state.db` per so many seqs. */
 const SEQ_BLOCK = 1_000_000;
 const WAL_BYTES = 512 * 1024;
+/** More than can have been given out and not be noted. */
+export const SKIPPED_SEQS = 10_000_000;
 /** Firmware that makes up a new client id at each start must not fill the file: the oldest goes first. */
 const MAX_CLIENT_IDS_PER_OWNER = 1_000;
-
-const DEVICES = `SELECT id, secret_hash AS secretHash, first_seen_at AS firstSeenAt, last_seen_at AS lastSeenAt, latest,
-                   secret_sum AS secretSum, seen_sum AS seenSum FROM devices ORDER BY id`;
 
 /** `state.db`, synchronous: lives on the store worker, or in a command while no daemon runs. */
 export class State {
@@ -43,7 +45,7 @@ export class State {
 
   /** The stored value, or the given one, which is stored then. */
   remember(name: string, value: string): string {
-    const stored = this.#meta(name);
+    const stored = notedIn(this.#db, name);
     if (stored !== undefined) return stored;
     this.#setMeta(name, value);
     return value;
@@ -51,23 +53,46 @@ export class State {
 
   /** As `remember`, but the newest value counts; without one, it is forgotten. */
   note(name: string, value: string | undefined): void {
-    if (this.#meta(name) === value) return;
+    if (notedIn(this.#db, name) === value) return;
     if (value === undefined) this.#db.prepare('DELETE FROM meta WHERE name = ?').run(name);
     else this.#setMeta(name, value);
   }
 
-  noted(name: string): string | undefined {
-    return this.#meta(name);
+  /** In one commit. */
+  noteAll(notes: Readonly<Record<string, string | undefined>>): void {
+    this.#db.transaction(() => {
+      for (const [name, value] of Object.entries(notes)) this.note(name, value);
+    })();
   }
 
-  /** All of it: the file is small. @throws SluiceError `store_damaged` */
+  noted(name: string): string | undefined {
+    return notedIn(this.#db, name);
+  }
+
+  /** All but its rows. @throws SluiceError `store_damaged` */
   check(): void {
-    const result = this.#db.pragma('quick_check(1)', { simple: true });
-    if (result !== 'ok') throw damaged(this.#file, String(result));
-    if (!Number.isSafeInteger(this.reservedSeq())) throw damaged(this.#file, 'the seq that is reserved is no number');
-    const devices = this.#db.prepare<[], SummedDevice>(DEVICES).all();
-    if (!devices.every(isIntactDevice)) throw damaged(this.#file, 'the checksum of a device does not hold');
-    this.#sum(devices.filter((device) => device.secretHash !== null && device.secretSum === null));
+    const problem = problemOf(this.#db);
+    if (problem !== null) throw damaged(this.#file, problem);
+  }
+
+  /** With its rows: the file is small. */
+  isWhole(): boolean {
+    return problemOf(this.#db) === null && findDamagedRows(this.#db).size === 0;
+  }
+
+  /**
+   * Gives up the rows that are damaged, or takes them from a copy; returns what was done, for people.
+   * @throws SluiceError `store_damaged` when it is not whole then
+   */
+  mend(copyFile: string): readonly string[] {
+    const found = findDamagedRows(this.#db);
+    const done = found.size > 0 ? giveUpRows(this.#db, found, copyFile) : [];
+    if (found.has('note')) this.reserveSeq(this.#highestKnownSeq() + SKIPPED_SEQS);
+    if (!hasRightIndexes(this.#db)) this.#db.exec('REINDEX');
+    const isMended = hasRightIndexes(this.#db) && (found.size === 0 || findDamagedRows(this.#db).size === 0);
+    if (!isMended) throw damaged(this.#file, 'its rows cannot be told from each other');
+    sumRowsOfBefore(this.#db);
+    return done;
   }
 
   /** Writes a copy as it is now. */
@@ -87,7 +112,7 @@ export class State {
 
   /** The highest seq that may have been given out; 0 in a new file. */
   reservedSeq(): Seq {
-    return Number(this.#meta('seq_reserved') ?? 0);
+    return Number(notedIn(this.#db, 'seq_reserved') ?? 0);
   }
 
   /** On disk when it returns: seqs up to the returned one, at least `needed`, may be given out. */
@@ -98,21 +123,34 @@ export class State {
     return upTo;
   }
 
+  /** How far a lane has skipped; 0 when it never did. */
+  skippedUpTo(lane: LaneId): Seq {
+    return Number(notedIn(this.#db, skipName(lane)) ?? 0);
+  }
+
+  /** On disk when it returns. */
+  noteSkip(lane: LaneId, upTo: Seq): void {
+    this.#setMeta(skipName(lane), String(upTo));
+    this.#preciousVersion += 1;
+  }
+
   loadDevices(): DeviceRow[] {
     return this.#db
-      .prepare<[], SummedDevice>(DEVICES)
-      .all()
-      .map(({ secretSum: _, seenSum: __, ...device }) => device);
+      .prepare<[], DeviceRow>(
+        `SELECT id, secret_hash AS secretHash, first_seen_at AS firstSeenAt, last_seen_at AS lastSeenAt, latest
+         FROM devices ORDER BY id`,
+      )
+      .all();
   }
 
   putSecret(id: string, secretHash: string): void {
     this.#preciousVersion += 1;
     this.#db
       .prepare(
-        `INSERT INTO devices (id, secret_hash, secret_sum) VALUES (?, ?, ?)
+        `INSERT INTO devices (id, secret_hash, secret_sum) VALUES (@id, @secretHash, row_sum(@id, @secretHash))
          ON CONFLICT (id) DO UPDATE SET secret_hash = excluded.secret_hash, secret_sum = excluded.secret_sum`,
       )
-      .run(id, secretHash, secretSum({ id, secretHash }));
+      .run({ id, secretHash });
   }
 
   removeDevice(id: string): boolean {
@@ -145,8 +183,8 @@ export class State {
         .pluck()
         .get(owner);
       this.#db
-        .prepare('INSERT OR REPLACE INTO client_ids VALUES (?, ?, ?)')
-        .run(clientId, owner, Math.max(at, (last ?? 0) + 1));
+        .prepare('INSERT OR REPLACE INTO client_ids VALUES (@clientId, @owner, @at, row_sum(@clientId, @owner, @at))')
+        .run({ clientId, owner, at: Math.max(at, (last ?? 0) + 1) });
       this.#db
         .prepare(
           `DELETE FROM client_ids WHERE client_id IN (
@@ -159,26 +197,27 @@ export class State {
 
   saveSeen(rows: readonly DeviceRow[], upTo: Seq): void {
     const save = this.#db.prepare(
-      `INSERT INTO devices (id, first_seen_at, last_seen_at, latest, seen_sum) VALUES (?, ?, ?, ?, ?)
+      `INSERT INTO devices (id, first_seen_at, last_seen_at, latest, seen_sum)
+       VALUES (@id, @firstSeenAt, @lastSeenAt, @latest, row_sum(@id, @firstSeenAt, @lastSeenAt, @latest))
        ON CONFLICT (id) DO UPDATE SET first_seen_at = excluded.first_seen_at,
          last_seen_at = excluded.last_seen_at, latest = excluded.latest, seen_sum = excluded.seen_sum`,
     );
     this.#db.transaction(() => {
-      for (const row of rows) save.run(row.id, row.firstSeenAt, row.lastSeenAt, row.latest, seenSum(row));
+      for (const { id, firstSeenAt, lastSeenAt, latest } of rows) save.run({ id, firstSeenAt, lastSeenAt, latest });
       this.#setMeta('seen_up_to', String(upTo));
     })();
   }
 
   seenUpTo(): Seq {
-    return Number(this.#meta('seen_up_to') ?? 0);
+    return Number(notedIn(this.#db, 'seen_up_to') ?? 0);
   }
 
   setPaused(uplink: string, paused: boolean): void {
     this.#preciousVersion += 1;
     const sql = paused
-      ? 'INSERT OR IGNORE INTO paused_uplinks VALUES (?)'
-      : 'DELETE FROM paused_uplinks WHERE name = ?';
-    this.#db.prepare(sql).run(uplink);
+      ? 'INSERT OR IGNORE INTO paused_uplinks VALUES (@uplink, row_sum(@uplink))'
+      : 'DELETE FROM paused_uplinks WHERE name = @uplink';
+    this.#db.prepare(sql).run({ uplink });
   }
 
   pausedUplinks(): string[] {
@@ -189,12 +228,10 @@ export class State {
     this.#db.close();
   }
 
-  /** Secrets of an earlier version have none. */
-  #sum(devices: readonly SummedDevice[]): void {
-    const write = this.#db.prepare('UPDATE devices SET secret_sum = ? WHERE id = ?');
-    this.#db.transaction(() => {
-      for (const device of devices) write.run(secretSum(device), device.id);
-    })();
+  /** Whatever was noted of seqs. */
+  #highestKnownSeq(): Seq {
+    const noted = [STATE_NOTES.logOpen, STATE_NOTES.logNewest].map((name) => Number(notedIn(this.#db, name) ?? 0));
+    return Math.max(this.reservedSeq(), this.seenUpTo(), ...noted);
   }
 
   #mayLogIn(device: string): boolean {
@@ -202,15 +239,13 @@ export class State {
     return this.#db.prepare<[string], number>(sql).pluck().get(device) !== undefined;
   }
 
-  #meta(name: string): string | undefined {
-    return this.#db.prepare<[string], string>('SELECT value FROM meta WHERE name = ?').pluck().get(name);
-  }
-
   #setMeta(name: string, value: string): void {
-    this.#db
-      .prepare('INSERT INTO meta VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value')
-      .run(name, value);
+    this.#db.prepare('INSERT OR REPLACE INTO meta VALUES (@name, @value, row_sum(@name, @value))').run({ name, value });
   }
+}
+
+function skipName({ uplink, stream }: LaneId): string {
+  return `skipped:${uplink}/${stream}`;
 }
 
 function openState(file: string, { mustExist }: { readonly mustExist: boolean }): Database.Database {

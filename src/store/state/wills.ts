@@ -22,15 +22,20 @@ export class WillTable {
 
   page(after: Place, maxCount: number): StoredWill[] {
     return this.#db
-      .prepare<[Place, number], WillColumns>('SELECT * FROM wills WHERE id > ? ORDER BY id LIMIT ?')
+      .prepare<[Place, number], WillColumns>(
+        'SELECT id, client_id, owner, topic, qos, retain, payload FROM wills WHERE id > ? ORDER BY id LIMIT ?',
+      )
       .all(after, maxCount)
       .map(({ client_id: clientId, retain, ...will }) => ({ ...will, clientId, retain: retain === 1 }));
   }
 
-  put({ id, clientId, owner, topic, qos, retain, payload }: StoredWill): void {
+  put({ retain, payload, ...will }: StoredWill): void {
     this.#db
-      .prepare('INSERT INTO wills VALUES (?, ?, ?, ?, ?, ?, ?)')
-      .run(id, clientId, owner, topic, qos, retain ? 1 : 0, Buffer.from(payload));
+      .prepare(
+        `INSERT INTO wills VALUES (@id, @clientId, @owner, @topic, @qos, @retain, @payload,
+           row_sum(@id, @clientId, @owner, @topic, @qos, @retain, @payload))`,
+      )
+      .run({ ...will, retain: retain ? 1 : 0, payload: Buffer.from(payload) });
   }
 
   remove(id: Place): void {

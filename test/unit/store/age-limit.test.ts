@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { ReadLimit } from '../../../src/core/ports.ts';
+import type { ReadLimit } from '../../../src/core/lane-log.ts';
 import type { NewRecord } from '../../../src/core/record.ts';
 import { encodeRecord } from '../../../src/core/record-codec.ts';
 import { AgeLimit } from '../../../src/store/age-limit.ts';

@@ -3,6 +3,7 @@ import {
   copyFileSync,
   existsSync,
   openSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statSync,
@@ -13,6 +14,7 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { STREAMS } from '../../../src/core/stream.ts';
+import { examineStore } from '../../../src/store/damage/examine.ts';
 import { type OpenStore, openStore, storeDirectory } from '../../support/open-store.ts';
 import { entryOf, newRecord } from '../../support/records.ts';
 import { countStore } from '../../support/verify.ts';
@@ -172,21 +174,31 @@ describe('a damaged store', () => {
     expect(firstSeq).toBeGreaterThan(1_000_000);
   });
 
-  it.each(['hash-of-kitchen', '"21.5"'])(
-    'whose state.db has a flipped bit in %s of a device takes its good copy',
-    async (text) => {
-      const { client } = await reopen();
-      const seen = { id: 'kitchen', secretHash: null, firstSeenAt: 1, lastSeenAt: 2, latest: '["21.5"]' };
-      await client.saveSeen([seen], 0);
-      await (store as OpenStore).close();
-      const bytes = readFileSync(stateFile);
-      bytes.writeUInt8(bytes.readUInt8(bytes.lastIndexOf(text) + 1) ^ 1, bytes.lastIndexOf(text) + 1);
-      writeFileSync(stateFile, bytes);
-      const again = await reopen();
-      expect(again.opened.repairs).toEqual([expect.stringContaining('state.db is set aside')]);
-      expect(await again.client.loadDevices()).toMatchObject([{ id: 'kitchen', secretHash: 'hash-of-kitchen' }]);
-    },
-  );
+  /** Where SQLite keeps who may write a file; behind that, who may read it [sqlite.org/fileformat2.html#file_format_version_numbers]. */
+  const WRITE_VERSION_AT = 18;
+
+  it.each([
+    ['log.db', 'a letter of a column is capital', (bytes: Buffer) => bytes.lastIndexOf('started_at INTEGER'), 0x20],
+    ['log.db', 'a column has another name', (bytes: Buffer) => bytes.lastIndexOf('started_at INTEGER'), 1],
+    ['log.db', 'only a later SQLite may write it', () => WRITE_VERSION_AT, 1],
+    ['log.db', 'only a much later SQLite may write it', () => WRITE_VERSION_AT, 0x80],
+    ['log.db', 'only a later SQLite may read it', () => WRITE_VERSION_AT + 1, 4],
+    ['state.db', 'only a later SQLite may write it', () => WRITE_VERSION_AT, 1],
+    ['state.db', 'only a later SQLite may read it', () => WRITE_VERSION_AT + 1, 1],
+    ['state.db', 'a letter of a column is capital', (bytes: Buffer) => bytes.indexOf('secret_hash   TEXT'), 0x20],
+  ] as const)('whose %s says that %s is opened, with all that was accepted', async (name, _, at, mask) => {
+    const file = join(directory.dataDir, name);
+    const bytes = readFileSync(file);
+    bytes.writeUInt8(bytes.readUInt8(at(bytes)) ^ mask, at(bytes));
+    writeFileSync(file, bytes);
+    const told = examineStore(directory.dataDir).findings.filter(({ kind }) => kind === 'repair');
+    expect(told).toMatchObject([{ file }]);
+    const { opened, client, reader } = await reopen();
+    expect(opened.repairs).toEqual([expect.stringContaining(`${name} is`)]);
+    expect(await client.loadDevices()).toMatchObject([{ id: 'kitchen', secretHash: 'hash-of-kitchen' }]);
+    expect(reader.read('events', 0, { maxRecords: COUNT, maxBytes: 2 ** 24 }).records).toHaveLength(COUNT / 2);
+    expect(await closeAndCount()).toEqual([]);
+  });
 
   it('whose state.db is an older one takes its good copy', async () => {
     const old = storeDirectory();
@@ -210,22 +222,45 @@ describe('a damaged store', () => {
     expect(firstSeq).toBeGreaterThan(COUNT);
   });
 
-  it('reports a write-ahead log that is gone, although nobody knows what stood in it', async () => {
-    const killed = await openStore({ dataDir: directory.dataDir });
-    await killed.lanes.open({ uplink: 'plant', stream: 'gaps' }, 'oldest');
-    await killed.client.append(entryOf(newRecord()));
-    const files = ['log.db', 'state.db', 'state.db-wal', 'state.db.good'].map(
-      (name) => [name, readFileSync(join(directory.dataDir, name))] as const,
-    );
-    await killed.close();
+  /** Ends a life as a kill does, after which only these files are left as they were. */
+  async function kill(running: OpenStore, ...names: readonly string[]): Promise<void> {
+    const files = names.map((name) => [name, readFileSync(join(directory.dataDir, name))] as const);
+    await running.close();
+    for (const name of readdirSync(directory.dataDir)) rmSync(join(directory.dataDir, name));
     for (const [name, bytes] of files) writeFileSync(join(directory.dataDir, name), bytes);
-    rmSync(`${logFile}-wal`, { force: true });
+  }
+
+  it.each([['', 'state.db', 'state.db-wal'], [', and state.db with it']])(
+    'reports a write-ahead log that is gone%s, although nobody knows what stood in it',
+    async (_, ...state) => {
+      const killed = await openStore({ dataDir: directory.dataDir });
+      await killed.lanes.open({ uplink: 'plant', stream: 'gaps' }, 'oldest');
+      await killed.client.append(entryOf(newRecord()));
+      await kill(killed, 'log.db', 'state.db.good', ...state);
+      const { opened } = await reopen();
+      expect(opened.repairs).toContainEqual(expect.stringContaining('write-ahead log'));
+      expect(gaps()).toMatchObject([
+        { stream: 'telemetry', count: 0, reason: 'corruption' },
+        { stream: 'events', count: 0, reason: 'corruption' },
+      ]);
+    },
+  );
+
+  it('reports nothing of a log that was closed in good order, when only state.db is gone', async () => {
+    rmSync(stateFile);
     const { opened } = await reopen();
-    expect(opened.repairs).toEqual([expect.stringContaining('write-ahead log')]);
-    expect(gaps()).toMatchObject([
-      { stream: 'telemetry', count: 0, reason: 'corruption' },
-      { stream: 'events', count: 0, reason: 'corruption' },
-    ]);
+    expect(opened.repairs).toHaveLength(1);
+    expect(gaps()).toEqual([]);
+  });
+
+  it('whose log.db is deleted gets what stands in the write-ahead log of that', async () => {
+    directory.remove();
+    directory = storeDirectory();
+    const killed = await openStore({ dataDir: directory.dataDir });
+    await killed.client.append(entryOf(...Array.from({ length: 100 }, () => newRecord())));
+    await kill(killed, 'log.db-wal', 'state.db', 'state.db-wal', 'state.db.good');
+    const { reader } = await reopen();
+    expect(reader.read('telemetry', 0, { maxRecords: 200, maxBytes: 2 ** 20 }).records).toHaveLength(100);
   });
 
   function notedNewest(): number {

@@ -2,12 +2,15 @@ import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { encodeRecord } from '../../../src/core/record-codec.ts';
 import { GroupCommit, type Work } from '../../../src/store/group-commit.ts';
 import { Limits } from '../../../src/store/limits.ts';
 import { Log } from '../../../src/store/log/log.ts';
 import { Outage } from '../../../src/store/outage.ts';
 import { Reserve } from '../../../src/store/reserve.ts';
+import { NO_SKIPS, NOTHING_ASIDE } from '../../support/open-log.ts';
 import { storeDirectory } from '../../support/open-store.ts';
+import { newRecord } from '../../support/records.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
 const WAL_BYTES = 256 * 1024;
@@ -51,10 +54,11 @@ describe('a disk', () => {
       idempotency: { windowMs: 1e9, maxKeys: 100, maxBytes: 2 ** 20 },
       clock: CLOCK,
       seqs,
+      skips: NO_SKIPS,
     } as const;
     log = new Log({ ...options, file: join(dataDir, 'log.db') });
     const bounds = { maxBytes: 2 ** 30, maxAgeMs: 1e9, keepFreeBytes: 0, whenFull: 'drop_oldest' } as const;
-    limits = new FaultyLimits(log, { ...bounds, dataDir, walBytes: WAL_BYTES }, CLOCK);
+    limits = new FaultyLimits(log, { ...bounds, dataDir, walBytes: WAL_BYTES, aside: NOTHING_ASIDE }, CLOCK);
     reserve = new Reserve({ dataDir, bytes: 2 * WAL_BYTES });
     reserve.take();
     reopenCount = 0;
@@ -62,7 +66,13 @@ describe('a disk', () => {
       reopenCount += 1;
       log.reopen();
     };
-    outage = new Outage({ reserve, reopen, onDamage: () => undefined, retry: () => commits.tick() });
+    outage = new Outage({
+      reserve,
+      reopen,
+      readError: () => undefined,
+      onDamage: () => undefined,
+      retry: () => commits.tick(),
+    });
     commits = new GroupCommit(log, limits, { commitIntervalMs: 0, outage, onCommit: () => undefined });
   });
 
@@ -108,7 +118,7 @@ describe('a disk', () => {
     expect(reopenCount).toBe(0);
   });
 
-  it('that is full still takes what shrinks, on the space of the reserve, until there is room for that again', async () => {
+  it('that is full still takes what shrinks, and nothing else, on the space of the reserve, until there is room for that again', async () => {
     outcomes.length = 0;
     const taken = vi.spyOn(reserve, 'take').mockReturnValue(false);
     commits.submit(
@@ -118,6 +128,7 @@ describe('a disk', () => {
     );
     await waitFor(() => taken.mock.calls.length > 1, { ...WAIT, what: 'the reserve to be missed' });
     expect(existsSync(join(directory.dataDir, 'reserve'))).toBe(false);
+    commits.submit({ ...work(() => outcomes.push('put back')), grows: 'put_back' });
     commits.submit({ ...work(() => outcomes.push('settled')), grows: false });
     await waitFor(() => outcomes.length === 2, { ...WAIT, what: 'the work that shrinks' });
     expect(outcomes).toEqual(['settled', 'done']);
@@ -149,9 +160,12 @@ describe('a disk', () => {
 
   it('keeps what is in flight when files are opened again', () => {
     const lane = { uplink: 'plant', stream: 'telemetry' } as const;
-    log.transaction(() => log.lanes.open(lane, 'oldest'));
-    log.lanes.claim(lane, 7);
+    log.transaction(() => {
+      log.lanes.open(lane, 'oldest');
+      log.records.append('telemetry', encodeRecord(newRecord(), 0));
+    });
+    log.lanes.claim(lane, 1);
     log.reopen();
-    expect(log.lanes.ofStream('telemetry').map(({ claimedUpTo }) => claimedUpTo)).toEqual([7]);
+    expect(log.lanes.ofStream('telemetry').map(({ claimedUpTo }) => claimedUpTo)).toEqual([1]);
   });
 });

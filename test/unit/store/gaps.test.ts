@@ -1,6 +1,6 @@
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { LaneId } from '../../../src/core/ports.ts';
+import type { LaneId } from '../../../src/core/lane-log.ts';
 import type { Seq } from '../../../src/core/record.ts';
 import { laneBatch } from '../../../src/uplink/lane-batch.ts';
 import { DroppingStore } from '../../support/drop-by-age.ts';

@@ -2,6 +2,7 @@ import { Buffer } from 'node:buffer';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { encodeRecord } from '../../../src/core/record-codec.ts';
 import { Log } from '../../../src/store/log/log.ts';
+import { NO_SKIPS } from '../../support/open-log.ts';
 import { storeDirectory } from '../../support/open-store.ts';
 import { newRecord } from '../../support/records.ts';
 
@@ -35,6 +36,7 @@ describe('idempotency keys', () => {
       idempotency: { windowMs: WINDOW_MS, maxKeys: 1_000, maxBytes: 2 ** 20, ...limits },
       machineId: 'm',
       clock: { now: () => now, elapsed: () => now, quality: () => quality, bootTime: () => undefined },
+      skips: NO_SKIPS,
       seqs: SEQS,
     });
   }

@@ -3,7 +3,7 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Gap } from '../../../src/core/gap.ts';
-import type { LaneStats } from '../../../src/core/ports.ts';
+import type { LaneStats } from '../../../src/core/log-stats.ts';
 import type { StoreOptions } from '../../../src/store/protocol.ts';
 import { type OpenStore, openStore, storeDirectory } from '../../support/open-store.ts';
 import { entryOf, newRecord } from '../../support/records.ts';
@@ -50,9 +50,11 @@ describe('limits', () => {
   }
 
   async function settleAll(): Promise<void> {
-    const { cursor, pendingCount } = await laneStats();
-    const upTo = (await store.client.stats()).streams[0]?.lastSeq ?? 0;
-    await store.lanes.settle({ lane: LANE, from: cursor, upTo, deliveredCount: pendingCount, rejected: [] });
+    const { lanes, streams } = await store.client.stats();
+    const { cursor: from = 0, pendingCount: deliveredCount = 0 } =
+      lanes.find(({ stream }) => stream === 'telemetry') ?? {};
+    const upTo = streams.find(({ stream }) => stream === 'telemetry')?.lastSeq ?? 0;
+    await store.lanes.settle({ lane: LANE, from, upTo, deliveredCount, rejected: [] });
   }
 
   async function until(condition: () => Promise<boolean>): Promise<void> {

@@ -14,7 +14,7 @@ const handshake = fc.record({
     TEXT.filter((text) => text !== ''),
     fc.constant('x'.repeat(65_535)),
   ),
-  packetId: fc.integer({ min: 1, max: 65_535 }),
+  packetId: fc.integer({ min: 1, max: 2 ** 31 }),
 });
 const idempotency = fc.record({
   device: fc.stringMatching(/^[A-Za-z0-9._-]{1,128}$/),
@@ -49,18 +49,20 @@ const keep = fc.record({
 const change = fc.record({ kind: fc.constantFrom('released', 'removed', 'ended'), session: place, place });
 const maybeKeep = fc.option(keep, { nil: undefined });
 
-const share = fc.record({
+const untaken = fc.record({
+  reason: fc.constantFrom('share', 'overrun'),
   stream: fc.constantFrom('telemetry', 'events', 'state', 'responses'),
   device: fc.stringMatching(/^[A-Za-z0-9._-]{1,128}$/),
   count: fc.integer({ min: 1, max: 10_000 }),
   bytes: fc.nat({ max: 2 ** 40 }),
-  receivedAt: fc.nat({ max: 2 ** 45 }),
+  firstAt: fc.nat({ max: 2 ** 45 }),
+  lastAt: fc.nat({ max: 2 ** 45 }),
 });
 
 const anyEntry: fc.Arbitrary<LogEntry> = fc.oneof(
   fc.record({
-    kind: fc.constant('over_share' as const),
-    share,
+    kind: fc.constant('untaken' as const),
+    untaken,
     handshake: fc.option(handshake),
     keep: maybeKeep,
   }),
@@ -81,7 +83,7 @@ const anyEntry: fc.Arbitrary<LogEntry> = fc.oneof(
   fc.record({
     kind: fc.constant('release' as const),
     clientId: TEXT.filter((text) => text !== ''),
-    packetId: fc.option(fc.integer({ min: 1, max: 65_535 })),
+    packetId: fc.option(fc.integer({ min: 1, max: 2 ** 31 })),
   }),
   fc.constant({ kind: 'barrier' as const }),
 );

@@ -44,7 +44,9 @@ function publish(client: OpenStore['client'], place: number, changes: Partial<Ke
 
 async function queued(client: OpenStore['client']): Promise<readonly string[]> {
   const { messages } = await client.loadQueues({ place: 0, session: 0 }, 10_000);
-  return messages.map(({ topic, payload }) => `${topic} ${Buffer.from(payload)}`);
+  return messages.map(({ content }) =>
+    content === null ? 'lost' : `${content.topic} ${Buffer.from(content.payload)}`,
+  );
 }
 
 function rows(file: string, sql: string): unknown[] {
@@ -108,20 +110,93 @@ describe('what the broker keeps', () => {
     const [log = 0, state = 0] = commits();
     expect(log - logBefore).toBeGreaterThanOrEqual(100);
     expect(log - logBefore).toBeLessThanOrEqual(100 + carried);
-    // And how far the log had got is noted there in the first second.
+    // And how far the log has got is noted there behind the first commit.
     expect(state - stateBefore).toBeLessThanOrEqual(carried + 1);
   });
 
-  it('is read on behind a page whose records are all damaged', async () => {
+  it('has its place without its content when its record is damaged', async () => {
     const { client, opened } = await open();
     for (const place of [1, 2, 3]) await publish(client, place);
     const db = new Database(opened.logFile);
     db.exec('UPDATE telemetry SET body = zeroblob(40) WHERE seq < 3');
     db.close();
     const first = await client.loadQueues({ place: 0, session: 0 }, 2);
-    expect(first).toEqual({ messages: [], upTo: { place: 2, session: 1 } });
+    expect(first.messages.map(({ place, content }) => [place, content])).toEqual([
+      [1, null],
+      [2, null],
+    ]);
     const rest = await client.loadQueues(first.upTo ?? { place: 0, session: 0 }, 2);
     expect(rest.messages.map(({ place }) => place)).toEqual([3]);
+  });
+
+  function change(statement: string): void {
+    const db = new Database(join(directory.dataDir, 'log.db'));
+    expect(db.prepare(statement).run().changes).toBe(1);
+    db.close();
+  }
+
+  it.each([
+    ['payload', "UPDATE packets SET payload = CAST('other' AS BLOB) WHERE place = 1"],
+    ['topic', "UPDATE packets SET topic = 'a/c' WHERE place = 1"],
+    ['place', 'UPDATE packets SET place = 9 WHERE place = 1'],
+    ['record', 'UPDATE packets SET seq = seq + 1 WHERE place = 3'],
+    ['session', 'UPDATE queued SET session = 2 WHERE place = 1'],
+    ['place in the queue', 'UPDATE queued SET place = 2, session = 2 WHERE place = 1'],
+    ['QoS', 'UPDATE queued SET qos = 2 WHERE place = 1'],
+  ])('sends no message whose %s is damaged, to nobody, and says so at the next start', async (what, statement) => {
+    const { client } = await open();
+    await client.saveSessions([{ kind: 'begin', session: 2, clientId: 'panel', owner: '' }]);
+    for (const place of [1, 2]) {
+      const keep = kept(place, { topic: 'a/b', payload: Buffer.from(`p${place}`) });
+      await client.append({ kind: 'records', records: [], handshake: null, keep });
+    }
+    await publish(client, 3);
+    await publish(client, 4);
+    change(statement);
+    const whole = ['a/b p1', 'a/b p2', `${TOPIC} {"n":3}`, `${TOPIC} {"n":4}`];
+    const left = whole.filter((_, index) => index !== (what === 'record' ? 2 : 0));
+    expect(await queued(client)).toEqual(left);
+    await store?.close();
+    store = await openStore({ dataDir: directory.dataDir });
+    expect(store.opened.repairs).toEqual([expect.stringMatching(/^1 messages for MQTT sessions/)]);
+    expect(await queued(store.client)).toEqual(left);
+    await store.close();
+    store = await openStore({ dataDir: directory.dataDir });
+    expect(store.opened.repairs).toEqual([]);
+    expect(rows('log.db', 'SELECT place FROM packets')).toHaveLength(3);
+  });
+
+  it('makes no retained message of one that is damaged on its way', async () => {
+    await open();
+    await store?.close();
+    const db = new Database(join(directory.dataDir, 'log.db'));
+    db.exec(`INSERT INTO packets (place, qos, at, topic, payload, sum) VALUES (1, 1, 1, 'a', x'31', 7)`);
+    db.exec('INSERT INTO fresh_retained VALUES (1)');
+    db.close();
+    store = await openStore({ dataDir: directory.dataDir });
+    expect(store.opened.repairs).toHaveLength(1);
+    expect(await store.client.loadRetained('', 10)).toEqual([]);
+  });
+
+  it('is not damaged by anything that a broker does', async () => {
+    const { client } = await open(4 * MIB);
+    for (const place of [1, 2, 3]) await publish(client, place, { copies: [{ session: 1, packetId: place, qos: 2 }] });
+    await client.changeQueues([{ kind: 'released', place: 2, session: 1 }]);
+    const filler = newRecord({ value: Buffer.alloc(60_000, 'x') });
+    const isGone = async () => {
+      await client.append({ kind: 'records', records: [filler, filler], handshake: null });
+      return rows('log.db', 'SELECT 1 FROM packets WHERE seq IS NOT NULL').length === 0;
+    };
+    await waitFor(isGone, { what: 'the records to be reclaimed', timeoutMs: 20_000, everyMs: 1 });
+    await store?.close();
+    store = await openStore({ dataDir: directory.dataDir });
+    expect(store.opened.repairs).toEqual([]);
+    const { messages } = await store.client.loadQueues({ place: 0, session: 0 }, 10);
+    expect(messages.map(({ place, released }) => [place, released])).toEqual([
+      [1, false],
+      [2, true],
+      [3, false],
+    ]);
   });
 
   it('keeps nothing of a repeated QoS 2 message', async () => {

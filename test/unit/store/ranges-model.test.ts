@@ -1,9 +1,12 @@
+import { Buffer } from 'node:buffer';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { LaneId } from '../../../src/core/ports.ts';
+import type { Gap } from '../../../src/core/gap.ts';
+import type { LaneId } from '../../../src/core/lane-log.ts';
 import type { Seq } from '../../../src/core/record.ts';
-import { encodeRecord } from '../../../src/core/record-codec.ts';
+import { encodeRecord, readRecord } from '../../../src/core/record-codec.ts';
 import type { Log } from '../../../src/store/log/log.ts';
+import { type Entry, problemsOf } from '../../support/accounts.ts';
 import { openLog } from '../../support/open-log.ts';
 import { storeDirectory } from '../../support/open-store.ts';
 import { newRecord } from '../../support/records.ts';
@@ -12,6 +15,8 @@ import { countStore } from '../../support/verify.ts';
 const UPLINKS = ['plant', 'stick'] as const;
 const CLOCK = { now: () => 1_000, elapsed: () => 0, quality: () => 'synced' as const, bootTime: () => undefined };
 const EVERYTHING = { after: 0, upTo: Number.MAX_SAFE_INTEGER };
+const ALL = { maxRecords: 1_000, maxBytes: 1 << 20 };
+const DEVICES = ['kitchen', 'cellar'] as const;
 
 const ACTIONS = [
   'deliver',
@@ -19,6 +24,7 @@ const ACTIONS = [
   'claim',
   'release',
   'skip',
+  'outage',
   'drop',
   'remove',
   'replay',
@@ -42,13 +48,19 @@ class Model {
   readonly appended: Seq[] = [];
   /** By uplink: what its lane and its backfills delivered, in order. */
   readonly delivered = new Map<string, Seq[]>(UPLINKS.map((uplink) => [uplink, []]));
+  /** Of both uplinks, those that a limit took away again too. */
+  readonly gaps: Gap[] = [];
   readonly #storedAtBegin = new Map<number, number>();
   #log: Log;
+  #lastGap: Seq = 0;
 
   constructor(dataDir: string) {
     this.#dataDir = dataDir;
     this.#log = openLog(dataDir, CLOCK);
-    for (const uplink of UPLINKS) this.#change(() => this.#log.lanes.open(laneOf(uplink), 'oldest'));
+    for (const uplink of UPLINKS) {
+      for (const stream of ['telemetry', 'gaps'] as const)
+        this.#change(() => this.#log.lanes.open({ uplink, stream }, 'oldest'));
+    }
   }
 
   take({ append, act, uplink, size, pick }: Step): void {
@@ -63,13 +75,15 @@ class Model {
       claim: () => this.#claim(feed, size),
       release: () => this.#log.lanes.release(feed),
       skip: () => this.#change(() => this.#log.skipAhead(lane)),
-      drop: () => this.#change(() => this.#log.reclaim.dropPending('max_bytes', limit)),
+      outage: () => this.#outage(lane),
+      drop: () => this.#change(() => this.#log.reclaim.dropPending('max_bytes', { ...limit, maxRecords: 3 * size })),
       remove: () => this.#change(() => this.#log.reclaim.removeDelivered(limit)),
       replay: () => this.#replay(uplink),
       cancel: () => this.#change(() => this.#log.ranges.removeReplay(this.#log.ranges.replayStats()[0]?.id ?? 0)),
       reopen: () => this.#reopen(),
     };
     actions[act]();
+    this.#noteGaps();
   }
 
   /** Every lane and range, to its end. */
@@ -81,7 +95,14 @@ class Model {
   }
 
   droppedOf(uplink: string): number {
-    return this.#log.stats().lanes.find((lane) => lane.uplink === uplink)?.droppedCount ?? 0;
+    const { lanes } = this.#log.stats();
+    return lanes.find((lane) => lane.uplink === uplink && lane.stream === 'telemetry')?.droppedCount ?? 0;
+  }
+
+  /** What of the uplink's records neither arrived nor is in exactly one gap whose count is right. */
+  unaccountedFor(uplink: string): string[] {
+    const gaps = this.gaps.filter((gap) => gap.uplink === uplink && gap.stream === 'telemetry');
+    return problemsOf(this.appended.map(entryOf), (this.delivered.get(uplink) ?? []).map(entryOf), gaps);
   }
 
   /** For each replay that is done: what it sent and what was removed is what was there when it began. */
@@ -98,7 +119,15 @@ class Model {
 
   #append(count: number): void {
     for (let n = 0; n < count; n += 1) {
-      this.appended.push(this.#log.records.append('telemetry', encodeRecord(newRecord(), 0)));
+      const device = deviceOf(this.#log.records.lastSeq + 1);
+      this.appended.push(this.#log.records.append('telemetry', encodeRecord(newRecord({ device }), 0)));
+    }
+  }
+
+  #noteGaps(): void {
+    for (const { seq, body } of this.#log.records.oldest('gaps', { ...EVERYTHING, after: this.#lastGap }, ALL)) {
+      this.gaps.push(JSON.parse(Buffer.from(readRecord('gaps', seq, body).value).toString()) as Gap);
+      this.#lastGap = seq;
     }
   }
 
@@ -122,12 +151,19 @@ class Model {
     if (feed.range?.kind !== 'replay') this.delivered.get(feed.uplink)?.push(...seqs);
   }
 
+  /** Something is skipped, and a fresh record delivered behind it. */
+  #outage(lane: LaneId): void {
+    this.#change(() => this.#log.skipAhead(lane));
+    this.#change(() => this.#append(1));
+    this.#deliver(lane, 1);
+  }
+
   #replay(uplink: string): void {
     if (this.#log.ranges.replayStats().filter(({ isDone }) => !isDone).length >= 16) return;
     const filter = { device: null, from: null, to: null };
     this.#change(() => {
       const { id, after, upTo } = this.#log.addReplay({ ...laneOf(uplink), ...EVERYTHING, ...filter });
-      const stored = this.#log.records.oldest('telemetry', { after, upTo }, { maxRecords: 1_000, maxBytes: 1 << 20 });
+      const stored = this.#log.records.oldest('telemetry', { after, upTo }, ALL);
       this.#storedAtBegin.set(id, stored.length);
     });
   }
@@ -144,6 +180,14 @@ class Model {
 
 function laneOf(uplink: string): LaneId {
   return { uplink, stream: 'telemetry' };
+}
+
+function deviceOf(seq: Seq): string {
+  return DEVICES[seq % DEVICES.length] ?? '';
+}
+
+function entryOf(seq: Seq): Entry {
+  return { device: deviceOf(seq), stream: 'telemetry', seq };
 }
 
 describe('lanes, backfills, replays and limits together', () => {
@@ -165,6 +209,7 @@ describe('lanes, backfills, replays and limits together', () => {
             const delivered = model.delivered.get(uplink) ?? [];
             expect(new Set(delivered).size).toBe(delivered.length);
             expect(delivered.length + model.droppedOf(uplink)).toBe(model.appended.length);
+            expect(model.unaccountedFor(uplink)).toEqual([]);
           }
           expect(model.replaysAddUp()).toBe(true);
         } finally {

@@ -1,7 +1,9 @@
+import { Buffer } from 'node:buffer';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { LaneId, NewReplay } from '../../../src/core/ports.ts';
+import type { LaneId } from '../../../src/core/lane-log.ts';
+import type { NewReplay } from '../../../src/core/log-stats.ts';
 import type { Seq } from '../../../src/core/record.ts';
-import { encodeRecord } from '../../../src/core/record-codec.ts';
+import { encodeRecord, readRecord } from '../../../src/core/record-codec.ts';
 import type { Log } from '../../../src/store/log/log.ts';
 import { openLog } from '../../support/open-log.ts';
 import { storeDirectory } from '../../support/open-store.ts';
@@ -149,6 +151,22 @@ describe('ranges', () => {
       dropped = log.reclaim.dropPending('max_bytes', CHUNK);
     });
     expect(dropped).toBe(4);
+  });
+
+  it('are each in a gap of their own, when a limit takes them with what was delivered between them', () => {
+    for (const count of [4, 4]) {
+      append(count);
+      skip();
+      deliver(LANE, append(3), 3);
+    }
+    log.transaction(() => expect(log.reclaim.dropPending('max_bytes', CHUNK)).toBe(14));
+    const gaps = log.records
+      .oldest('gaps', { after: 0, upTo: Number.MAX_SAFE_INTEGER }, CHUNK)
+      .map(({ seq, body }) => JSON.parse(Buffer.from(readRecord('gaps', seq, body).value).toString()));
+    expect(gaps).toMatchObject([
+      { first_seq: 1, last_seq: 4, count: 4 },
+      { first_seq: 8, last_seq: 11, count: 4 },
+    ]);
   });
 
   it('hold up what a lane has done with until they are done too', () => {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Gap } from '../../../src/core/gap.ts';
-import type { LaneId } from '../../../src/core/ports.ts';
+import type { LaneId } from '../../../src/core/lane-log.ts';
 import type { Seq } from '../../../src/core/record.ts';
 import { DroppingStore } from '../../support/drop-by-age.ts';
 import { storeDirectory } from '../../support/open-store.ts';
@@ -97,7 +97,7 @@ describe('what a limit takes', () => {
     await dropping.store.close();
     const state = new Database(join(directory.dataDir, 'state.db'));
     const high = 2 ** 45;
-    state.prepare("INSERT INTO meta VALUES ('seq_reserved', ?)").run(String(high));
+    state.prepare("INSERT INTO meta (name, value) VALUES ('seq_reserved', ?)").run(String(high));
     state.close();
     dropping = await DroppingStore.open(directory.dataDir);
     const { lanes, reader } = dropping.store;

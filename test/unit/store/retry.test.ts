@@ -1,6 +1,7 @@
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { LaneId, LaneStats } from '../../../src/core/ports.ts';
+import type { LaneId } from '../../../src/core/lane-log.ts';
+import type { LaneStats } from '../../../src/core/log-stats.ts';
 import type { Seq } from '../../../src/core/record.ts';
 import { laneBatch } from '../../../src/uplink/lane-batch.ts';
 import { type OpenStore, openStore, storeDirectory } from '../../support/open-store.ts';

@@ -1,15 +1,16 @@
 import { Buffer } from 'node:buffer';
-import { closeSync, openSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, copyFileSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Gap } from '../../../src/core/gap.ts';
-import type { LaneId } from '../../../src/core/ports.ts';
+import type { LaneId } from '../../../src/core/lane-log.ts';
 import type { Stream } from '../../../src/core/stream.ts';
 import { setAside } from '../../../src/store/damage/set-aside.ts';
 import { type OpenStore, openStore, storeDirectory } from '../../support/open-store.ts';
 import { entryOf, newRecord } from '../../support/records.ts';
 import { countStore } from '../../support/verify.ts';
+import { waitFor } from '../../support/wait-for.ts';
 
 const PAGE = 4096;
 const COUNT = 1_000;
@@ -114,7 +115,9 @@ describe('what is put back of a log', () => {
       if (kind === 'empty') writeFileSync(logFile, '');
       const state = new Database(join(directory.dataDir, 'state.db'));
       const [roots] = state.prepare("SELECT value FROM meta WHERE name = 'log_roots'").pluck().all();
-      state.prepare("INSERT INTO meta VALUES ('log_salvage', 'begun'), ('log_salvage_roots', ?)").run(roots);
+      state
+        .prepare("INSERT INTO meta (name, value) VALUES ('log_salvage', 'begun'), ('log_salvage_roots', ?)")
+        .run(roots);
       state.close();
       await reopen();
       await store.client.salvaged();
@@ -123,6 +126,93 @@ describe('what is put back of a log', () => {
       await expectRightCounts();
     },
   );
+
+  it('that lost its positions is sent beside lanes up to where they had skipped last', async () => {
+    await settle(PLANT, 0, 400);
+    await store.lanes.skipAhead(PLANT);
+    await append(10);
+    await settle(PLANT, COUNT, COUNT + 10);
+    await store.close();
+    destroy('lanes');
+    await reopen();
+    expect(await store.lanes.open(PLANT, 'oldest')).toBe(COUNT);
+    await store.client.salvaged();
+    const [range] = await store.lanes.ranges('plant');
+    expect(range).toMatchObject({ lane: { ...PLANT, range: { kind: 'backfill' } }, upTo: COUNT });
+    expect(await laneOf('plant')).toMatchObject({ pendingCount: COUNT + 10, droppedCount: 0 });
+    await settle(range?.lane ?? PLANT, 0, COUNT);
+    await settle(PLANT, COUNT, COUNT + 10);
+    expect(await laneOf('plant')).toMatchObject({ deliveredCount: COUNT + 10, pendingCount: 0 });
+    await expectRightCounts();
+  });
+
+  it('that lost all its commits says so, and begins at the beginning', async () => {
+    await store.close();
+    const other = storeDirectory();
+    await (await openStore({ dataDir: other.dataDir })).close();
+    copyFileSync(join(other.dataDir, 'log.db'), logFile);
+    other.remove();
+    await reopen();
+    expect(store.opened.repairs).toHaveLength(1);
+    expect(await store.lanes.open(PLANT, 'now')).toBe(0);
+    expect(gapsOf('plant')).toEqual([{ stream: 'telemetry', first_seq: 1, last_seq: 1_000_000, count: 0 }]);
+    await expectRightCounts();
+  });
+
+  it('that lost its last commits while it was put back says so, and is put back', async () => {
+    await store.close();
+    destroy('handshakes');
+    await reopen();
+    await store.close();
+    const db = new Database(logFile);
+    db.exec(`DELETE FROM telemetry; UPDATE streams SET removed = accepted WHERE stream = 'telemetry'`);
+    db.exec(`INSERT OR REPLACE INTO meta VALUES ('salvage', '{"telemetry":${COUNT}}')`);
+    db.close();
+    const earlier = readFileSync(logFile);
+    await reopen();
+    await store.client.salvaged();
+    await append(10);
+    await store.close();
+    writeFileSync(logFile, earlier);
+    await reopen();
+    await store.client.salvaged();
+    expect(await laneOf('plant')).toMatchObject({ pendingCount: COUNT, droppedCount: 0 });
+    expect(gapsOf('plant')).toEqual([{ stream: 'telemetry', first_seq: COUNT + 1, last_seq: 2_000_000, count: 0 }]);
+    await expectRightCounts();
+  });
+
+  it('that lost its last commits takes no new QoS 2 message for one that was repeated', async () => {
+    const handshake = { clientId: 'panel', packetId: 7 };
+    await store.client.append({ kind: 'records', records: [newRecord()], handshake });
+    await store.client.append({ kind: 'records', records: [], handshake: { clientId: '\u0001will/1', packetId: 1 } });
+    await store.close();
+    const earlier = readFileSync(logFile);
+    await reopen();
+    await store.client.append({ kind: 'release', clientId: 'panel', packetId: 7 });
+    await append(1);
+    await store.close();
+    writeFileSync(logFile, earlier);
+    await reopen();
+    expect(store.opened.openHandshakes).toEqual([{ clientId: '\u0001will/1', packetId: 1 }]);
+    expect(await store.client.append({ kind: 'records', records: [newRecord()], handshake })).toMatchObject({
+      duplicate: false,
+    });
+  });
+
+  it('that lost its last commits skips again what it had skipped in them', async () => {
+    await store.close();
+    const earlier = readFileSync(logFile);
+    await reopen();
+    await store.lanes.open(PLANT, 'oldest');
+    await store.lanes.skipAhead(PLANT);
+    await store.close();
+    writeFileSync(logFile, earlier);
+    await reopen();
+    expect(await store.lanes.open(PLANT, 'oldest')).toBe(COUNT);
+    expect(await store.lanes.ranges('plant')).toMatchObject([{ upTo: COUNT }]);
+    expect(await laneOf('plant')).toMatchObject({ pendingCount: COUNT });
+    await expectRightCounts();
+  });
 
   describe('that lost its positions', () => {
     beforeEach(async () => {
@@ -146,18 +236,41 @@ describe('what is put back of a log', () => {
       },
     );
 
-    it('says so to lanes that are opened after another start, and to none that is new later', async () => {
+    it('says so to every lane over all starts until the set of uplinks was started, and to none that is new later', async () => {
       await store.client.salvaged();
-      await store.close();
-      await reopen();
-      await store.lanes.open(PLANT, 'oldest');
-      expect(gapsOf('plant')).toHaveLength(1);
-      await store.close();
-      await reopen();
-      expect(await store.lanes.open(STICK, 'now')).toBe(COUNT);
-      expect(gapsOf('stick')).toEqual([]);
+      for (const lane of [PLANT, STICK]) {
+        await store.close();
+        await reopen();
+        expect(await store.lanes.open(lane, 'now')).toBe(0);
+        expect(gapsOf(lane.uplink)).toHaveLength(1);
+      }
+      await store.client.forgetLostPositions();
+      expect(await store.lanes.open({ uplink: 'new', stream: 'telemetry' }, 'now')).toBe(COUNT);
+      expect(gapsOf('new')).toEqual([]);
       await expectRightCounts();
     });
+  });
+
+  it.each([
+    ['with', []],
+    ['without', ['sqlite_sequence', 'ranges']],
+  ])('gives no range the id of an earlier one, %s the list of ids', async (_, tables) => {
+    const replay = {
+      uplink: 'plant',
+      stream: 'telemetry',
+      device: null,
+      after: 0,
+      upTo: 9,
+      from: null,
+      to: null,
+    } as const;
+    const { id } = await store.client.addReplay(replay);
+    await store.client.removeReplay(id);
+    await store.close();
+    destroy('handshakes', ...tables);
+    await reopen();
+    await store.client.salvaged();
+    expect((await store.client.addReplay(replay)).id).toBeGreaterThan(id);
   });
 
   it('tells each uplink of its own losses alone, when nothing says any more whom a report was for', async () => {
@@ -195,8 +308,22 @@ describe('what is put back of a log', () => {
     await reopen();
     await store.client.salvaged();
     const { messages } = await store.client.loadQueues({ place: 0, session: 0 }, 10);
-    expect(messages.map(({ payload }) => Buffer.from(payload).toString())).toEqual(['{"queued":true}']);
+    expect(messages.map(({ content }) => `${Buffer.from(content?.payload ?? [])}`)).toEqual(['{"queued":true}']);
     expect(await laneOf('plant')).toMatchObject({ deliveredCount: COUNT + 1, pendingCount: 0, droppedCount: 0 });
     await expectRightCounts();
+  });
+
+  it('holds what was about to be retained, although the record of it is put back only later', async () => {
+    const record = newRecord({ value: Buffer.from('{"retained":true}') });
+    const keep = { place: 1, qos: 1, at: 1, topic: record.channel, payload: null, retained: true, copies: [] } as const;
+    await store.client.append({ kind: 'records', records: [record], handshake: null, keep });
+    await store.close();
+    destroy('handshakes');
+    await reopen();
+    await store.client.salvaged();
+    const retained = async () =>
+      (await store.client.loadRetained('', 10)).map(({ payload }) => `${Buffer.from(payload)}`);
+    await waitFor(async () => (await retained()).length > 0, { what: 'the retained message', timeoutMs: 10_000 });
+    expect(await retained()).toEqual(['{"retained":true}']);
   });
 });

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { encodeRecord } from '../../../src/core/record-codec.ts';
 import { Limits } from '../../../src/store/limits.ts';
 import { Log } from '../../../src/store/log/log.ts';
+import { NO_SKIPS, NOTHING_ASIDE } from '../../support/open-log.ts';
 import { storeDirectory } from '../../support/open-store.ts';
 import { newRecord } from '../../support/records.ts';
 
@@ -47,10 +48,11 @@ describe('a disk with too little space', () => {
       idempotency: { windowMs: 1e9, maxKeys: 100, maxBytes: 2 ** 20 },
       clock: CLOCK,
       seqs,
+      skips: NO_SKIPS,
       file,
     });
     const bounds = { maxBytes: 1024 * MIB, maxAgeMs: 1e12, keepFreeBytes: 4 * MIB, whenFull: 'drop_oldest' } as const;
-    limits = new SmallDisk(log, { ...bounds, dataDir, walBytes: WAL_BYTES }, CLOCK);
+    limits = new SmallDisk(log, { ...bounds, dataDir, walBytes: WAL_BYTES, aside: NOTHING_ASIDE }, CLOCK);
     limits.logFile = file;
     log.transaction(() => log.lanes.open(LANE, 'oldest'));
   });

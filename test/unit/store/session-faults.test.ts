@@ -5,6 +5,7 @@ import type { SluiceError } from '../../../src/core/errors.ts';
 import type { SessionChange } from '../../../src/core/session.ts';
 import { StoreThread } from '../../../src/gateway/store-thread.ts';
 import { STORE_DEFAULTS, storeDirectory } from '../../support/open-store.ts';
+import { unwatched } from '../../support/unwatched.ts';
 
 const BEGIN: SessionChange = { kind: 'begin', session: 1, clientId: 'phone', owner: '' };
 
@@ -17,7 +18,7 @@ describe('a write of sessions that fails', () => {
     directory = storeDirectory();
     const { promise, resolve } = Promise.withResolvers<SluiceError>();
     death = promise;
-    const spawned = StoreThread.spawn({ onCommit: () => undefined, onDeath: resolve });
+    const spawned = StoreThread.spawn({ watch: unwatched(), onCommit: () => undefined, onDeath: resolve });
     store = spawned.store;
     await store.open({ ...STORE_DEFAULTS, dataDir: directory.dataDir });
   });

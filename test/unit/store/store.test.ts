@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { LaneId } from '../../../src/core/ports.ts';
+import type { LaneId } from '../../../src/core/lane-log.ts';
 import { type OpenStore, openStore, storeDirectory } from '../../support/open-store.ts';
 import { entryOf, newRecord } from '../../support/records.ts';
 

@@ -1,9 +1,11 @@
 import { Buffer } from 'node:buffer';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { encodeRecord } from '../../../src/core/record-codec.ts';
 import { LOG_MIGRATIONS } from '../../../src/store/log/schema.ts';
+import { SUMS } from '../../../src/store/state/row-sums.ts';
 import { STATE_MIGRATIONS } from '../../../src/store/state/schema.ts';
 import { openStore, STORE_DEFAULTS, storeDirectory } from '../../support/open-store.ts';
 import { newRecord } from '../../support/records.ts';
@@ -13,8 +15,14 @@ import { countStore } from '../../support/verify.ts';
 const SIZED = 4;
 /** From this format on gaps stand in `directed`. */
 const DIRECTED_GAPS = 6;
+/** From this format on packets are kept for MQTT sessions. */
+const PACKETS = 3;
 /** From this format on a lane may skip records. */
 const RANGES = 8;
+/** Formats in which what was refused for a share stood in `over_share`. */
+const OVER_SHARE = { from: 9, to: 11 };
+/** From this format on lanes say how far they have done with everything. */
+const WITH_DONE = 11;
 const LANE = { uplink: 'plant', stream: 'telemetry' } as const;
 
 /**
@@ -50,7 +58,13 @@ function writeOldLog(dataDir: string, format: number): void {
     db.exec(`INSERT INTO ranges (uplink, stream, kind, after, cursor, up_to, at)
              VALUES ('plant', 'events', 'backfill', 1, 3, 4, 5)`);
   }
+  if (format >= WITH_DONE) db.exec(`UPDATE lanes SET done = CASE stream WHEN 'events' THEN 3 ELSE cursor END`);
+  if (isOverShare(format)) db.exec(`INSERT INTO over_share VALUES ('telemetry', 'd1', 3, 60, 5, 6)`);
   db.exec(`INSERT INTO handshakes VALUES ('client', 7)`);
+  if (format >= PACKETS) {
+    db.exec(`INSERT INTO packets (place, qos, at, topic, payload) VALUES (6, 1, 7, 'a', x'31')`);
+    db.exec('INSERT INTO queued (place, session, packet_id, qos, released) VALUES (6, 4, 1, 1, 0)');
+  }
   db.prepare('INSERT INTO rejects (uplink, stream, seq, at, reason, detail, body) VALUES (?, ?, ?, ?, ?, ?, ?)').run(
     'plant',
     'telemetry',
@@ -68,6 +82,10 @@ function writeOldLog(dataDir: string, format: number): void {
   db.close();
 }
 
+function isOverShare(format: number): boolean {
+  return format >= OVER_SHARE.from && format <= OVER_SHARE.to;
+}
+
 describe.each(LOG_MIGRATIONS.slice(1).map((_, index) => index + 1))('a log.db of format %i', (format) => {
   let directory: ReturnType<typeof storeDirectory>;
 
@@ -79,7 +97,10 @@ describe.each(LOG_MIGRATIONS.slice(1).map((_, index) => index + 1))('a log.db of
   afterEach(() => directory.remove());
 
   it('is brought to the newest format with everything that it holds', async () => {
+    writeOldState(directory.dataDir, WITH_SESSIONS);
     const store = await openStore({ dataDir: directory.dataDir });
+    const { messages } = await store.client.loadQueues({ place: 0, session: 0 }, 10);
+    expect(messages.map(({ place, session }) => [place, session])).toEqual(format >= PACKETS ? [[6, 4]] : []);
     expect(store.opened).toMatchObject({
       epoch: 'old-epoch',
       openHandshakes: [{ clientId: 'client', packetId: 7 }],
@@ -101,6 +122,12 @@ describe.each(LOG_MIGRATIONS.slice(1).map((_, index) => index + 1))('a log.db of
       { stream: 'events', done: 3 },
       { stream: 'telemetry', done: 1 },
     ]);
+    // It may be reported already.
+    const untaken = db.prepare<[], number>("SELECT coalesce(sum(count), 0) FROM untaken WHERE reason = 'share'");
+    const told = db.prepare<[], number>(`SELECT count(*) FROM gaps WHERE instr(body, CAST('"count":3' AS BLOB)) > 0`);
+    const count = (untaken.pluck().get() ?? 0) + 3 * (told.pluck().get() ?? 0);
+    expect(count).toBe(isOverShare(format) ? 3 : 0);
+    expect(db.prepare('SELECT count(*) FROM lanes WHERE sum IS NULL').pluck().get()).toBe(0);
     db.close();
   });
 });
@@ -115,7 +142,7 @@ function writeOldState(dataDir: string, format: number): void {
   db.pragma('journal_mode = WAL');
   for (const migration of STATE_MIGRATIONS.slice(0, format)) db.exec(migration);
   db.pragma(`user_version = ${format}`);
-  db.exec(`INSERT INTO meta VALUES ('seq_reserved', '3000000'), ('gateway_id', 'old-name')`);
+  db.exec(`INSERT INTO meta (name, value) VALUES ('seq_reserved', '3000000'), ('gateway_id', 'old-name')`);
   db.exec(
     `INSERT INTO devices (id, secret_hash, first_seen_at, last_seen_at, latest) VALUES ('pump', 'h', 5, 6, '{}')`,
   );
@@ -157,7 +184,65 @@ describe.each(STATE_MIGRATIONS.slice(1).map((_, index) => index + 1))('a state.d
     await store.close();
     const db = new Database(join(directory.dataDir, 'state.db'), { readonly: true });
     expect(db.pragma('user_version', { simple: true })).toBe(STATE_MIGRATIONS.length);
-    expect(db.prepare('SELECT secret_sum FROM devices').pluck().get()).toEqual(expect.any(Number));
+    for (const { table, column } of Object.values(SUMS)) {
+      const sums = db.prepare(`SELECT ${column} FROM ${table}`).pluck().all();
+      for (const sum of sums) expect(sum, `${table}.${column}`).toEqual(expect.any(Number));
+    }
     db.close();
   });
+
+  it('takes, as a good copy, the place of one that is damaged', async () => {
+    const file = join(directory.dataDir, 'state.db');
+    renameSync(file, `${file}.good`);
+    writeFileSync(file, 'no database at all'.repeat(500));
+    const { client, close, opened } = await openStore({ dataDir: directory.dataDir });
+    expect(opened.repairs).toEqual([expect.stringContaining('the copy of its last good state is in its place')]);
+    expect(await client.loadDevices()).toMatchObject([{ id: 'pump', secretHash: 'h' }]);
+    await close();
+  });
+});
+
+it.each(['log.db', 'state.db'])('refuses a %s of a newer version, and leaves it as it is', async (name) => {
+  const directory = storeDirectory();
+  await (await openStore({ dataDir: directory.dataDir })).close();
+  const file = join(directory.dataDir, name);
+  const db = new Database(file);
+  db.pragma('user_version = 99');
+  db.pragma(`application_id = ${0x534c_0000 + 99}`);
+  db.close();
+  const before = readFileSync(file);
+  await expect(openStore({ dataDir: directory.dataDir })).rejects.toMatchObject({ code: 'store_too_new' });
+  expect(readFileSync(file).equals(before)).toBe(true);
+  directory.remove();
+});
+
+it.each([
+  ['log.db', 'user_version', LOG_MIGRATIONS.length + 1],
+  ['log.db', 'user_version', 3],
+  ['log.db', 'user_version', -5],
+  ['state.db', 'user_version', STATE_MIGRATIONS.length + 3],
+  ['state.db', 'application_id', 0x534c_0000 + 99],
+  ['state.db', 'application_id', 7],
+  ['state.db', 'user_version', 65_541],
+])('takes no damage to the format of a %s for another version: %s %i', async (name, pragma, value) => {
+  const directory = storeDirectory();
+  const first = await openStore({ dataDir: directory.dataDir });
+  await first.client.append({ kind: 'records', records: [newRecord()], handshake: null });
+  await first.close();
+  const file = join(directory.dataDir, name);
+  const format = (change = '') => {
+    const db = new Database(file);
+    if (change !== '') db.pragma(change);
+    const formats = ['user_version', 'application_id'].map((one) => db.pragma(one, { simple: true }));
+    db.close();
+    return formats;
+  };
+  const before = format();
+  format(`${pragma} = ${value}`);
+  const again = await openStore({ dataDir: directory.dataDir });
+  expect(again.opened.repairs).toEqual([]);
+  expect(again.reader.read('telemetry', 0, { maxRecords: 10, maxBytes: 1e6 }).records).toHaveLength(1);
+  await again.close();
+  expect(format()).toEqual(before);
+  directory.remove();
 });

@@ -1,5 +1,5 @@
 import type Database from 'better-sqlite3';
-import type { RefusedShare } from '../../core/record.ts';
+import type { Untaken } from '../../core/record.ts';
 import type { Stream } from '../../core/stream.ts';
 import type { GapReports, Loss } from './gap-reports.ts';
 import type { Lanes } from './lanes.ts';
@@ -10,6 +10,7 @@ const MAX_DEVICES = 16;
 const FURTHER = '';
 
 interface Row {
+  readonly reason: Untaken['reason'];
   readonly stream: Stream;
   readonly device: string;
   readonly count: number;
@@ -19,30 +20,30 @@ interface Row {
 }
 
 /**
- * What was refused at the door because its device was over its share: counted in the transaction that it is acknowledged
- * by, and reported in gaps now and then, all that came since in one for each device. Belongs into the store's transaction.
+ * What was not taken at the door: counted in the transaction that it is acknowledged by, and reported in gaps now and
+ * then, all that came since in one for each device. Belongs into the store's transaction.
  */
-export class OverShare {
+export class UntakenReports {
   readonly #add: Database.Statement;
   readonly #count: Database.Statement;
   readonly #rows: Database.Statement<[], Row>;
   readonly #clear: Database.Statement;
   readonly #totals: Database.Statement<[], { stream: Stream; count: number }>;
-  /** Those with a row of their own. */
-  readonly #devices = new Map<Stream, Set<string>>();
+  /** Those with a row of their own, by reason and stream. */
+  readonly #devices = new Map<string, Set<string>>();
 
   constructor(db: Database.Database) {
     this.#add = db.prepare(
-      `INSERT INTO over_share VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (stream, device) DO UPDATE SET
+      `INSERT INTO untaken VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (reason, stream, device) DO UPDATE SET
          count = count + excluded.count, bytes = bytes + excluded.bytes,
          first_time = min(first_time, excluded.first_time), last_time = max(last_time, excluded.last_time)`,
     );
     this.#count = db.prepare('UPDATE streams SET over_share = over_share + ? WHERE stream = ?');
     this.#rows = db.prepare(
-      `SELECT stream, device, count, bytes, first_time AS firstTime, last_time AS lastTime FROM over_share
-       ORDER BY stream, device`,
+      `SELECT reason, stream, device, count, bytes, first_time AS firstTime, last_time AS lastTime FROM untaken
+       ORDER BY reason, stream, device`,
     );
-    this.#clear = db.prepare('DELETE FROM over_share');
+    this.#clear = db.prepare('DELETE FROM untaken');
     this.#totals = db.prepare('SELECT stream, over_share AS count FROM streams');
     this.reload();
   }
@@ -51,41 +52,47 @@ export class OverShare {
     return this.#devices.size === 0;
   }
 
-  add({ stream, device, count, bytes, receivedAt }: RefusedShare): void {
-    const devices = this.#devices.get(stream) ?? new Set();
+  add({ reason, stream, device, count, bytes, firstAt, lastAt }: Untaken): void {
+    const kind = kindOf({ reason, stream });
+    const devices = this.#devices.get(kind) ?? new Set();
     const named = devices.has(device) || devices.size < MAX_DEVICES ? device : FURTHER;
-    this.#devices.set(stream, devices.add(named));
-    this.#add.run(stream, named, count, bytes, receivedAt, receivedAt);
-    this.#count.run(count, stream);
+    this.#devices.set(kind, devices.add(named));
+    this.#add.run(reason, stream, named, count, bytes, firstAt, lastAt);
+    if (reason === 'share') this.#count.run(count, stream);
   }
 
   /** Tells every uplink that carries the stream. */
   report(lanes: Lanes, gaps: GapReports): void {
-    for (const [stream, rows] of Map.groupBy(this.#rows.all(), (row) => row.stream)) {
+    for (const rows of Map.groupBy(this.#rows.all(), kindOf).values()) {
+      const [{ reason, stream }] = rows as [Row];
       const losses = rows.some(({ device }) => device === FURTHER) ? [sumOf(rows)] : rows.map((row) => sumOf([row]));
-      for (const lane of lanes.ofStream(stream)) for (const loss of losses) gaps.report(lane, loss, 'share');
+      for (const lane of lanes.ofStream(stream)) for (const loss of losses) gaps.report(lane, loss, reason);
     }
     this.#clear.run();
     this.#devices.clear();
   }
 
-  /** Records that would have been, since the log was made. */
-  totals(): ReadonlyMap<Stream, number> {
+  /** Records that would have been, had their devices not been over their share, since the log was made. */
+  shareTotals(): ReadonlyMap<Stream, number> {
     return new Map(this.#totals.all().map(({ stream, count }) => [stream, count]));
   }
 
   reload(): void {
     this.#devices.clear();
-    for (const [stream, rows] of Map.groupBy(this.#rows.all(), (row) => row.stream))
-      this.#devices.set(stream, new Set(rows.map(({ device }) => device)));
+    for (const [kind, rows] of Map.groupBy(this.#rows.all(), kindOf))
+      this.#devices.set(kind, new Set(rows.map(({ device }) => device)));
   }
+}
+
+function kindOf({ reason, stream }: Pick<Row, 'reason' | 'stream'>): string {
+  return `${reason} ${stream}`;
 }
 
 function sumOf(rows: readonly Row[]): Loss {
   const sum = (of: (row: Row) => number) => rows.reduce((total, row) => total + of(row), 0);
   const [only] = rows;
   return {
-    device: rows.length === 1 && only !== undefined ? only.device : null,
+    device: rows.length === 1 && only !== undefined && only.device !== FURTHER ? only.device : null,
     firstSeq: null,
     lastSeq: null,
     count: sum(({ count }) => count),

@@ -1,14 +1,15 @@
 import { Buffer } from 'node:buffer';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Gap } from '../../../src/core/gap.ts';
-import type { RefusedShare } from '../../../src/core/record.ts';
+import type { Untaken } from '../../../src/core/record.ts';
 import { type OpenStore, openStore, storeDirectory } from '../../support/open-store.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
 const ALL = { maxRecords: 1_000, maxBytes: 2 ** 24 };
+const SHARE = { reason: 'share', stream: 'telemetry', count: 1, bytes: 20, firstAt: 1_000, lastAt: 1_000 } as const;
 const WAIT = { timeoutMs: 10_000 };
 
-describe('what is refused for its share', () => {
+describe('what is not taken', () => {
   let directory: ReturnType<typeof storeDirectory>;
   let store: OpenStore;
   let elapsed: number;
@@ -30,10 +31,10 @@ describe('what is refused for its share', () => {
     store = await openStore({ dataDir: directory.dataDir }, { elapsed: () => elapsed });
   }
 
-  const refuse = (device: string, changes: Partial<RefusedShare> = {}, packetId?: number) =>
+  const refuse = (device: string, changes: Partial<Untaken> = {}, packetId?: number) =>
     store.client.append({
-      kind: 'over_share',
-      share: { stream: 'telemetry', device, count: 1, bytes: 20, receivedAt: 1_000, ...changes },
+      kind: 'untaken',
+      untaken: { ...SHARE, device, ...changes },
       handshake: packetId === undefined ? null : { clientId: 'c', packetId },
     });
 
@@ -49,8 +50,8 @@ describe('what is refused for its share', () => {
   it('is reported to every uplink that carries the stream, all that came of a device in one gap', async () => {
     await Promise.all([
       refuse('a'),
-      refuse('a', { count: 3, bytes: 60, receivedAt: 3_000 }),
-      refuse('b', { receivedAt: 2_000 }),
+      refuse('a', { count: 3, bytes: 60, lastAt: 3_000 }),
+      refuse('b', { firstAt: 2_000, lastAt: 2_000 }),
     ]);
     await reported(5);
     const common = { stream: 'telemetry', first_seq: null, last_seq: null, reason: 'share' };
@@ -96,5 +97,26 @@ describe('what is refused for its share', () => {
     expect(await refuse('a', {}, 7)).toMatchObject({ duplicate: true });
     await reported(1);
     expect((await store.client.stats()).streams[0]?.overShareCount).toBe(1);
+  });
+
+  it('over a serial line is a gap of its own, and no record that was refused', async () => {
+    const overrun = { reason: 'overrun', firstAt: 500, lastAt: 900 } as const;
+    await Promise.all([
+      refuse('a'),
+      refuse('a', { ...overrun, count: 5 }),
+      refuse('', { ...overrun, stream: 'events' }),
+    ]);
+    await reported(6);
+    expect(gaps()).toMatchObject([
+      { reason: 'overrun', stream: 'telemetry', device: 'a', count: 5, first_time: new Date(500).toISOString() },
+      { reason: 'share', stream: 'telemetry', device: 'a', count: 1 },
+    ]);
+    expect((await store.client.stats()).streams[0]?.overShareCount).toBe(1);
+  });
+
+  it('and of which nobody knows the device is a gap without one', async () => {
+    await refuse('', { reason: 'overrun' });
+    await reported(1);
+    expect(gaps()).toMatchObject([{ device: null, reason: 'overrun' }]);
   });
 });

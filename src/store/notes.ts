@@ -1,0 +1,42 @@
+import type Database from 'better-sqlite3';
+
+/** Names of what `state.db` says in `meta` beside its seqs. What is known of the log stands here, where damage to that does not reach. */
+export const STATE_NOTES = {
+  gatewayId: 'gateway_id',
+  /** Only where the system has none. */
+  machineId: 'machine_id',
+  /** Of the good copy: grows with each. */
+  generation: 'generation',
+  logEpoch: 'log_epoch',
+  /** JSON: the first page of each stream's table. */
+  logRoots: 'log_roots',
+  /** The newest seq in the log when it was looked at last. */
+  logNewest: 'log_newest',
+  /** The first seq of the life that has the log open, or had it and did not close it. */
+  logOpen: 'log_open',
+  /** A start that came to no end carried the write-ahead log of that life over: that it is gone says nothing. */
+  logCarriedOver: 'log_carried_over',
+  /** Its write-ahead log showed that something is missing, which opening it hides. */
+  logLostCommits: 'log_lost_commits',
+  /** `begun`: a damaged log is being set aside, or is, and nothing of it was taken over yet. */
+  logSalvage: 'log_salvage',
+  /** As `logRoots`, of the log that is put back. */
+  salvageRoots: 'log_salvage_roots',
+} as const;
+
+/** Names of what `log.db` says in `meta`. */
+export const LOG_NOTES = {
+  epoch: 'epoch',
+  machineId: 'machine_id',
+  /** Not all is put back of a damaged log: JSON of what that counted last of each stream. */
+  salvage: 'salvage',
+  /** When all was put back of a damaged log: the last seqs that were counted, whose records may be lost. JSON. */
+  salvagedEnds: 'salvaged_ends',
+  /** A log was lost with its positions, and no seq of it is higher than this one. */
+  lostUpTo: 'positions_lost_up_to',
+} as const;
+
+/** What a file of the store notes under a name. */
+export function notedIn(db: Database.Database, name: string): string | undefined {
+  return db.prepare<[string], string>('SELECT value FROM meta WHERE name = ?').pluck().get(name);
+}
