@@ -16,6 +16,7 @@ export interface BrokerClient extends Client {
   readonly connackSent: boolean;
   readonly subscriptions: Subscriptions;
   readonly _parser: { parse: (bytes: Buffer) => number };
+  _nextId: number;
 }
 
 export type Callback = (error?: Error | null) => void;
@@ -32,6 +33,8 @@ export interface BrokerHooks {
   publishing(client: BrokerClient, packet: PublishPacket, done: Callback): void;
   will(client: BrokerClient, packet: PublishPacket, done: Callback): void;
   subscribing(client: BrokerClient, subscription: Subscription): Subscription | null;
+  /** SUBACK is written. Filters that were denied are among them. */
+  subscribed(client: BrokerClient, filters: readonly string[]): void;
   unsubscribed(client: BrokerClient, filters: readonly string[]): void;
   /** Whether the hub hands a message out to a client. */
   mayDeliver(client: BrokerClient): boolean;
@@ -59,6 +62,8 @@ interface Internals extends Omit<AedesInstance, 'publish'> {
   publish: Publish;
 }
 
+const MAX_PACKET_ID = 65_535;
+
 export class AedesBroker {
   readonly #aedes: Internals;
   readonly #hooks: BrokerHooks;
@@ -74,6 +79,12 @@ export class AedesBroker {
     aedes.publish = publishThrough(hooks);
     aedes.on('client', (client) => hooks.registered(client as BrokerClient));
     aedes.on('clientDisconnect', (client) => hooks.gone(client as BrokerClient));
+    aedes.on('subscribe', (subscriptions, client) =>
+      hooks.subscribed(
+        client as BrokerClient,
+        subscriptions.map(({ topic }) => topic),
+      ),
+    );
     aedes.on('unsubscribe', (filters, client) => hooks.unsubscribed(client as BrokerClient, filters));
     aedes.on('clientError', (client, error) => hooks.broken(client as BrokerClient, error));
     aedes.on('connectionError', (client, error) => hooks.broken(client as BrokerClient, error));
@@ -87,6 +98,13 @@ export class AedesBroker {
   /** Past aedes: for what its session has queued for a client. */
   write(client: BrokerClient, packet: Packet): void {
     writePacket(packet, client.conn);
+  }
+
+  /** For a client whose session is not kept: as aedes takes its own, so that each is taken once. */
+  nextPacketId(client: BrokerClient): number {
+    const packetId = client._nextId;
+    client._nextId = packetId >= MAX_PACKET_ID ? 1 : packetId + 1;
+    return packetId;
   }
 
   /** The client that has this client id now. */

@@ -1,13 +1,9 @@
 import { once } from 'node:events';
-import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Intake, SessionStore } from '../../core/ports.ts';
-import type { Handshake, TimeQuality } from '../../core/record.ts';
+import type { Intake } from '../../core/ports.ts';
 import type { Place } from '../../core/session.ts';
-import type { AccessControl, Presence } from '../../core/views.ts';
-import type { Logger } from '../../platform/logger.ts';
-import { Access } from './access.ts';
-import { Admission } from './admission.ts';
+import type { Speakers } from '../../core/views.ts';
+import type { Admission } from './admission.ts';
 import {
   AedesBroker,
   type BrokerClient,
@@ -17,34 +13,20 @@ import {
   type PublishPacket,
   type Subscription,
 } from './aedes-broker.ts';
+import { createBrokerParts, type LocalBrokerOptions } from './broker-parts.ts';
+import type { MqttCommandSink } from './command-sink.ts';
 import { Connection } from './connection.ts';
-import { DenialLog } from './denial-log.ts';
-import { Handshakes } from './handshakes.ts';
+import { Connections } from './connections.ts';
+import type { Handshakes } from './handshakes.ts';
 import type { Packet } from './lean-mqtt-packet.ts';
 import type { Link } from './link.ts';
-import { Login } from './login.ts';
 import { LIMITS, type MqttOptions } from './options.ts';
-import { Persistence } from './persistence.ts';
-import { PresenceTracker } from './presence-tracker.ts';
-import { Problems } from './problems.ts';
-import { PublishHook } from './publish-hook.ts';
-import { Router } from './router.ts';
-import { SubscribeHook } from './subscribe-hook.ts';
-import { withoutWillKeys } from './wills.ts';
-
-export interface LocalBrokerOptions {
-  readonly options: MqttOptions;
-  readonly intake: Intake;
-  readonly access: AccessControl;
-  readonly presence: Presence;
-  readonly logger: Logger;
-  /** Inbound QoS 2 exchanges that were open when the gateway stopped. */
-  readonly openHandshakes: readonly Handshake[];
-  readonly sessions: SessionStore;
-  /** What the queues of all sessions may hold together. */
-  readonly queueBudgetBytes: number;
-  readonly clock: { now(): number; quality(): TimeQuality };
-}
+import type { PresenceTracker } from './presence-tracker.ts';
+import type { Problems } from './problems.ts';
+import type { PublishHook } from './publish-hook.ts';
+import type { PublishedCommands } from './published-commands.ts';
+import type { Router } from './router.ts';
+import type { SubscribeHook } from './subscribe-hook.ts';
 
 const BROKER_ID = 'sluice';
 /** How long messages in flight may take to be stored when the gateway stops, and acknowledgements to leave. */
@@ -55,6 +37,8 @@ const FLUSH_MS = 500;
 export class LocalBroker {
   readonly problems: Problems;
   readonly publishes: PublishHook;
+  readonly commands: MqttCommandSink<BrokerClient>;
+  readonly publishedCommands: PublishedCommands;
   readonly #options: MqttOptions;
   readonly #intake: Intake;
   readonly #router: Router;
@@ -65,84 +49,32 @@ export class LocalBroker {
   readonly #subscribes: SubscribeHook;
   readonly #admission: Admission;
   readonly #aedes: AedesBroker;
-  readonly #connections = new Set<Connection>();
-  readonly #bySocket = new WeakMap<Duplex, Connection>();
-  /** The one that was let in last under each client id. */
-  readonly #admitted = new Map<string, Connection>();
-  /** Their devices were removed: they are on their way out, and their wills are not published. */
-  readonly #forgotten = new WeakSet<Connection>();
+  readonly #connections: Connections;
   #stopping = false;
   clientCount = 0;
 
   constructor(local: LocalBrokerOptions) {
-    const { options, intake, access, presence, logger, clock } = local;
-    const { maxTopicLevels } = options;
-    const problems = new Problems(logger);
-    const denials = new DenialLog(logger);
-    const allowed = new Access(options.grants);
-    const open = withoutWillKeys(local.openHandshakes);
-    const handshakes = new Handshakes(intake, open.handshakes);
-    const clientOf = (clientId: string): BrokerClient | undefined => this.#aedes.clientOf(clientId);
-    // Also one that is on its way in: its session must not go.
-    const isConnected = (clientId: string): boolean => this.#admitted.has(clientId);
-    // It can only fail when the store is gone, and the process with it.
-    const onSessionEnded = (clientId: string) => void handshakes.releaseAll(clientId).catch(() => undefined);
-    const router = new Router({
-      options,
-      queueBudgetBytes: local.queueBudgetBytes,
-      store: local.sessions,
-      now: () => (clock.quality() === 'synced' ? clock.now() : null),
-      brokerId: BROKER_ID,
-      lastWill: Math.max(0, ...open.publishedWills),
-      problems,
-      maySubscribe: (owner, topic) => allowed.maySubscribe(owner === '' ? null : owner, topic),
-      isConnected,
-      onSessionEnded,
-    });
-    const tracker = new PresenceTracker({
-      presence,
-      announce: (device, status) => router.announce(device, status),
-      maxDevicesPerSession: LIMITS.devicesPerConnection,
-    });
-    this.#options = options;
-    this.#intake = intake;
-    this.problems = problems;
-    this.#router = router;
-    this.#handshakes = handshakes;
-    this.#publishedWills = open.publishedWills;
-    this.#tracker = tracker;
-    this.publishes = new PublishHook({
-      intake,
-      access: allowed,
-      router,
-      handshakes,
-      tracker,
-      denials,
-      problems,
-      maxTopicLevels,
-    });
-    this.#subscribes = new SubscribeHook(allowed, denials, maxTopicLevels);
-    this.#admission = new Admission({
-      login: new Login(access, options.connectTimeout),
-      problems,
-      clientOf,
-      isOverloaded: () => this.publishes.isOverloaded,
-    });
+    const connections = new Connections();
+    const parts = createBrokerParts(local, { id: BROKER_ID, connections, aedes: () => this.#aedes });
+    this.problems = parts.problems;
+    this.publishes = parts.publishes;
+    this.commands = parts.commands;
+    this.publishedCommands = parts.publishedCommands;
+    this.#options = local.options;
+    this.#intake = local.intake;
+    this.#connections = connections;
+    this.#router = parts.router;
+    this.#handshakes = parts.handshakes;
+    this.#publishedWills = parts.publishedWills;
+    this.#tracker = parts.tracker;
+    this.#subscribes = parts.subscribes;
+    this.#admission = parts.admission;
     this.#aedes = new AedesBroker(this.#hooks(), {
       id: BROKER_ID,
-      hub: router.hub,
-      persistence: new Persistence({
-        sessions: router.sessions,
-        retained: router.retained,
-        handshakes,
-        admitted: (clientId) => this.#admitted.get(clientId),
-        takeGranted: ({ conn }) => this.#subscribes.takeFresh(this.#of(conn)),
-        onRelease: ({ conn }) => this.#of(conn).acks.watch(() => undefined),
-        onWill: ({ conn }, will) => router.wills.put(this.#of(conn), will),
-        onUnsubscribe: ({ conn }, filters) => this.#subscribes.unsubscribed(this.#of(conn), filters),
-      }),
-      connectTimeoutMs: options.connectTimeout,
-      drainTimeoutMs: options.drainTimeout,
+      hub: parts.router.hub,
+      persistence: parts.persistence,
+      connectTimeoutMs: local.options.connectTimeout,
+      drainTimeoutMs: local.options.drainTimeout,
     });
   }
 
@@ -154,6 +86,10 @@ export class LocalBroker {
     this.publishes.publishLeftWills(this.#publishedWills);
     await this.#aedes.start();
     this.#tracker.start();
+  }
+
+  get speakers(): Speakers {
+    return this.#tracker;
   }
 
   /** Serves a new connection. */
@@ -168,13 +104,12 @@ export class LocalBroker {
       onFault: (fault) => this.problems.fault(connection, fault),
     });
     this.#connections.add(connection);
-    this.#bySocket.set(socket, connection);
     socket.once('close', () => {
-      this.#connections.delete(connection);
+      this.#connections.remove(connection);
       connection.hurry();
       this.publishes.gone(connection);
       this.#subscribes.gone(connection);
-      this.#expel(connection);
+      this.#connections.expel(connection);
     });
     connection.attach();
     this.#aedes.handle(socket);
@@ -183,13 +118,13 @@ export class LocalBroker {
   /** Closes what speaks for a device. Resolves when nothing of its sessions and wills is left on disk either. */
   async forget(device: string): Promise<void> {
     const { sessions, wills } = this.#router;
-    const connections = [...this.#connections].filter(({ identity }) => identity === device);
+    const connections = this.#connections.ofDevice(device);
     for (const connection of connections) {
-      this.#forgotten.add(connection);
+      this.#connections.forget(connection);
       // What it sent comes before the removal, not after it.
       connection.hurry();
       connection.end();
-      this.#expel(connection);
+      this.#connections.expel(connection);
     }
     const withdrawn = connections.map((connection) => wills.withdraw(connection));
     const clientIds = await sessions.endAllOf(device);
@@ -218,14 +153,8 @@ export class LocalBroker {
     this.problems.stop();
   }
 
-  #of(socket: Duplex): Connection {
-    const connection = this.#bySocket.get(socket);
-    if (connection === undefined) throw new Error('aedes asks about a socket that it was never given');
-    return connection;
-  }
-
   #hooks(): BrokerHooks {
-    const connectionOf = ({ conn }: BrokerClient): Connection => this.#of(conn);
+    const connectionOf = ({ conn }: BrokerClient): Connection => this.#connections.of(conn);
     return {
       connecting: (client, packet) => this.#admit(client, connectionOf(client), packet),
       accepted: (client) => this.#accepted(client, connectionOf(client)),
@@ -234,7 +163,15 @@ export class LocalBroker {
       publishing: (client, packet, done) => this.publishes.publish(connectionOf(client), packet, done),
       will: (client, packet, done) => this.#publishWill(connectionOf(client), packet, done),
       subscribing: (client, subscription) => this.#judge(client, connectionOf(client), subscription),
+      subscribed: (client, filters) => {
+        if (!client.closed)
+          this.commands.subscribed(
+            client,
+            filters.filter((filter) => filter in client.subscriptions),
+          );
+      },
       unsubscribed: (client, filters) => {
+        this.commands.unsubscribed(client, filters);
         // Of a session that is kept, the persistence was told before: now it may have subscribed anew.
         if (client.clean) this.#subscribes.unsubscribed(connectionOf(client), filters);
       },
@@ -248,23 +185,23 @@ export class LocalBroker {
 
   async #admit(client: BrokerClient, connection: Connection, packet: ConnectPacket): Promise<boolean> {
     connection.keepAliveS = packet.keepalive ?? 0;
-    const isAdmitted = (await this.#admission.admit(client, connection, packet)) && !this.#forgotten.has(connection);
-    if (isAdmitted) this.#admitted.set(connection.clientId, connection);
-    return isAdmitted;
-  }
-
-  #expel(connection: Connection): void {
-    if (this.#admitted.get(connection.clientId) === connection) this.#admitted.delete(connection.clientId);
+    const mayEnter = await this.#admission.admit(client, connection, packet);
+    if (!mayEnter || this.#connections.isForgotten(connection)) return false;
+    this.#connections.admit(connection);
+    return true;
   }
 
   #publishWill(connection: Connection, will: PublishPacket, done: Callback): void {
-    if (this.#forgotten.has(connection)) done(new Error('the device was removed'));
+    if (this.#connections.isForgotten(connection)) done(new Error('the device was removed'));
     else this.publishes.will(connection, will, done);
   }
 
   #accepted(client: BrokerClient, connection: Connection): void {
     connection.serve();
-    if (client.clean || client.closed) return;
+    if (client.closed) return;
+    connection.socket.on('drain', () => this.commands.drained(client));
+    this.commands.subscribed(client, Object.keys(client.subscriptions));
+    if (client.clean) return;
     const { sessions } = this.#router;
     const send = (packet: Packet) => this.#aedes.write(client, packet);
     connection.socket.on('drain', () => sessions.wake(client.id));
@@ -280,6 +217,7 @@ export class LocalBroker {
   #gone(client: BrokerClient, connection: Connection): void {
     this.clientCount -= 1;
     this.#admission.gone(client);
+    this.commands.gone(client);
     this.#router.sessions.detach(client.id);
     this.#router.wills.gone(connection);
     if (!this.#stopping) this.#tracker.gone(connection);

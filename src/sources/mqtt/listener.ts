@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import { codeOf, SluiceError } from '../../core/errors.ts';
 import type { Logger } from '../../platform/logger.ts';
 import { addressOf, type Doorway } from './doorway.ts';
+import type { Entrance } from './entrance.ts';
 import type { Link } from './link.ts';
 import type { MqttListenerOptions, MqttTlsOptions } from './options.ts';
 import type { Problems } from './problems.ts';
@@ -18,6 +19,7 @@ export interface BoundAddress {
 
 export interface ListenerContext {
   readonly doorway: Doorway;
+  readonly entrance: Entrance;
   readonly maxPacketBytes: number;
   readonly logger: Logger;
   readonly problems: Problems;
@@ -99,7 +101,11 @@ export class Listener {
   }
 
   #accepted(socket: Socket): void {
-    if (!this.#context.doorway.enter(socket)) return;
+    const { doorway, entrance } = this.#context;
+    if (doorway.enter(socket)) entrance.enter(socket, () => this.#letIn(socket));
+  }
+
+  #letIn(socket: Socket): void {
     if (this.#tls === undefined) this.#secured(socket);
     else this.#tls.secure(socket);
   }

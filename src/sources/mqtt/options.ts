@@ -30,6 +30,8 @@ export interface MqttOptions {
   /** The same for everything before CONNECT was accepted. */
   readonly maxPacketSizeBeforeConnect: number;
   readonly maxClients: number;
+  /** New connections per second, after a burst of a fifth of a second's worth; 0 is unlimited. */
+  readonly maxConnectRate: number;
   /** Messages per second and client, after a burst of one second's worth; 0 is unlimited. */
   readonly maxPublishRate: number;
   /** Messages that wait for one session, connected or not, their bytes, and for how long. */

@@ -7,12 +7,14 @@ export interface Outgoing {
   readonly place: Place;
   readonly packetId: number;
   readonly qos: 1 | 2;
-  readonly topic: string;
-  readonly payload: Buffer;
+  topic: string;
+  payload: Buffer;
   /** Milliseconds since 1970; 0 when the clock did not know. */
   at: number;
   /** It survives a power cut: not sent before. */
   stored: boolean;
+  /** Topic and payload are those of a record that is not put back yet of a damaged log: not sent before. */
+  awaited: boolean;
   /** It may have been sent before. */
   repeated: boolean;
   /** PUBREC came: PUBREL is what is sent from now on [MQTT-4.3.3-1]. */
@@ -59,9 +61,15 @@ export class OutgoingQueue {
     this.#lastPacketId = entry.packetId;
   }
 
-  /** The next one to be sent, when it is on disk: order goes before haste [MQTT-4.6.0-6]. */
+  /** What an entry has waited for came. */
+  complete(entry: Outgoing, { topic, payload }: Pick<Outgoing, 'topic' | 'payload'>): void {
+    Object.assign(entry, { topic, payload, awaited: false });
+    this.#bytes += keptBytes(entry);
+  }
+
+  /** The next one to be sent, when it is on disk and there: order goes before haste [MQTT-4.6.0-6]. */
   next(): Outgoing | undefined {
-    for (const entry of this.#unsent) return entry.stored ? entry : undefined;
+    for (const entry of this.#unsent) return entry.stored && !entry.awaited ? entry : undefined;
     return undefined;
   }
 

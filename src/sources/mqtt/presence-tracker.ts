@@ -1,4 +1,4 @@
-import type { Presence } from '../../core/views.ts';
+import type { Presence, Speakers } from '../../core/views.ts';
 
 export type Status = 'online' | 'offline';
 
@@ -10,7 +10,7 @@ export interface PresenceTrackerOptions {
 }
 
 /** Which devices have a session that speaks for them: the one logged in, or those a trusted client publishes for. */
-export class PresenceTracker {
+export class PresenceTracker implements Speakers {
   readonly #options: PresenceTrackerOptions;
   readonly #devices = new Map<object, Set<string>>();
   readonly #sessionCounts = new Map<string, number>();

@@ -3,8 +3,10 @@ import { printable } from '../../core/printable.ts';
 import type { Logger } from '../../platform/logger.ts';
 import { RepeatSummary } from '../../platform/repeat-summary.ts';
 import type { ConnectPacket } from './aedes-broker.ts';
+import type { IgnoredResponse } from './command-sink.ts';
 import type { Connection, ConnectionFault } from './connection.ts';
 import type { Refusal } from './login.ts';
+import type { RefusedCommand } from './published-commands.ts';
 
 export interface TlsFailure {
   readonly reason: string;
@@ -74,6 +76,12 @@ export class Problems {
     this.#summary.warn('too many clients', { address, maxClients, hint }, 'MQTT connection refused: too many clients');
   }
 
+  connectsTooFast(address: string, ratePerS: number): void {
+    const hint = 'look for clients that connect again and again, or raise mqtt.maxConnectRate';
+    const fields = { address, maxConnectRate: ratePerS, hint };
+    this.#summary.warn('connects too fast', fields, 'MQTT connections come too fast: they wait for their turn');
+  }
+
   queueFull(clientId: string): void {
     const fields = { clientId: printable(clientId), hint: 'see mqtt.maxQueuedMessages and mqtt.maxQueuedBytes' };
     this.#summary.warn(`queue ${clientId}`, fields, 'message not kept for an MQTT session: its queue is full');
@@ -82,6 +90,11 @@ export class Problems {
   queueAged(clientId: string, count: number): void {
     const fields = { clientId: printable(clientId), count, hint: 'see mqtt.maxQueuedAge' };
     this.#summary.warn(`aged ${clientId}`, fields, 'messages waited too long for an MQTT session and are given up');
+  }
+
+  queueLost(clientId: string, count: number): void {
+    const fields = { clientId: printable(clientId), count };
+    this.#summary.warn(`lost ${clientId}`, fields, 'messages for an MQTT session are lost with the damaged log');
   }
 
   sessionExpired(clientId: string): void {
@@ -112,6 +125,16 @@ export class Problems {
   willsFull(clientId: string): void {
     const fields = { clientId: printable(clientId), hint: 'give fewer clients a will, or smaller ones' };
     this.#summary.warn('wills', fields, 'will not kept over a kill of the gateway: there are too many');
+  }
+
+  responseIgnored({ clientId, identity, topic, reason }: IgnoredResponse): void {
+    const fields = { clientId: printable(clientId), device: identity, topic: printable(topic, 200), reason };
+    this.#summary.warn(`response ${reason} ${clientId}`, fields, 'MQTT response ignored: it answers no command');
+  }
+
+  commandRefused({ clientId, identity, topic, reason, error }: RefusedCommand): void {
+    const fields = { clientId: printable(clientId), device: identity, topic: printable(topic, 200), reason, error };
+    this.#summary.warn(`command ${reason} ${topic}`, fields, 'MQTT command not given');
   }
 
   slowSubscriber(clientId: string): void {

@@ -11,6 +11,7 @@ import type { DenialLog } from './denial-log.ts';
 import type { Handshakes } from './handshakes.ts';
 import type { PresenceTracker } from './presence-tracker.ts';
 import type { Problems } from './problems.ts';
+import type { HeardMessage } from './published-commands.ts';
 import type { Pacer } from './rate-limit.ts';
 import type { Router } from './router.ts';
 import { isValidTopic, levelCount } from './topics.ts';
@@ -41,6 +42,8 @@ export interface PublishHookOptions {
   readonly denials: DenialLog;
   readonly maxTopicLevels: number;
   readonly problems: Problems;
+  /** Told of what was published, before it is stored: who waits for an answer waits for no disk. */
+  readonly commands: { heard(message: HeardMessage): void };
 }
 
 /** A publication on its way to the intake. */
@@ -193,7 +196,9 @@ export class PublishHook {
       return;
     }
     const payload = typeof packet.payload === 'string' ? Buffer.from(packet.payload) : packet.payload;
-    const { router, intake } = this.#options;
+    const { router, intake, commands } = this.#options;
+    const { topic, retain, dup } = packet;
+    commands.heard({ clientId: publisher.clientId, identity, topic, payload, retain, isRepetition: repeated || dup });
     const prepared = repeated ? null : router.prepare(packet, publisher);
     const keep = prepared?.keep;
     const accepted = intake.accept({ source: 'mqtt', channel: packet.topic, payload, identity, handshake, keep });

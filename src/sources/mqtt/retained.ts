@@ -2,11 +2,14 @@ import { Buffer } from 'node:buffer';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { deviceOfTopic } from '../../core/device-topic.ts';
 import { FilterTree } from '../../core/filter-tree.ts';
-import type { SessionStore } from '../../core/ports.ts';
+import type { RetainedMessage as StoredMessage } from '../../core/session.ts';
+import type { SessionStore } from '../../core/state-store.ts';
 import type { Qos } from './packet.ts';
 import { type Claim, type RetainedLimits, RetainedRoom } from './retained-room.ts';
 
 const TOPICS_PER_TURN = 250;
+
+type Store = Pick<SessionStore, 'loadRetained' | 'salvaged'>;
 
 export interface RetainedMessage {
   readonly topic: string;
@@ -23,13 +26,19 @@ export interface RetainedPacket extends RetainedMessage {
 /** The last retained message of each topic [MQTT-3.3.1-5], bounded in count and bytes. */
 export class RetainedMessages {
   readonly #room: RetainedRoom;
+  readonly #maxTouched: number;
   readonly #packets = new Map<string, RetainedPacket>();
   /** While those of the last start are read: what was taken meanwhile is newer. */
   #touched: Set<string> | undefined;
+  /** For the end of a salvage. */
+  #isWaiting = false;
+  /** Topics whose message was read, while it may be read again. */
+  readonly #restored = new Set<string>();
   #loading: Promise<void> = Promise.resolve();
 
   constructor(limits: RetainedLimits) {
     this.#room = new RetainedRoom(limits);
+    this.#maxTouched = limits.maxTopics;
   }
 
   /**
@@ -37,7 +46,7 @@ export class RetainedMessages {
    * topic is to have no message, rather than an old one.
    */
   take(claim: Claim): boolean {
-    this.#touched?.add(claim.topic);
+    this.#touch(claim.topic);
     return this.#room.take(claim);
   }
 
@@ -50,29 +59,62 @@ export class RetainedMessages {
   }
 
   /**
-   * Reads what was retained when the gateway stopped, page by page, while clients are served already. Resolves when all
-   * of it is there; whoever asks meanwhile waits for that. `onNoRoom`: newer ones have taken the room of a topic's.
+   * Reads what was retained when the gateway stopped, page by page, while clients are served already, and once more when a
+   * damaged log is put back: the last of them stand there. Whoever asks meanwhile waits for what is being read. Resolves
+   * when all is there. `onNoRoom`: newer ones have taken the room of a topic's.
    */
-  restore(store: Pick<SessionStore, 'loadRetained'>, onNoRoom: (topic: string) => void): Promise<void> {
-    this.#loading = this.#restore(store, onNoRoom);
+  async restore(store: Store, onNoRoom: (topic: string) => void): Promise<void> {
+    this.#touched = new Set();
+    await this.#load(store, onNoRoom);
+    this.#isWaiting = true;
+    const salvaged = await store.salvaged();
+    this.#isWaiting = false;
+    if (salvaged !== null && this.#touched !== undefined) await this.#load(store, onNoRoom);
+    this.#touched = undefined;
+    this.#restored.clear();
+  }
+
+  /** What is put back may take hours: where more topics than there is room for are touched in that time, it is not read. */
+  #touch(topic: string): void {
+    this.#touched?.add(topic);
+    const isTooMuch = (this.#touched?.size ?? 0) > this.#maxTouched;
+    if (this.#isWaiting && isTooMuch) this.#touched = undefined;
+  }
+
+  #load(store: Store, onNoRoom: (topic: string) => void): Promise<void> {
+    this.#loading = this.#read(store, onNoRoom);
     return this.#loading;
   }
 
-  async #restore(store: Pick<SessionStore, 'loadRetained'>, onNoRoom: (topic: string) => void): Promise<void> {
-    this.#touched = new Set();
+  async #read(store: Store, onNoRoom: (topic: string) => void): Promise<void> {
+    this.#forgetRestored();
     let page = await store.loadRetained('', TOPICS_PER_TURN);
     while (page.length > 0) {
-      for (const { topic, qos, payload } of page) {
-        if (this.#touched.has(topic)) continue;
-        const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
-        // Who sent it is not known any more: most likely the device that has the topic.
-        const owner = deviceOfTopic(topic) ?? null;
-        if (this.#room.takeBack({ topic, payload: bytes, owner })) this.put({ topic, qos, payload: bytes });
-        else onNoRoom(topic);
-      }
+      for (const message of page) if (this.#touched?.has(message.topic) !== true) this.#takeBack(message, onNoRoom);
       page = await store.loadRetained(page.at(-1)?.topic ?? '', TOPICS_PER_TURN);
     }
-    this.#touched = undefined;
+  }
+
+  #takeBack({ topic, qos, payload }: StoredMessage, onNoRoom: (topic: string) => void): void {
+    const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
+    // Who sent it is not known any more: most likely the device that has the topic.
+    const owner = deviceOfTopic(topic) ?? null;
+    if (!this.#room.takeBack({ topic, payload: bytes, owner })) {
+      onNoRoom(topic);
+      return;
+    }
+    this.put({ topic, qos, payload: bytes });
+    this.#restored.add(topic);
+  }
+
+  /** They may have been replaced or removed in what is read now. */
+  #forgetRestored(): void {
+    for (const topic of this.#restored) {
+      if (this.#touched?.has(topic) === true) continue;
+      this.#room.free(topic);
+      this.#packets.delete(topic);
+    }
+    this.#restored.clear();
   }
 
   /** Once for each filter that matches. Others have their turn in between, whoever asks for however much. */

@@ -1,11 +1,12 @@
 import { Buffer } from 'node:buffer';
-import type { SessionStore } from '../../core/ports.ts';
-import type { Keep, Place, QueuePage, QueuePosition, StoredWill } from '../../core/session.ts';
+import type { Keep, Place, StoredWill } from '../../core/session.ts';
+import type { SessionStore } from '../../core/state-store.ts';
 import type { Identity } from './access.ts';
 import { Hub } from './hub.ts';
 import { LIMITS } from './options.ts';
 import type { LocalPacket, Qos } from './packet.ts';
 import type { Problems } from './problems.ts';
+import { QueueRestorer } from './queue-restorer.ts';
 import { RetainedMessages } from './retained.ts';
 import { BROKER } from './retained-room.ts';
 import type { Queued } from './session.ts';
@@ -52,7 +53,6 @@ export interface RouterOptions extends SessionRules {
 /** Sessions with a thousand long filters each are a large page, and wills of 16 KiB. */
 const SESSION_PAGE = 10;
 const WILL_PAGE = 100;
-const QUEUE_PAGE = 500;
 const SWEEP_MS = 60_000;
 const NOTHING = Buffer.alloc(0);
 const NOBODY: ReadonlySet<string> = new Set();
@@ -112,11 +112,7 @@ export class Router {
     this.#lastPlace = Math.max(this.#lastPlace, await this.#store.lastPlace());
     await this.#loadSessions();
     await this.#loadWills();
-    for (let after: QueuePosition | null = { place: 0, session: 0 }; after !== null; ) {
-      const page: QueuePage = await this.#store.loadQueues(after, QUEUE_PAGE);
-      this.sessions.messages.restore(page.messages);
-      after = page.upTo;
-    }
+    await new QueueRestorer(this.#store, this.sessions.messages).start();
     // It can only fail when the store is gone, and the process with it.
     this.retained.restore(this.#store, (topic) => this.#notRetained(topic)).catch(() => undefined);
     this.#sweeper = setInterval(() => this.sessions.sweep(), SWEEP_MS).unref();

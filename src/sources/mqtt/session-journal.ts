@@ -1,5 +1,5 @@
-import type { SessionStore } from '../../core/ports.ts';
 import type { QueueChange, SessionChange } from '../../core/session.ts';
+import type { SessionStore } from '../../core/state-store.ts';
 
 /** What is acknowledged already need not be written at once: it costs a repetition at most. */
 const LATER_MS = 1_000;

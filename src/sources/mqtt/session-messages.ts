@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import type { Place, QueuedMessage } from '../../core/session.ts';
+import type { MessageContent, Place, QueuedMessage } from '../../core/session.ts';
 import type { Outgoing, OutgoingQueue } from './outgoing-queue.ts';
 import { keptBytes, type Qos } from './packet.ts';
 import { copiesFor, type Queued } from './session.ts';
@@ -24,8 +24,11 @@ export interface SessionMessagesOptions {
   readonly now: () => number | null;
   /** A session had no room for a message. */
   readonly onQueueFull: (clientId: string) => void;
+  /** So many messages of a session did not come back. */
+  readonly onLost: (clientId: string, count: number) => void;
 }
 
+const NOTHING = Buffer.alloc(0);
 const NONE: readonly Queued[] = [];
 
 /** How messages get into the queues of sessions, and out of them. */
@@ -36,24 +39,53 @@ export class SessionMessages {
   readonly #journal: SessionJournal;
   readonly #now: () => number | null;
   readonly #onQueueFull: SessionMessagesOptions['onQueueFull'];
+  readonly #onLost: SessionMessagesOptions['onLost'];
 
-  constructor({ sessions, subscriptions, queues, journal, now, onQueueFull }: SessionMessagesOptions) {
+  constructor({ sessions, subscriptions, queues, journal, now, onQueueFull, onLost }: SessionMessagesOptions) {
     this.#sessions = sessions;
     this.#subscriptions = subscriptions;
     this.#queues = queues;
     this.#journal = journal;
     this.#now = now;
     this.#onQueueFull = onQueueFull;
+    this.#onLost = onLost;
   }
 
-  /** In their order. Whether they were sent before, nobody knows any more. */
-  restore(messages: readonly QueuedMessage[]): void {
-    const byId = new Map(this.#sessions.list().map((session) => [session.id, session]));
-    for (const { session: id, payload, ...message } of messages) {
+  /**
+   * In their order. Whether they were sent before, nobody knows any more. One without its content has its place, and holds
+   * back what is behind it; returns whether there is any.
+   */
+  restore(messages: readonly QueuedMessage[]): boolean {
+    const byId = this.#sessions.byId();
+    for (const { session: id, content, ...message } of messages) {
       const session = byId.get(id);
-      const content = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
-      if (session !== undefined)
-        this.#queues.add(session, { ...message, payload: content, stored: true, repeated: true });
+      const state = { stored: true, awaited: content === null, repeated: true };
+      if (session !== undefined) this.#queues.add(session, { ...message, ...contentOf(content), ...state });
+    }
+    return messages.some(({ content }) => content === null);
+  }
+
+  /** As the same messages are now: those that were awaited and are there go out. */
+  complete(messages: readonly QueuedMessage[]): void {
+    const byId = this.#sessions.byId();
+    for (const { session: id, place, packetId, content } of messages) {
+      const session = byId.get(id);
+      const entry = session?.queue.get(packetId);
+      // Behind an acknowledgement another message may have its packet id.
+      if (session === undefined || entry?.awaited !== true || entry.place !== place || content === null) continue;
+      this.#queues.complete(session, entry, contentOf(content));
+      session.send();
+    }
+  }
+
+  /** Nothing that is awaited comes any more. */
+  giveUpAwaited(): void {
+    for (const session of this.#sessions.list()) {
+      const lost = session.queue.list().filter(({ awaited }) => awaited);
+      if (lost.length === 0) continue;
+      for (const { packetId } of lost) this.#queues.remove(session, packetId);
+      this.#onLost(session.clientId, lost.length);
+      session.send();
     }
   }
 
@@ -62,12 +94,12 @@ export class SessionMessages {
   }
 
   /**
-   * For a message that is not in the queue: a retained one that a subscription asked for, or one that found no room.
-   * That one must not overtake what waits [MQTT-4.6.0-6].
+   * For a message that is not in the queue: a retained one that a subscription asked for, a command, or one that found
+   * no room. That one alone must not overtake what waits [MQTT-4.6.0-6].
    */
-  packetIdPastQueue(clientId: string, isRetained: boolean): number | undefined {
+  packetIdPastQueue(clientId: string, mayOvertake: boolean): number | undefined {
     const queue = this.queueOf(clientId);
-    return isRetained || queue?.isSent === true ? queue?.nextPacketId() : undefined;
+    return mayOvertake || queue?.isSent === true ? queue?.nextPacketId() : undefined;
   }
 
   /** Gives a QoS 1 or 2 message its place in the queue of every session that subscribed to it. */
@@ -92,6 +124,7 @@ export class SessionMessages {
         qos: granted,
         at: this.#now() ?? 0,
         stored: false,
+        awaited: false,
         repeated: false,
         released: false,
       };
@@ -127,6 +160,7 @@ export class SessionMessages {
     const entry = session?.queue.get(packetId);
     if (session === undefined || entry === undefined || entry.released) return;
     entry.released = true;
+    entry.awaited = false;
     await this.#journal.queue({ kind: 'released', session: session.id, place: entry.place });
   }
 
@@ -134,4 +168,11 @@ export class SessionMessages {
     const session = this.#sessions.get(clientId);
     return session === undefined ? undefined : this.#queues.remove(session, packetId);
   }
+}
+
+/** Over the same bytes. */
+function contentOf(content: MessageContent | null): Pick<Outgoing, 'topic' | 'payload'> {
+  if (content === null) return { topic: '', payload: NOTHING };
+  const { topic, payload } = content;
+  return { topic, payload: Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength) };
 }

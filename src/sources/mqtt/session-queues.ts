@@ -34,6 +34,12 @@ export class SessionQueues {
     this.#bytes += keptBytes(entry);
   }
 
+  /** Its topic and payload came. What was queued meanwhile has taken their room: all may be twice what they may hold, once. */
+  complete(session: Session, entry: Outgoing, content: Pick<Outgoing, 'topic' | 'payload'>): void {
+    session.queue.complete(entry, content);
+    this.#bytes += keptBytes(entry);
+  }
+
   remove(session: Session, packetId: number): Outgoing | undefined {
     const entry = this.#take(session, packetId);
     if (entry !== undefined) this.#journal.queueLater({ kind: 'removed', session: session.id, place: entry.place });

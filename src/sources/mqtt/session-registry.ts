@@ -1,3 +1,4 @@
+import type { SessionId } from '../../core/session.ts';
 import type { Session } from './session.ts';
 
 /** The sessions that there are, in the order in which their clients left. */
@@ -15,6 +16,10 @@ export class SessionRegistry {
 
   list(): Session[] {
     return [...this.#sessions.values()];
+  }
+
+  byId(): ReadonlyMap<SessionId, Session> {
+    return new Map(this.list().map((session) => [session.id, session]));
   }
 
   listOf(owner: string): Session[] {

@@ -34,6 +34,7 @@ export function sessionEvents({ problems, isConnected, onSessionEnded }: Session
     isConnected,
     onQueueFull: (clientId) => problems.queueFull(clientId),
     onAged: (clientId, count) => problems.queueAged(clientId, count),
+    onLost: (clientId, count) => problems.queueLost(clientId, count),
     onEvicted: (clientId) => {
       problems.sessionEvicted(clientId);
       onSessionEnded(clientId);

@@ -22,6 +22,8 @@ export interface SessionEvents {
   onQueueFull(clientId: string): void;
   /** Messages waited for too long. */
   onAged(clientId: string, count: number): void;
+  /** Messages are lost with a damaged log. */
+  onLost(clientId: string, count: number): void;
   /** A session was given up for a newer one. */
   onEvicted(clientId: string): void;
   /** Somebody else has its client id now. */
@@ -73,6 +75,7 @@ export class Sessions {
       journal,
       now,
       onQueueFull: (clientId) => events.onQueueFull(clientId),
+      onLost: (clientId, count) => events.onLost(clientId, count),
     });
     this.#events = events;
     this.#journal = journal;

@@ -24,6 +24,7 @@ async function startBroker(changes: Partial<BrokerHooks>): Promise<AedesBroker> 
     publishing: nothing,
     will: nothing,
     subscribing: (_client, subscription) => subscription,
+    subscribed: nothing,
     unsubscribed: nothing,
     mayDeliver: () => true,
     packetId: () => 1,

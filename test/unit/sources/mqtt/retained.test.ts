@@ -105,6 +105,29 @@ describe('retained messages', () => {
     expect(retain(retained, message('devices/x/status', 'offline', BROKER))).toBe(true);
   });
 
+  it.each([
+    [1, ['a new', 'x 1']],
+    [9, ['x 1']],
+  ])('that a damaged log had are there when it is put back, when %i topics changed meanwhile', async (count, there) => {
+    const store = new FakeSessionStore();
+    const salvaged = Promise.withResolvers<never>();
+    const asked = Promise.withResolvers<void>();
+    store.salvaged = () => {
+      asked.resolve();
+      return salvaged.promise;
+    };
+    const retained = new RetainedMessages({ maxTopics: 8, maxBytes: 100, maxOwnTopics: 1 });
+    const restored = retained.restore(store, () => undefined);
+    await asked.promise;
+    retain(retained, message('x', '1'));
+    for (let n = 1; n < count; n += 1) retained.take(message(`none/${n}`, ''));
+    const kept = { place: 1, retained: true, qos: 0, at: 1, copies: [], payload: Buffer.from('new') } as const;
+    await store.keep({ ...kept, topic: 'a' });
+    salvaged.resolve({ putBackCount: 1, lostCount: 0 } as never);
+    await restored;
+    expect((await found(retained, '#')).toSorted()).toEqual(there);
+  });
+
   it('let others have their turn, however many filters look through however many topics', async () => {
     const retained = new RetainedMessages({ maxTopics: 20_000, maxBytes: 1e9, maxOwnTopics: 1 });
     for (let i = 0; i < 20_000; i++) retain(retained, message(`devices/d/a/${i}`, '1'));

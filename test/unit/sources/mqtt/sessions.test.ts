@@ -90,6 +90,29 @@ describe('sessions', () => {
     expect(link.sent).toEqual(['pubrel #1', 'publish 3 #3 dup', 'publish 4 #4']);
   });
 
+  it('hold back what is behind a message whose content is awaited, and send each once when it is there', async () => {
+    const before = await subscribed(['a']);
+    for (const payload of ['1', '2', '3', '4']) await before.publish('x', payload);
+    const { messages } = await before.store.loadQueues({ place: 0, session: 0 }, 10);
+    const missing = messages.map((message, index) => (index % 2 === 1 ? { ...message, content: null } : message));
+    const after = await subscribed(['a']);
+    const { messages: queues } = after.sessions;
+    const ids = messages.map((message) => ({ ...message, session: 1 }));
+    expect(queues.restore(missing.map((message) => ({ ...message, session: 1 })))).toBe(true);
+    const link = new FakeLink();
+    after.sessions.attach('a', link);
+    expect(link.sent).toEqual(['publish 1 #1 dup']);
+    queues.acknowledged('a', 1);
+    await after.publish('x', '5');
+    queues.complete(ids.slice(0, 3));
+    expect(link.sent).toEqual(['publish 1 #1 dup', 'publish 2 #2 dup', 'publish 3 #3 dup']);
+    queues.complete(ids.slice(0, 3));
+    queues.giveUpAwaited();
+    expect(link.sent.slice(3)).toEqual(['publish 5 #5']);
+    expect(after.told).toEqual(['lost a 1']);
+    expect(after.queued('a')).toEqual(['publish 2 q1 #2', 'publish 3 q1 #3', 'publish 5 q1 #5']);
+  });
+
   it('that ended do not come back, nor does anything that was queued for them', async () => {
     const before = await subscribed(['a']);
     await before.publish('x', '1');
