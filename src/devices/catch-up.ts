@@ -1,5 +1,5 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import type { Batch, ReadLimit } from '../core/ports.ts';
+import type { Batch, ReadLimit } from '../core/lane-log.ts';
 import type { Seq, StoredRecord } from '../core/record.ts';
 import type { Stream } from '../core/stream.ts';
 import type { MetricValue, Observation } from '../core/views.ts';

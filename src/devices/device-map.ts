@@ -1,4 +1,4 @@
-import type { DeviceRow } from '../core/ports.ts';
+import type { DeviceRow } from '../core/state-store.ts';
 import { type Device, deviceOf, newDevice } from './device.ts';
 import type { LatestBudget } from './latest-values.ts';
 

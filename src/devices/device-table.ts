@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf } from '../core/errors.ts';
-import type { Stage, StateStore } from '../core/ports.ts';
+import type { Stage } from '../core/ports.ts';
 import type { Seq } from '../core/record.ts';
+import type { StateStore } from '../core/state-store.ts';
 import type {
   AccessControl,
   DeviceDirectory,
@@ -151,6 +152,11 @@ export class DeviceTable implements Stage, DeviceDirectory, DeviceRegistry, Acce
     const sessionCount = (this.#sessionCounts.get(device) ?? 0) - 1;
     if (sessionCount > 0) this.#sessionCounts.set(device, sessionCount);
     else this.#sessionCounts.delete(device);
+  }
+
+  /** The configuration names it and it can be reached, so it is listed before it says anything. */
+  introduce(device: string): void {
+    this.#devices.ensure(device);
   }
 
   known(): Iterable<string> {

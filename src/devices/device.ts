@@ -1,6 +1,6 @@
-import type { DeviceRow } from '../core/ports.ts';
 import type { Seq } from '../core/record.ts';
 import { parseSecretHash } from '../core/secret-hash.ts';
+import type { DeviceRow } from '../core/state-store.ts';
 import { type LatestBudget, LatestValues } from './latest-values.ts';
 
 export interface Device {

@@ -1,7 +1,7 @@
 import { isDeviceId } from '../core/device-id.ts';
 import { SluiceError } from '../core/errors.ts';
-import type { StateStore } from '../core/ports.ts';
 import { parseSecretHash } from '../core/secret-hash.ts';
+import type { StateStore } from '../core/state-store.ts';
 import type { AccessControl, DeviceRegistry } from '../core/views.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { DeviceMap } from './device-map.ts';

@@ -1,6 +1,6 @@
 import { messageOf } from '../core/errors.ts';
-import type { DeviceRow, StateStore } from '../core/ports.ts';
 import type { Seq } from '../core/record.ts';
+import type { DeviceRow, StateStore } from '../core/state-store.ts';
 import type { Logger } from '../platform/logger.ts';
 
 export interface SeenWriterOptions {

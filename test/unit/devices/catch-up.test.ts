@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Batch } from '../../../src/core/ports.ts';
+import type { Batch } from '../../../src/core/lane-log.ts';
 import type { StoredRecord } from '../../../src/core/record.ts';
 import type { Stream } from '../../../src/core/stream.ts';
 import type { ReadRecords } from '../../../src/devices/catch-up.ts';
@@ -14,7 +14,7 @@ let table: DeviceTable;
 
 const readLog: ReadRecords = async (stream, after, limit): Promise<Batch> => {
   const records = log.filter((record) => record.stream === stream && record.seq > after).slice(0, limit.maxRecords);
-  return { records, upTo: records.at(-1)?.seq ?? after, damaged: [] };
+  return { records, upTo: records.at(-1)?.seq ?? after, damaged: [], hasMore: false };
 };
 
 beforeEach(() => {

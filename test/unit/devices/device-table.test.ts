@@ -23,7 +23,12 @@ afterEach(async () => {
 async function startTable(options: Partial<DeviceTableOptions> = {}): Promise<DeviceTable> {
   const table = new DeviceTable(
     { maxDevices: 100, maxMetrics: 10, ...options },
-    { state, logger, now: () => NOON, read: async (_stream, after) => ({ records: [], upTo: after, damaged: [] }) },
+    {
+      state,
+      logger,
+      now: () => NOON,
+      read: async (_stream, after) => ({ records: [], upTo: after, damaged: [], hasMore: false }),
+    },
   );
   tables.push(table);
   await table.start();
@@ -109,6 +114,13 @@ describe('presence', () => {
     const table = await startTable();
     table.online('mosq-Xk2');
     expect(table.count()).toBe(0);
+  });
+
+  it('comes after an introduction where a device has not said anything yet', async () => {
+    const table = await startTable();
+    table.introduce('lamp');
+    table.online('lamp');
+    expect(table.get('lamp')).toMatchObject({ id: 'lamp', online: true, firstSeenAt: null, metricCount: 0 });
   });
 
   it('knows the devices of former runs', async () => {

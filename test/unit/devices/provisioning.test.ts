@@ -21,7 +21,7 @@ async function startTable(): Promise<DeviceTable> {
       state,
       logger: new MemoryLogger(),
       now: () => 0,
-      read: async (_stream, after) => ({ records: [], upTo: after, damaged: [] }),
+      read: async (_stream, after) => ({ records: [], upTo: after, damaged: [], hasMore: false }),
     },
   );
   await started.start();
