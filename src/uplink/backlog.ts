@@ -1,5 +1,5 @@
 import { messageOf } from '../core/errors.ts';
-import type { LaneLog, LaneRange } from '../core/ports.ts';
+import type { LaneLog, LaneRange } from '../core/lane-log.ts';
 import type { Stream } from '../core/stream.ts';
 import type { Logger } from '../platform/logger.ts';
 import { pause } from './bounded.ts';
@@ -56,8 +56,24 @@ export class Backlog {
     const { stream, range: id } = range.lane;
     const fields = { stream, kind: id?.kind, id: id?.id };
     logger.info({ ...fields, upTo: range.upTo }, 'begins to send beside the lane');
-    await laneOf(range).run(run);
-    if (!run.ending.aborted) logger.info(fields, 'has sent what there was beside the lane');
+    const lane = laneOf(range);
+    const [overtaken, ended] = [new AbortController(), new AbortController()];
+    const watch = id?.kind === 'replay' ? this.#watchForBackfill(overtaken, ended.signal) : undefined;
+    await lane.run({ ...run, ending: AbortSignal.any([run.ending, overtaken.signal]) });
+    ended.abort();
+    await watch;
+    if (run.ending.aborted) return;
+    if (overtaken.signal.aborted) lane.waitForTurn();
+    logger.info(fields, overtaken.signal.aborted ? 'waits for a backfill' : 'has sent what there was beside the lane');
+  }
+
+  /** A replay may take hours: the backfill of an outage in the midst of it goes first. */
+  async #watchForBackfill(overtaken: AbortController, ended: AbortSignal): Promise<void> {
+    while (!ended.aborted && !overtaken.signal.aborted) {
+      await this.#rest(ended);
+      this.#wake = Promise.withResolvers<void>();
+      if ((await this.#next())?.lane.range?.kind === 'backfill') overtaken.abort();
+    }
   }
 
   async #rest(ending: AbortSignal): Promise<void> {

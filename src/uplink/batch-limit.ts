@@ -1,4 +1,4 @@
-import type { ReadLimit } from '../core/ports.ts';
+import type { ReadLimit } from '../core/lane-log.ts';
 import type { BatchOptions } from './options.ts';
 
 /**

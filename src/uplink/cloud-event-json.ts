@@ -1,5 +1,5 @@
 import { Buffer, isUtf8 } from 'node:buffer';
-import type { RangeKind } from '../core/ports.ts';
+import type { RangeKind } from '../core/lane-log.ts';
 import type { Seq, StoredRecord } from '../core/record.ts';
 import type { CloudEvents } from './cloud-event.ts';
 

@@ -1,5 +1,6 @@
-import type { LaneLog, LaneRange, LogReader, Upstream } from '../core/ports.ts';
+import type { LaneLog, LaneRange, LogReader } from '../core/lane-log.ts';
 import type { Stream } from '../core/stream.ts';
+import type { Upstream } from '../core/upstream.ts';
 import type { Logger } from '../platform/logger.ts';
 import { Backlog } from './backlog.ts';
 import { Backoff } from './backoff.ts';

@@ -1,4 +1,4 @@
-import type { Upstream } from '../core/ports.ts';
+import type { Upstream } from '../core/upstream.ts';
 import { pause } from './bounded.ts';
 import { asSluiceError, type Link } from './link.ts';
 import type { StatusBoard } from './status-board.ts';

@@ -1,5 +1,6 @@
-import type { Batch, LaneId, LaneRange, Outcome, ReadLimit, Rejection, Settlement } from '../core/ports.ts';
+import type { Batch, LaneId, LaneRange, Rejection, Settlement } from '../core/lane-log.ts';
 import { type Seq, type StoredRecord, soleUplink } from '../core/record.ts';
+import type { Outcome } from '../core/upstream.ts';
 
 /** What a lane takes in flight at once: everything in (from, upTo]. */
 export interface LaneBatch {
@@ -10,12 +11,12 @@ export interface LaneBatch {
   readonly records: readonly StoredRecord[];
   /** Cannot be read; rejected when they are settled. */
   readonly damaged: readonly Seq[];
-  /** False when the stream probably has no more to give. */
-  readonly isFull: boolean;
+  /** There was more behind it. */
+  readonly hasMore: boolean;
 }
 
 /** The part of a read batch behind `from` that is this lane's to send: some records are for one uplink alone. */
-export function laneBatch(lane: LaneId, from: Seq, read: Batch): Omit<LaneBatch, 'isFull'> {
+export function laneBatch(lane: LaneId, from: Seq, read: Batch): LaneBatch {
   const isMine = (record: StoredRecord): boolean =>
     record.seq > from && (soleUplink(record) ?? lane.uplink) === lane.uplink;
   const isAllMine = read.records.every(isMine);
@@ -24,12 +25,13 @@ export function laneBatch(lane: LaneId, from: Seq, read: Batch): Omit<LaneBatch,
     upTo: Math.max(from, read.upTo),
     records: isAllMine ? read.records : read.records.filter(isMine),
     damaged: read.damaged.filter((seq) => seq > from),
+    hasMore: read.hasMore,
   };
 }
 
 /** The part of a read batch that is in the range and fits its filter; what a damaged record says of itself fits none. */
 export function withinRange(
-  { records, upTo: readUpTo, damaged }: Batch,
+  { records, upTo: readUpTo, damaged, hasMore }: Batch,
   { upTo, filter }: Omit<LaneRange, 'lane'>,
 ): Batch {
   const { device, from, to } = filter;
@@ -42,16 +44,8 @@ export function withinRange(
     records: records.filter((record) => record.seq <= upTo && (!isFiltered || fits(record))),
     upTo: Math.min(readUpTo, upTo),
     damaged: isFiltered ? [] : damaged.filter((seq) => seq <= upTo),
+    hasMore: hasMore && readUpTo < upTo,
   };
-}
-
-/** Whether a read met its limit, so that more is waiting. */
-export function isFull({ records, damaged }: Batch, { maxRecords, maxBytes }: ReadLimit): boolean {
-  if (records.length + damaged.length >= maxRecords) return true;
-  let bytes = 0;
-  for (const { value } of records) bytes += value.byteLength;
-  // Readers count more than the value: half of the limit is near enough.
-  return bytes >= maxBytes / 2;
 }
 
 /** What is still to be sent when the outcome ended before the end of the batch; undefined when it did not. */

@@ -1,11 +1,12 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { codeOf } from '../core/errors.ts';
-import type { LaneId, LaneLog, LaneRange, LogReader, Outcome, Upstream } from '../core/ports.ts';
-import type { Seq } from '../core/record.ts';
+import type { LaneId, LaneLog, LaneRange, LogReader } from '../core/lane-log.ts';
+import type { Seq, StoredRecord } from '../core/record.ts';
+import type { Outcome, Upstream } from '../core/upstream.ts';
 import type { Backoff } from './backoff.ts';
 import type { BatchLimit } from './batch-limit.ts';
 import { awaitedLater, pause, TIMED_OUT } from './bounded.ts';
-import { deliveredCount, isFull, type LaneBatch, laneBatch, restOf, settlementOf, withinRange } from './lane-batch.ts';
+import { deliveredCount, type LaneBatch, laneBatch, restOf, settlementOf, withinRange } from './lane-batch.ts';
 import { asSluiceError, type Link } from './link.ts';
 import { BUDGET_SPENT, type Meter } from './meter.ts';
 import type { Pace } from './pace.ts';
@@ -84,6 +85,11 @@ export class Lane {
     if (isDone) this.#finish();
   }
 
+  /** Ended to go on later. What failed last is no fault meanwhile. */
+  waitForTurn(): void {
+    this.#parts.board.laneWorks(this.#parts.id);
+  }
+
   async #backOff(cause: unknown, run: Run): Promise<void> {
     const { backoff, board, id, limit, meter } = this.#parts;
     const error = asSluiceError(cause);
@@ -131,7 +137,7 @@ export class Lane {
           continue;
         }
         const sending = this.#send(batch, heldUpTo, run);
-        if (batch.isFull && this.#mayTakeAhead()) ahead ??= awaitedLater(this.#takeAhead(batch.upTo));
+        if (batch.hasMore && this.#mayTakeAhead()) ahead ??= awaitedLater(this.#takeAhead(batch.upTo));
         const outcome = await sending;
         await settled;
         settled = awaitedLater(this.#settle(batch, outcome));
@@ -176,13 +182,11 @@ export class Lane {
   /** The next batch behind `after`, in flight; one with nothing in it when there is none. */
   async #take(after: Seq): Promise<LaneBatch> {
     const { id, reader, laneLog, limit, range } = this.#parts;
-    const readLimit = limit.limit;
-    const whole = reader.read(id.stream, after, readLimit);
+    const whole = reader.read(id.stream, after, limit.limit);
     const read = range === undefined ? whole : withinRange(whole, range);
     const cursor = read.upTo > after ? await laneLog.claim(id, read.upTo) : after;
     // While an earlier batch is unsettled the cursor is still behind; when a limit dropped records, it is ahead.
-    const hasMore = read.upTo === whole.upTo && isFull(whole, readLimit);
-    return { ...laneBatch(id, Math.max(after, cursor), read), isFull: hasMore };
+    return laneBatch(id, Math.max(after, cursor), read);
   }
 
   /** Reads once the batch before it is on the wire: the thread is free until the answer comes. */
@@ -219,10 +223,16 @@ export class Lane {
     if (range === undefined) pace.live();
     skipAhead?.offered(batch.upTo);
     const startedAt = performance.now();
-    await meter?.enter(id.stream, upstream.bytesOf(id, records), run.ending);
-    const outcome = await upstream.send(id, after, records, { deadlineMs: sendTimeoutMs, signal: run.aborted });
+    const count = await meter?.enter(id.stream, this.#bytesOfEach(records), run.ending);
+    const sent = records.slice(0, count);
+    const outcome = await upstream.send(id, after, sent, { deadlineMs: sendTimeoutMs, signal: run.aborted });
     this.#tookMs = performance.now() - startedAt;
-    return guard.judge(records, outcome);
+    return guard.judge(sent, outcome);
+  }
+
+  *#bytesOfEach(records: readonly StoredRecord[]): Generator<number> {
+    const { id, upstream } = this.#parts;
+    for (const record of records) yield upstream.bytesOf(id, record);
   }
 
   async #settle(batch: LaneBatch, outcome: Outcome): Promise<void> {

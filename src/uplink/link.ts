@@ -1,5 +1,5 @@
 import { messageOf, SluiceError } from '../core/errors.ts';
-import type { Upstream } from '../core/ports.ts';
+import type { Upstream } from '../core/upstream.ts';
 import type { Backoff } from './backoff.ts';
 import { pause } from './bounded.ts';
 import type { StatusBoard } from './status-board.ts';

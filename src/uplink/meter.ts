@@ -1,5 +1,5 @@
 import { SluiceError } from '../core/errors.ts';
-import type { DayBytes, LaneLog } from '../core/ports.ts';
+import type { DayBytes, LaneLog } from '../core/lane-log.ts';
 import type { Stream } from '../core/stream.ts';
 import { pause } from './bounded.ts';
 import type { MeterOptions } from './options.ts';
@@ -42,17 +42,21 @@ export class Meter {
   }
 
   /**
-   * Resolves when the bytes may be sent, which are counted then. A batch that is larger than all of a day's budget may
-   * go when nothing else went that day. @throws SluiceError `daily_budget_spent`
+   * Of records of so many bytes each, resolves with how many may be sent when they may, and are counted then: no more
+   * than fit into a second, and into what is left of the day. One that alone is more than a second carries may go all
+   * the same, and one that is more than a whole day's budget when nothing else went that day.
+   * @throws SluiceError `daily_budget_spent`
    */
-  async enter(stream: Stream, bytes: number, signal: AbortSignal): Promise<void> {
-    const { maxBytesPerDay, eventsOverBudget } = this.#parts.options;
+  async enter(stream: Stream, sizes: Iterable<number>, signal: AbortSignal): Promise<number> {
     await this.#turnDay();
-    const isOver = maxBytesPerDay > 0 && this.#today.bytes > 0 && this.#today.bytes + bytes > maxBytesPerDay;
-    if (isOver && !(eventsOverBudget && stream === 'events')) throw this.#spent();
+    const leftToday = this.#leftToday(stream);
+    const { maxBytesPerSecond } = this.#parts.options;
+    const { count, bytes } = fitting(sizes, Math.min(leftToday, maxBytesPerSecond || Number.POSITIVE_INFINITY));
+    if (bytes > leftToday && this.#today.bytes > 0) throw this.#spent();
     this.#today = { day: this.#today.day, bytes: this.#today.bytes + bytes };
     this.#unsettledBytes += bytes;
     await this.#turn(bytes, signal);
+    return count;
   }
 
   /** What the next settlement is to count; given back when it failed. */
@@ -78,6 +82,12 @@ export class Meter {
     while (!signal.aborted && dayOf(this.#now()) === day) {
       await pause(Math.min(this.nextDayAt - this.#now(), LOOK_MS), signal);
     }
+  }
+
+  #leftToday(stream: Stream): number {
+    const { maxBytesPerDay, eventsOverBudget } = this.#parts.options;
+    if (maxBytesPerDay === 0 || (eventsOverBudget && stream === 'events')) return Number.POSITIVE_INFINITY;
+    return Math.max(0, maxBytesPerDay - this.#today.bytes);
   }
 
   /** Who came first goes first; the bytes sent before are waited for, not one's own. */
@@ -108,6 +118,17 @@ export class Meter {
       retryable: true,
     });
   }
+}
+
+/** The first of them, as many as are within the limit; at least one. */
+function fitting(sizes: Iterable<number>, maxBytes: number): { count: number; bytes: number } {
+  let [count, bytes] = [0, 0];
+  for (const size of sizes) {
+    if (count > 0 && bytes + size > maxBytes) break;
+    count += 1;
+    bytes += size;
+  }
+  return { count, bytes };
 }
 
 function dayOf(ms: number): number {

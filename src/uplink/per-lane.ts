@@ -1,4 +1,4 @@
-import type { LaneId } from '../core/ports.ts';
+import type { LaneId } from '../core/lane-log.ts';
 import type { Stream } from '../core/stream.ts';
 
 /** Unique among what one uplink feeds. */

@@ -1,6 +1,6 @@
 import { SluiceError } from '../core/errors.ts';
-import type { Outcome } from '../core/ports.ts';
 import type { StoredRecord } from '../core/record.ts';
+import type { Outcome } from '../core/upstream.ts';
 
 /** More rejects in a row than this are a fault of configuration, not of records. */
 export const MAX_REJECTS_IN_ROW = 20;

@@ -1,7 +1,6 @@
-import type { LaneId, LaneLog, LogReader } from '../core/ports.ts';
+import type { LaneId, LaneLog, LogReader } from '../core/lane-log.ts';
 import type { Seq } from '../core/record.ts';
 import type { BatchLimit } from './batch-limit.ts';
-import { isFull } from './lane-batch.ts';
 
 export interface SkipAheadParts {
   readonly id: LaneId;
@@ -41,7 +40,7 @@ export class SkipAhead {
   /** Resolves with the cursor behind what is skipped: a backlog of more than a batch. */
   async skip(cursor: Seq): Promise<Seq> {
     const { id, reader, laneLog, limit, onSkip } = this.#parts;
-    if (!isFull(reader.read(id.stream, cursor, limit.whole), limit.whole)) return cursor;
+    if (!reader.read(id.stream, cursor, limit.whole).hasMore) return cursor;
     const skippedTo = await laneLog.skipAhead(id);
     onSkip();
     return skippedTo;

@@ -1,5 +1,6 @@
 import type { SluiceError } from '../core/errors.ts';
-import type { LaneId, LinkState, LinkStatus } from '../core/ports.ts';
+import type { LaneId } from '../core/lane-log.ts';
+import type { LinkState, LinkStatus } from '../core/upstream.ts';
 import type { Logger } from '../platform/logger.ts';
 import { RepeatSummary } from '../platform/repeat-summary.ts';
 import { RateMeter } from './rate-meter.ts';

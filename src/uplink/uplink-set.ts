@@ -1,5 +1,6 @@
 import { SluiceError } from '../core/errors.ts';
-import type { LaneLog, LinkStatus, LogReader, Upstream } from '../core/ports.ts';
+import type { LaneLog, LogReader } from '../core/lane-log.ts';
+import type { LinkStatus, Upstream } from '../core/upstream.ts';
 import type { Logger } from '../platform/logger.ts';
 import { CloudEvents } from './cloud-event.ts';
 import { FileUpstream } from './file/file-upstream.ts';

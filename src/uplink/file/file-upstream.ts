@@ -2,8 +2,9 @@ import { Buffer } from 'node:buffer';
 import { access, constants, mkdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { codeOf, SluiceError } from '../../core/errors.ts';
-import type { LaneId, Outcome, SendOptions, Upstream } from '../../core/ports.ts';
+import type { LaneId } from '../../core/lane-log.ts';
 import type { Seq, StoredRecord } from '../../core/record.ts';
+import type { Outcome, SendOptions, Upstream } from '../../core/upstream.ts';
 import { bounded } from '../bounded.ts';
 import type { CloudEvents } from '../cloud-event.ts';
 import { cloudEventJson } from '../cloud-event-json.ts';
@@ -72,8 +73,8 @@ export class FileUpstream implements Upstream {
     }
   }
 
-  bytesOf(lane: LaneId, records: readonly StoredRecord[]): number {
-    return this.#lines(lane, records).byteLength;
+  bytesOf(lane: LaneId, record: StoredRecord): number {
+    return this.#lines(lane, [record]).byteLength;
   }
 
   finish(lane: LaneId): void {

@@ -1,6 +1,6 @@
 import { SluiceError } from '../../core/errors.ts';
-import type { Outcome, SendOptions } from '../../core/ports.ts';
 import type { Seq, StoredRecord } from '../../core/record.ts';
+import type { Outcome, SendOptions } from '../../core/upstream.ts';
 import { type Bounds, TIMED_OUT } from '../bounded.ts';
 import { sendInOrder, type Verdict } from './in-order.ts';
 import type { Judgement } from './judgement.ts';

@@ -6,8 +6,8 @@ export interface TopicPartition {
 }
 
 /**
- * Both client libraries take an answer to Produce that says nothing of a partition for a yes: what was sent there would
- * count as delivered.
+ * Both client libraries take an answer to Produce, or to TxnOffsetCommit, that says nothing of a partition for a yes: what
+ * was sent there would count as delivered, or the position as moved.
  * @throws SluiceError `incomplete_answer` unless each partition is spoken of
  */
 export function checkComplete(sent: Iterable<TopicPartition>, answered: Iterable<TopicPartition>): void {

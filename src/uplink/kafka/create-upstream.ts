@@ -1,4 +1,4 @@
-import type { Upstream } from '../../core/ports.ts';
+import type { Upstream } from '../../core/upstream.ts';
 import { type ExactlyOnceOptions, ExactlyOnceUpstream } from './exactly-once/exactly-once-upstream.ts';
 import { KafkaUpstream } from './kafka-upstream.ts';
 

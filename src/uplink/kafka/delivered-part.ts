@@ -1,5 +1,5 @@
-import type { Outcome } from '../../core/ports.ts';
 import type { Seq, StoredRecord } from '../../core/record.ts';
+import type { Outcome } from '../../core/upstream.ts';
 
 /**
  * What one topic has of a lane's records beyond the lane's cursor: the cursor stands before the first record of the

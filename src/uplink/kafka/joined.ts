@@ -1,5 +1,5 @@
-import type { Outcome } from '../../core/ports.ts';
 import type { Seq, StoredRecord } from '../../core/record.ts';
+import type { Outcome } from '../../core/upstream.ts';
 
 export interface ShareOutcome {
   readonly records: readonly StoredRecord[];

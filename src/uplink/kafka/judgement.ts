@@ -1,6 +1,7 @@
 import { SluiceError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
 import { TIMED_OUT } from '../bounded.ts';
+import { ANSWER_TOO_LONG, answerTooLong } from './answer-limit.ts';
 import { tlsError } from './tls-faults.ts';
 
 /** What a fault means for the batch and for the connection. */
@@ -43,10 +44,12 @@ export interface JudgeContext {
 const TOO_LARGE = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE']);
 const RESETS = new Set(['ECONNRESET', 'EPIPE']);
 const POISON = new Set(['INVALID_RECORD', 'CORRUPT_MESSAGE']);
-const VERSION_HINT = 'use brokers of Kafka 2.1 or newer, and check that brokers names Kafka at all';
+const VERSION_HINT = 'use brokers of Kafka 2.5 or newer, and check that brokers names Kafka at all';
 const MECHANISM_HINT = 'choose a sasl.mechanism that the brokers offer at this port';
 const TRANSACTION_TOPIC_HINT = 'let this user Describe, Read and Write the topic {topic}';
 const CREATE_HINT = 'let this user Create {topic}, or create it by hand and set createTopics to false';
+
+const WRITE_HINT = 'let this user IdempotentWrite on the cluster';
 
 /** What only people can mend at the topic, and how. */
 const TOPIC_FAULTS: Readonly<Record<string, string>> = {
@@ -57,7 +60,9 @@ const TOPIC_FAULTS: Readonly<Record<string, string>> = {
 
 /** What only people can mend elsewhere. */
 const CONFIGURATION_FAULTS: Readonly<Record<string, string>> = {
-  CLUSTER_AUTHORIZATION_FAILED: CREATE_HINT,
+  CLUSTER_AUTHORIZATION_FAILED: WRITE_HINT,
+  INVALID_REQUIRED_ACKS:
+    'let the brokers take acks=all; check that brokers names Kafka itself, and nothing that speaks for it',
   SECURITY_DISABLED: 'turn on security at the brokers, or log in without it',
   UNSUPPORTED_COMPRESSION_TYPE: 'set compression to none, or let the topic {topic} take it',
   UNSUPPORTED_VERSION: VERSION_HINT,
@@ -105,7 +110,8 @@ export function judgeOwn(error: SluiceError): Judgement {
 function fill(hint: string, { topic, isCreating = false, name }: JudgeContext): string {
   const isOnTopic = hint === TOPIC_FAULTS['TOPIC_AUTHORIZATION_FAILED'];
   const inTransaction = isOnTopic && name !== undefined ? TRANSACTION_TOPIC_HINT : hint;
-  const isAbout = isOnTopic && isCreating ? CREATE_HINT : inTransaction;
+  const isToBeMade = isCreating && (isOnTopic || hint === WRITE_HINT);
+  const isAbout = isToBeMade ? CREATE_HINT : inTransaction;
   return isAbout.replace('{topic}', topic).replace('{name}', name ?? '');
 }
 
@@ -134,6 +140,7 @@ function passing(fault: Fault, { brokers }: JudgeContext, cause: unknown): Sluic
       cause,
     });
   }
+  if (fault.code === ANSWER_TOO_LONG) return answerTooLong(message, cause);
   if (fault.isClosed || RESETS.has(fault.code ?? '')) {
     return new SluiceError(`Kafka ended the connection: ${message}`, {
       code: 'kafka_unreachable',

@@ -1,5 +1,6 @@
-import type { LaneId, Outcome, SendOptions, Upstream } from '../../core/ports.ts';
+import type { LaneId } from '../../core/lane-log.ts';
 import type { Seq, StoredRecord } from '../../core/record.ts';
+import type { Outcome, SendOptions, Upstream } from '../../core/upstream.ts';
 import type { Bounds } from '../bounded.ts';
 import type { CloudEvents } from '../cloud-event.ts';
 import type { TopicRoute } from '../options.ts';
@@ -50,8 +51,8 @@ export class KafkaUpstream implements Upstream {
     return joined(after, records, only === undefined ? [] : [only, ...others]);
   }
 
-  bytesOf(lane: LaneId, records: readonly StoredRecord[]): number {
-    return this.#targets.get(lane)?.bytesOf(records) ?? 0;
+  bytesOf(lane: LaneId, record: StoredRecord): number {
+    return this.#targets.get(lane)?.bytesOf(record) ?? 0;
   }
 
   finish(lane: LaneId): void {

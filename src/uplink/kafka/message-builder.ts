@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import type { RangeKind } from '../../core/ports.ts';
+import type { RangeKind } from '../../core/lane-log.ts';
 import type { ContentType, StoredRecord } from '../../core/record.ts';
 import type { Stream } from '../../core/stream.ts';
 import type { CloudEvents } from '../cloud-event.ts';

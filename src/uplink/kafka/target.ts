@@ -1,4 +1,4 @@
-import type { RangeKind } from '../../core/ports.ts';
+import type { RangeKind } from '../../core/lane-log.ts';
 import type { Stream } from '../../core/stream.ts';
 import type { CloudEvents } from '../cloud-event.ts';
 import type { KafkaUplinkOptions } from '../options.ts';

@@ -39,14 +39,11 @@ export class Targets {
     return routes === undefined ? this.all[0] : (this.#known.get(channel) ?? this.#find(routes, channel));
   }
 
-  /** What the records take on the wire, or a few bytes more. */
-  bytesOf(records: readonly StoredRecord[]): number {
-    const sentAt = Date.now();
-    const sizes = records.map((record) => {
-      const { builder, sentTimeUntil } = this.targetOf(record);
-      return messageBytes(builder.build(record, { sentAt, observed: performance.now() >= sentTimeUntil }));
-    });
-    return sizes.reduce((sum, bytes) => sum + bytes, 0);
+  /** What the record takes on the wire, or a few bytes more. */
+  bytesOf(record: StoredRecord): number {
+    const { builder, sentTimeUntil } = this.targetOf(record);
+    const observed = performance.now() >= sentTimeUntil;
+    return messageBytes(builder.build(record, { sentAt: Date.now(), observed }));
   }
 
   /** As `ingest` chose: the default namespace comes first. */

@@ -1,4 +1,4 @@
-import type { LaneId } from '../../core/ports.ts';
+import type { LaneId } from '../../core/lane-log.ts';
 
 /**
  * What a lane is called at Kafka: its transactional id, and the group that its position belongs to. The backfills of a

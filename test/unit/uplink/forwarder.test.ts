@@ -1,9 +1,10 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SluiceError } from '../../../src/core/errors.ts';
-import type { LaneId, LinkStatus, Outcome } from '../../../src/core/ports.ts';
+import type { LaneId } from '../../../src/core/lane-log.ts';
 import type { NewRecord } from '../../../src/core/record.ts';
 import type { Stream } from '../../../src/core/stream.ts';
+import type { LinkStatus, Outcome } from '../../../src/core/upstream.ts';
 import { Forwarder, type ForwarderOptions } from '../../../src/uplink/forwarder.ts';
 import { StatusBoard } from '../../../src/uplink/status-board.ts';
 import { FakeLog } from '../../support/fake-log.ts';

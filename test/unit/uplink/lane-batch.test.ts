@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { Batch, LaneId, Outcome } from '../../../src/core/ports.ts';
+import type { Batch, LaneId } from '../../../src/core/lane-log.ts';
+import type { Outcome } from '../../../src/core/upstream.ts';
 import { BatchLimit } from '../../../src/uplink/batch-limit.ts';
-import { isFull, type LaneBatch, laneBatch, settlementOf } from '../../../src/uplink/lane-batch.ts';
+import { laneBatch, settlementOf, withinRange } from '../../../src/uplink/lane-batch.ts';
 import { RateMeter } from '../../../src/uplink/rate-meter.ts';
 import { storedRecord, storedRecords } from '../../support/stored-record.ts';
 
@@ -9,17 +10,12 @@ const LANE: LaneId = { uplink: 'plant', stream: 'telemetry' };
 const GAPS: LaneId = { uplink: 'plant', stream: 'gaps' };
 
 function read(changes: Partial<Batch> = {}): Batch {
-  return { records: storedRecords(1, 5), upTo: 5, damaged: [], ...changes };
+  return { records: storedRecords(1, 5), upTo: 5, damaged: [], hasMore: false, ...changes };
 }
 
 function outcome(upTo: number, changes: Partial<Outcome> = {}): Outcome {
   return { upTo, rejected: [], error: null, ...changes };
 }
-
-const whole = (lane: LaneId, from: number, batch: Batch): LaneBatch => ({
-  ...laneBatch(lane, from, batch),
-  isFull: false,
-});
 
 describe('a batch of a lane', () => {
   it('has only what is behind the cursor', () => {
@@ -29,7 +25,7 @@ describe('a batch of a lane', () => {
   });
 
   it('is empty when a limit dropped all of it', () => {
-    expect(laneBatch(LANE, 9, read())).toEqual({ from: 9, upTo: 9, records: [], damaged: [] });
+    expect(laneBatch(LANE, 9, read())).toEqual({ from: 9, upTo: 9, records: [], damaged: [], hasMore: false });
   });
 
   it('has no record that is tried again for another uplink', () => {
@@ -47,17 +43,16 @@ describe('a batch of a lane', () => {
     expect(laneBatch(GAPS, 0, read({ records, upTo: 3 })).records.map(({ seq }) => seq)).toEqual([1, 3]);
   });
 
-  it('is full when a limit was met', () => {
-    const large = { records: storedRecords(1, 2, { value: Buffer.alloc(600) }), upTo: 2, damaged: [] };
-    expect(isFull(read(), { maxRecords: 5, maxBytes: 1 << 20 })).toBe(true);
-    expect(isFull(read(), { maxRecords: 6, maxBytes: 1 << 20 })).toBe(false);
-    expect(isFull(large, { maxRecords: 100, maxBytes: 2_000 })).toBe(true);
+  it('of a range has nothing behind it once the end of the range is in it', () => {
+    const filter = { device: null, from: null, to: null };
+    const ends = [4, 5, 6].map((upTo) => withinRange(read({ hasMore: true }), { upTo, filter }).hasMore);
+    expect(ends).toEqual([false, false, true]);
   });
 });
 
 describe('the settlement of a batch', () => {
   it('covers what was looked at when everything is delivered', () => {
-    const batch = whole(LANE, 0, read({ upTo: 9 }));
+    const batch = laneBatch(LANE, 0, read({ upTo: 9 }));
     expect(settlementOf(LANE, batch, outcome(5))).toEqual({
       lane: LANE,
       from: 0,
@@ -68,19 +63,23 @@ describe('the settlement of a batch', () => {
   });
 
   it('covers only what was delivered when the rest stays', () => {
-    const batch = whole(LANE, 0, read({ upTo: 9 }));
+    const batch = laneBatch(LANE, 0, read({ upTo: 9 }));
     expect(settlementOf(LANE, batch, outcome(3))).toMatchObject({ from: 0, upTo: 3, deliveredCount: 3 });
     expect(settlementOf(LANE, batch, outcome(0))).toBeUndefined();
   });
 
   it('counts no rejected record as delivered', () => {
     const rejected = [{ seq: 2, reason: 'message_too_large', detail: '' }];
-    const settlement = settlementOf(LANE, whole(LANE, 0, read()), outcome(5, { rejected }));
+    const settlement = settlementOf(LANE, laneBatch(LANE, 0, read()), outcome(5, { rejected }));
     expect(settlement).toMatchObject({ deliveredCount: 4, rejected });
   });
 
   it('rejects damaged records on its way, in their order', () => {
-    const batch = whole(LANE, 0, { records: [storedRecord(2), storedRecord(4)], upTo: 5, damaged: [1, 3, 5] });
+    const batch = laneBatch(
+      LANE,
+      0,
+      read({ records: [storedRecord(2), storedRecord(4)], upTo: 5, damaged: [1, 3, 5] }),
+    );
     const rejected = [{ seq: 2, reason: 'invalid_record', detail: '' }];
     const reasons = (upTo: number) =>
       settlementOf(LANE, batch, outcome(upTo, { rejected }))?.rejected.map(({ seq, reason }) => [seq, reason]);
@@ -92,7 +91,7 @@ describe('the settlement of a batch', () => {
   });
 
   it('of nothing but damaged or foreign records delivers nothing and moves on', () => {
-    const batch = whole(LANE, 0, { records: [], upTo: 2, damaged: [1] });
+    const batch = laneBatch(LANE, 0, read({ records: [], upTo: 2, damaged: [1] }));
     expect(settlementOf(LANE, batch, outcome(2))).toMatchObject({ upTo: 2, deliveredCount: 0, rejected: [{ seq: 1 }] });
   });
 });

@@ -1,8 +1,10 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { LaneId, LinkStatus, NewReplay, RangeKind } from '../../../src/core/ports.ts';
+import type { LaneId, RangeKind } from '../../../src/core/lane-log.ts';
+import type { NewReplay } from '../../../src/core/log-stats.ts';
 import type { NewRecord } from '../../../src/core/record.ts';
 import type { Stream } from '../../../src/core/stream.ts';
+import type { LinkStatus } from '../../../src/core/upstream.ts';
 import { Forwarder, type ForwarderOptions } from '../../../src/uplink/forwarder.ts';
 import { StatusBoard } from '../../../src/uplink/status-board.ts';
 import { FakeLog } from '../../support/fake-log.ts';
@@ -120,6 +122,12 @@ describe('an uplink that sends live records first', () => {
     expect(sentBy(undefined).slice(-2)).toEqual(fresh);
     resolve();
     await drained();
+  });
+
+  it('skips a backlog of small values too, when a batch is what a slow link carries in a second', async () => {
+    append(200, { value: Buffer.from('{"temperature":21.5}') });
+    await make({ batch: { maxRecords: 1_000, maxBytes: 1 << 20, maxWait: 0 }, maxBytesPerSecond: 1_024 }).start();
+    await waitFor(() => sentBy('backfill').length > 0, { ...WAIT, what: 'the backlog on its way' });
   });
 
   it('skips nothing that one batch can hold', async () => {
@@ -256,6 +264,33 @@ describe('an uplink that sends live records first', () => {
       forwarder.lookForReplays();
       await done();
       expect(sentBy('replay')).toEqual([3, 5, 11, 13, 19, 21].map((index) => seqs[index]));
+    });
+
+    it('lets the backlog of an outage in the midst of it go first', async () => {
+      const seqs = await delivered(Array.from({ length: 50 }, () => ({})));
+      const held = Promise.withResolvers<void>();
+      let isDown = true;
+      upstream.onSend = async (sent, after) => {
+        if (isDown) return { upTo: after, rejected: [], error: retryable() };
+        if (sent.lane.range?.kind === 'replay') await held.promise;
+        return upstream.take(sent.records);
+      };
+      await log.addReplay(EVERYTHING);
+      forwarder.lookForReplays();
+      await waitFor(() => sentBy('replay').length > 0, { ...WAIT, what: 'the replay to begin' });
+      const missed = append(35);
+      const isTried = (): boolean => sentBy(undefined).some((seq) => missed.includes(seq));
+      await waitFor(isTried, { ...WAIT, what: 'an attempt with what is missed' });
+      isDown = false;
+      const isSkipped = (): boolean => log.counts(lane()).cursor === missed.at(-1);
+      await waitFor(isSkipped, { ...WAIT, what: 'what was missed to be skipped' });
+      held.resolve();
+      await done();
+      await drained();
+      const [firstAgain = 0] = [...upstream.taken.entries()].findLast(([, { seq }]) => seq === seqs[10]) ?? [];
+      const [lastMissed = 0] = [...upstream.taken.entries()].findLast(([, { seq }]) => seq === missed.at(-1)) ?? [];
+      expect(lastMissed).toBeLessThan(firstAgain);
+      expect(status?.state).toBe('up');
     });
 
     it('stops soon after it is cancelled, and goes on with the next one', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Outcome } from '../../../src/core/ports.ts';
+import type { Outcome } from '../../../src/core/upstream.ts';
 import { RejectGuard } from '../../../src/uplink/reject-guard.ts';
 import { storedRecords } from '../../support/stored-record.ts';
 

@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { SluiceError } from '../../../src/core/errors.ts';
-import type { LaneId, LinkStatus } from '../../../src/core/ports.ts';
+import type { LaneId } from '../../../src/core/lane-log.ts';
 import type { Stream } from '../../../src/core/stream.ts';
+import type { LinkStatus } from '../../../src/core/upstream.ts';
 import { StatusBoard } from '../../../src/uplink/status-board.ts';
 import { blocking, retryable } from '../../support/fake-upstream.ts';
 import { MemoryLogger } from '../../support/memory-logger.ts';

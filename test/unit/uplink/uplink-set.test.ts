@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { LinkStatus } from '../../../src/core/ports.ts';
+import type { LinkStatus } from '../../../src/core/upstream.ts';
 import type { UplinkOptions } from '../../../src/uplink/options.ts';
 import { createUplinkSet, type UplinkSet } from '../../../src/uplink/uplink-set.ts';
 import { readEventFiles } from '../../support/event-files.ts';

@@ -1,6 +1,7 @@
 import { SluiceError } from '../../../core/errors.ts';
-import type { LaneId, Outcome, SendOptions, Upstream } from '../../../core/ports.ts';
+import type { LaneId } from '../../../core/lane-log.ts';
 import type { Seq, StoredRecord } from '../../../core/record.ts';
+import type { Outcome, SendOptions, Upstream } from '../../../core/upstream.ts';
 import type { Bounds } from '../../bounded.ts';
 import type { GatewayIdentity } from '../../options.ts';
 import { PerLane } from '../../per-lane.ts';
@@ -79,8 +80,8 @@ export class ExactlyOnceUpstream implements Upstream {
     return await new BatchSend(parts, records, options).run(after);
   }
 
-  bytesOf(lane: LaneId, records: readonly StoredRecord[]): number {
-    return this.#targets.get(lane)?.bytesOf(records) ?? 0;
+  bytesOf(lane: LaneId, record: StoredRecord): number {
+    return this.#targets.get(lane)?.bytesOf(record) ?? 0;
   }
 
   finish(lane: LaneId): void {

@@ -1,3 +1,4 @@
+import { checkComplete, type TopicPartition } from '../complete-answer.ts';
 import { untilSettled } from '../until-settled.ts';
 import { judgeKafkajs } from './errors.ts';
 import type { CoordinatorOf, InnerBroker } from './inner-cluster.ts';
@@ -20,7 +21,9 @@ export function patientCoordinator(coordinators: KeptCoordinators, what: Coordin
   const ask = async (step: Step, request: object): Promise<unknown> => {
     try {
       const coordinator = await coordinators.find(what);
-      return await coordinator[step](request);
+      const answer = await coordinator[step](request);
+      if (step === 'txnOffsetCommit') checkComplete(partitionsOf(request), partitionsOf(answer));
+      return answer;
     } catch (thrown) {
       if (!isStillEnding(thrown)) coordinators.forget();
       throw thrown;
@@ -34,6 +37,12 @@ export function patientCoordinator(coordinators: KeptCoordinators, what: Coordin
       signal: NEVER,
     });
   return Object.fromEntries(STEPS.map((step) => [step, patiently(step)])) as unknown as Coordinator;
+}
+
+/** Of TxnOffsetCommit, and of its answer. */
+function partitionsOf(message: unknown): TopicPartition[] {
+  const { topics } = message as { topics: readonly { topic: string; partitions: readonly { partition: number }[] }[] };
+  return topics.flatMap(({ topic, partitions }) => partitions.map(({ partition }) => ({ topic, partition })));
 }
 
 /** The transaction before. It is the right coordinator that says so. */

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { ISocketFactory } from 'kafkajs';
+import { limitAnswers } from '../answer-limit.ts';
 import { connectTo } from '../connect.ts';
 import type { TlsIdentity } from '../credentials.ts';
 
@@ -30,6 +31,7 @@ export class Sockets {
     if (this.#isClosed) throw new Error('the client was thrown away');
     const { hosts, tls } = this.#options;
     const socket = connectTo({ host: hosts.get(host) ?? host, port, tls }, onConnect);
+    limitAnswers(socket);
     socket.setNoDelay(true);
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
     // kafkajs calls `unref` whenever it hears of a closed socket's end again, and each call adds a listener.

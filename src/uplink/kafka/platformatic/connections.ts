@@ -1,4 +1,5 @@
 import type { Base, Connection } from '@platformatic/kafka';
+import { limitAnswers } from '../answer-limit.ts';
 
 const KEEP_ALIVE_MS = 30_000;
 
@@ -29,6 +30,10 @@ export class Connections {
 
   #add(connection: Connection): void {
     this.#open.add(connection);
+    // It has a socket as soon as whoever asked for it has returned, and nothing is read before.
+    queueMicrotask(() => {
+      if (connection.socket !== undefined) limitAnswers(connection.socket);
+    });
     connection.once('close', () => this.#open.delete(connection));
     connection.on('error', (error) => {
       this.#lastError = error;

@@ -26,14 +26,18 @@ const METADATA_MAX_AGE_MS = 60_000;
 const MAX_IN_FLIGHT = 16;
 /**
  * A transaction meets the end of the one before it, which takes some milliseconds more than its answer; and a coordinator
- * that starts. What is repeated has the same sequence numbers, so nothing is doubled.
+ * that starts. What is repeated has the same sequence numbers, so nothing is doubled. All pauses together leave room in the
+ * time of a request: what does not pass must be told as what it is.
  */
-const TRANSACTIONS = {
-  idempotent: true,
-  timeout: TRANSACTION_TIMEOUT_MS,
-  retries: 7,
-  retryDelay: (_client: unknown, _what: string, attempt: number) => Math.min(5 * 2 ** attempt, 500),
-};
+function transactionOptions(requestTimeout: number) {
+  return {
+    idempotent: true,
+    timeout: TRANSACTION_TIMEOUT_MS,
+    retries: 7,
+    retryDelay: (_client: unknown, _what: string, attempt: number) =>
+      Math.min(5 * 2 ** attempt, 500, requestTimeout / 20),
+  };
+}
 const NEVER = new AbortController().signal;
 
 /** One producer of @platformatic/kafka from its connection to its end. It is never mended: a new one takes its place. */
@@ -69,7 +73,8 @@ export class PlatformaticClient implements KafkaClient {
   }
 
   transactional(id: string): TransactionalProducer {
-    const producer = new ClientProducer({ ...libraryOptions(this.#options), ...TRANSACTIONS, transactionalId: id });
+    const own = { ...transactionOptions(this.#options.requestTimeout), transactionalId: id };
+    const producer = new ClientProducer({ ...libraryOptions(this.#options), ...own });
     this.#connections.watch(producer);
     const { compression } = this.#options;
     const inner = new PlatformaticTransactionalProducer({ producer, compression });

@@ -112,7 +112,8 @@ export class PlatformaticTransactionalProducer implements TransactionalProducer 
     { offset, metadata }: CommittedOffset,
   ): Promise<void> {
     await transaction.addConsumer({ groupId: group } as Consumer);
-    const { producerId = 0n, producerEpoch = 0 } = this.#producer;
+    const { producerId, producerEpoch } = this.#producer;
+    if (producerId === undefined || producerEpoch === undefined) throw new Error('the transaction has no producer id');
     this.#coordinator ??= await groupCoordinator(this.#producer, group);
     const partition = {
       partitionIndex: 0,
@@ -122,7 +123,7 @@ export class PlatformaticTransactionalProducer implements TransactionalProducer 
     };
     const topics = [{ name: topic, partitions: [partition] }];
     const producer = [producerId, producerEpoch] as const;
-    await txnOffsetCommitV3.api.async(
+    const answer = await txnOffsetCommitV3.api.async(
       this.#coordinator,
       transaction.id,
       group,
@@ -132,5 +133,9 @@ export class PlatformaticTransactionalProducer implements TransactionalProducer 
       null,
       topics,
     );
+    const answered = answer.topics.flatMap(({ name, partitions }) =>
+      partitions.map(({ partitionIndex }) => ({ topic: name, partition: partitionIndex })),
+    );
+    checkComplete([{ topic, partition: 0 }], answered);
   }
 }

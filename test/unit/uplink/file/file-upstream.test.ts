@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { LaneId } from '../../../../src/core/ports.ts';
+import type { LaneId } from '../../../../src/core/lane-log.ts';
 import { fileError } from '../../../../src/uplink/file/file-errors.ts';
 import { FileUpstream } from '../../../../src/uplink/file/file-upstream.ts';
 import { readEventFiles } from '../../../support/event-files.ts';

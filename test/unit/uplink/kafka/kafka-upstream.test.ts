@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { SluiceError } from '../../../../src/core/errors.ts';
-import type { LaneId, Outcome } from '../../../../src/core/ports.ts';
+import type { LaneId } from '../../../../src/core/lane-log.ts';
 import type { StoredRecord } from '../../../../src/core/record.ts';
+import type { Outcome } from '../../../../src/core/upstream.ts';
 import type { Judgement } from '../../../../src/uplink/kafka/judgement.ts';
 import type { KafkaClient } from '../../../../src/uplink/kafka/kafka-client.ts';
 import { KafkaUpstream } from '../../../../src/uplink/kafka/kafka-upstream.ts';
