@@ -1,4 +1,4 @@
-import type { LaneStats } from '../core/ports.ts';
+import type { LaneStats } from '../core/log-stats.ts';
 
 const SPAN_MS = 10_000;
 

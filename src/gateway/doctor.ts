@@ -3,12 +3,15 @@ import { join } from 'node:path';
 import { recordJson } from '../api/record-json.ts';
 import type { Config } from '../config/config.ts';
 import { SluiceError } from '../core/errors.ts';
+import type { Salvaged } from '../core/log-stats.ts';
 import { STREAMS } from '../core/stream.ts';
 import { SystemClock } from '../platform/clock.ts';
-import { type Examination, examineStore, readEveryRecord } from '../store/damage/examine.ts';
+import { readEveryRecord } from '../store/damage/every-record.ts';
+import { type Examination, examineStore } from '../store/damage/examine.ts';
 import { markSuspect } from '../store/damage/suspect.ts';
 import { DataDirLock } from '../store/lock.ts';
 import { Store } from '../store/store.ts';
+import { refuseForeign } from './foreign-data-dir.ts';
 import { storeOptionsOf } from './store-options.ts';
 
 export function examine({ gateway }: Config): Examination {
@@ -17,19 +20,23 @@ export function examine({ gateway }: Config): Examination {
 
 /**
  * Does what a start would do, and waits until everything is put back. Returns what was done, in words.
- * @throws SluiceError `locked` while a gateway runs
+ * @throws SluiceError `foreign_data_dir`; `locked` while a gateway runs
  */
-export async function repair(config: Config, { findings }: Examination): Promise<readonly string[]> {
+export async function repair(config: Config, { findings }: Examination, uid?: number): Promise<readonly string[]> {
   const { dataDir } = config.gateway;
+  refuseForeign(dataDir, uid);
   const logFile = join(dataDir, 'log.db');
   // Of a gateway that runs nothing is to be touched.
   const lock = new DataDirLock(dataDir);
   if (findings.some(({ kind, file }) => kind === 'repair' && file === logFile)) markSuspect(logFile);
   lock.release();
-  const store = new Store(storeOptionsOf(config), new SystemClock(), () => undefined);
-  await new Promise<void>((resolve) => store.whenSalvaged(resolve));
+  const store = Store.open(storeOptionsOf(config), new SystemClock(), () => undefined);
+  const salvaged = await new Promise<Salvaged | null>((resolve) => store.whenSalvaged(resolve));
   store.close();
-  return store.opened.repairs;
+  const { repairs } = store.opened;
+  if (salvaged === null) return repairs;
+  const { putBackCount, lostCount } = salvaged;
+  return [...repairs, `${putBackCount} records are put back, ${lostCount} that had not been delivered are lost`];
 }
 
 /** Writes every record that can be read as a line of JSON, as the API shows it. Returns how many. @throws SluiceError `export_failed` */

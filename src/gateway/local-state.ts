@@ -1,5 +1,5 @@
-import type { DeviceRow, StateStore } from '../core/ports.ts';
 import type { Seq } from '../core/record.ts';
+import type { DeviceRow, StateStore } from '../core/state-store.ts';
 import type { State } from '../store/state/state.ts';
 
 /** `state.db` on this thread, for commands while no daemon runs. */

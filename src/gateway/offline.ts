@@ -1,13 +1,11 @@
-import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import process from 'node:process';
-import { SluiceError } from '../core/errors.ts';
 import { DeviceMap } from '../devices/device-map.ts';
 import { LatestBudget } from '../devices/latest-values.ts';
 import { Provisioning } from '../devices/provisioning.ts';
 import { createLogger } from '../platform/logger.ts';
 import { DataDirLock } from '../store/lock.ts';
 import { State } from '../store/state/state.ts';
+import { refuseForeign } from './foreign-data-dir.ts';
 import { LocalState } from './local-state.ts';
 
 export interface OfflineDevice {
@@ -30,7 +28,7 @@ export interface OfflineDevices {
 export interface OfflineOptions {
   readonly dataDir: string;
   readonly maxDevices: number;
-  /** The user that this process runs as. */
+  /** The user that this process runs as, if it is to pass for another one. */
   readonly uid?: number | undefined;
 }
 
@@ -39,7 +37,7 @@ export interface OfflineOptions {
  * `data_dir_unusable`
  */
 export async function openStateOffline(options: OfflineOptions): Promise<OfflineDevices> {
-  const { dataDir, maxDevices, uid = process.getuid?.() } = options;
+  const { dataDir, maxDevices, uid } = options;
   refuseForeign(dataDir, uid);
   const logger = createLogger({ level: 'error', format: 'auto' });
   const lock = new DataDirLock(dataDir);
@@ -62,14 +60,4 @@ export async function openStateOffline(options: OfflineOptions): Promise<Offline
       lock.release();
     },
   };
-}
-
-/** Files that root makes there could not be written by the gateway, which runs as somebody else. */
-function refuseForeign(dataDir: string, uid: number | undefined): void {
-  const owner = statSync(dataDir, { throwIfNoEntry: false })?.uid;
-  if (owner === undefined || owner === uid) return;
-  throw new SluiceError(`the data directory ${dataDir} belongs to another user (uid ${owner})`, {
-    code: 'foreign_data_dir',
-    hint: `start the gateway first, or run this as that user: sudo -u '#${owner}' sluice ...`,
-  });
 }

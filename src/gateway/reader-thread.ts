@@ -11,10 +11,11 @@ import { SluiceError } from '../core/errors.ts';
 import type { Seq, StoredRecord } from '../core/record.ts';
 import { RpcClient } from '../platform/rpc.ts';
 import type { ReaderOperations, ReaderWorkerData } from './reader-worker.ts';
-import { type SpawnedWorker, spawnWorker } from './spawn-worker.ts';
+import { type SpawnedWorker, spawnWorker, type Watch } from './spawn-worker.ts';
 
 export interface ReaderThreadOptions {
   readonly logFile: string;
+  readonly watch: Watch;
   readonly onDeath: (error: SluiceError) => void;
 }
 
@@ -79,12 +80,13 @@ export class ReaderThread implements LogBrowser {
 
   #client(): RpcClient<ReaderOperations> {
     if (this.#rpc !== undefined) return this.#rpc;
-    const { logFile, onDeath } = this.#options;
-    const data: ReaderWorkerData = { logFile };
+    const { logFile, watch, onDeath } = this.#options;
+    const data: Omit<ReaderWorkerData, 'watch'> = { logFile };
     this.#spawned = spawnWorker({
       entry: 'reader-worker',
       data,
       transfer: [],
+      watch,
       onDeath: (error) => {
         this.#rpc?.fail(error);
         onDeath(error);

@@ -2,10 +2,12 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { KeptPage, KeptQuery, KeptRefused, KeptReject, RecordPage, RecordQuery } from '../core/browser.ts';
 import type { Seq, StoredRecord } from '../core/record.ts';
 import { serve } from '../platform/rpc.ts';
+import { joinWatch } from '../platform/thread-watch.ts';
 import { SqliteLogBrowser } from '../store/log/browser.ts';
+import type { WorkerData } from './spawn-worker.ts';
 
 /** What `gateway.ts` hands to this thread. */
-export interface ReaderWorkerData {
+export interface ReaderWorkerData extends WorkerData {
   readonly logFile: string;
 }
 
@@ -19,7 +21,9 @@ export type ReaderOperations = {
 type Handlers = { [Op in keyof ReaderOperations]: (args: ReaderOperations[Op]['args']) => unknown };
 
 if (parentPort === null) throw new Error('reader-worker is the entry of a worker thread');
-const browser = new SqliteLogBrowser((workerData as ReaderWorkerData).logFile);
+const { logFile, watch } = workerData as ReaderWorkerData;
+joinWatch('reader-worker', watch);
+const browser = new SqliteLogBrowser(logFile);
 const handlers: Handlers = {
   records: (query) => browser.records(query),
   record: (seq) => browser.record(seq),

@@ -1,4 +1,4 @@
-import type { NewReplay, ReplayStats, ReplayStore } from '../core/ports.ts';
+import type { NewReplay, ReplayStats, ReplayStore } from '../core/log-stats.ts';
 
 /** Replays as the API asks for them: kept by the store, and told to who sends them. */
 export class Replays implements ReplayStore {

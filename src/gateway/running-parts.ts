@@ -6,6 +6,8 @@ import type { Logger } from '../platform/logger.ts';
  */
 const STOP_ORDER = [
   ['commits', 500],
+  ['commands', 500],
+  ['serial', 2_000],
   ['mqtt', 4_000],
   ['ingest', 4_500],
   ['uplinks', 6_000],

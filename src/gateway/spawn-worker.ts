@@ -2,14 +2,27 @@ import { extname } from 'node:path';
 import v8 from 'node:v8';
 import { type MessagePort, Worker } from 'node:worker_threads';
 import { SluiceError } from '../core/errors.ts';
+import type { Beats } from '../platform/beats.ts';
+import type { WatchData } from '../platform/thread-watch.ts';
 
 export interface SpawnOptions {
   /** The entry file beside this one, without its ending: `.ts` in the source tree, `.js` when built. */
   readonly entry: 'store-worker' | 'uplink-worker' | 'reader-worker';
   readonly data: object;
   readonly transfer: readonly MessagePort[];
+  readonly watch: Watch;
   /** Called once, when the worker ends although nobody asked it to. */
   readonly onDeath: (error: SluiceError) => void;
+}
+
+/** How the threads of this process watch each other. */
+export interface Watch extends Omit<WatchData, 'memory'> {
+  readonly beats: Beats;
+}
+
+/** What every worker is given beside its own data. */
+export interface WorkerData {
+  readonly watch: WatchData;
 }
 
 export interface SpawnedWorker {
@@ -28,20 +41,23 @@ const MEMORY = {
   'reader-worker': { maxYoungGenerationSizeMb: 3, maxOldGenerationSizeMb: 128 },
 };
 
-export function spawnWorker({ entry, data, transfer, onDeath }: SpawnOptions): SpawnedWorker {
+export function spawnWorker({ entry, data, transfer, watch, onDeath }: SpawnOptions): SpawnedWorker {
   // The main thread has its heap by now; the flag that sized it would win over the limits of the worker.
   v8.setFlagsFromString('--max-semi-space-size=0');
   const file = new URL(`./${entry}${extname(import.meta.filename)}`, import.meta.url);
+  const { beats, limits, log } = watch;
   const worker = new Worker(file, {
     name: entry,
-    workerData: data,
+    workerData: { ...data, watch: { memory: beats.memory, limits, log } } satisfies WorkerData,
     transferList: [...transfer],
     resourceLimits: MEMORY[entry],
   });
+  beats.add(entry);
   let ended = false;
   const die = (reason: string, cause?: unknown) => {
     if (ended) return;
     ended = true;
+    beats.remove(entry);
     const hint = 'the process ends now; after a restart it goes on from what is on disk';
     onDeath(new SluiceError(`${entry} ended: ${reason}`, { code: 'worker_died', hint, cause }));
   };
@@ -52,6 +68,7 @@ export function spawnWorker({ entry, data, transfer, onDeath }: SpawnOptions): S
     end: async () => {
       ended = true;
       await worker.terminate();
+      beats.remove(entry);
     },
   };
 }

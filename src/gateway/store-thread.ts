@@ -2,10 +2,12 @@ import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { SluiceError } from '../core/errors.ts';
 import type { StoreOpened, StoreOptions } from '../store/protocol.ts';
 import { StoreClient } from '../store/store-client.ts';
-import { type SpawnedWorker, spawnWorker } from './spawn-worker.ts';
+import { WalPin } from '../store/wal-pin.ts';
+import { type SpawnedWorker, spawnWorker, type Watch } from './spawn-worker.ts';
 import type { StoreWorkerData } from './store-worker.ts';
 
 export interface StoreThreadOptions {
+  readonly watch: Watch;
   readonly onCommit: (seconds: number) => void;
   readonly onDeath: (error: SluiceError) => void;
 }
@@ -14,6 +16,7 @@ export interface StoreThreadOptions {
 export class StoreThread {
   readonly client: StoreClient;
   readonly #spawned: SpawnedWorker;
+  #pin: WalPin | undefined;
 
   private constructor(spawned: SpawnedWorker) {
     this.#spawned = spawned;
@@ -21,16 +24,17 @@ export class StoreThread {
   }
 
   /** Lets the thread boot. `lanes` is for the uplink worker. */
-  static spawn({ onCommit, onDeath }: StoreThreadOptions): { store: StoreThread; lanes: MessagePort } {
+  static spawn({ watch, onCommit, onDeath }: StoreThreadOptions): { store: StoreThread; lanes: MessagePort } {
     const lanes = new MessageChannel();
     const commits = new MessageChannel();
     commits.port1.on('message', (durationMs: number) => onCommit(durationMs / 1000));
     commits.port1.unref();
-    const data: StoreWorkerData = { lanes: lanes.port2, commits: commits.port2 };
+    const data: Omit<StoreWorkerData, 'watch'> = { lanes: lanes.port2, commits: commits.port2 };
     const spawned = spawnWorker({
       entry: 'store-worker',
       data,
       transfer: [lanes.port2, commits.port2],
+      watch,
       onDeath: (error) => {
         store.client.fail(error);
         onDeath(error);
@@ -40,12 +44,16 @@ export class StoreThread {
     return { store, lanes: lanes.port1 };
   }
 
-  open(options: StoreOptions): Promise<StoreOpened> {
-    return this.client.open(options);
+  async open(options: StoreOptions): Promise<StoreOpened> {
+    const opened = await this.client.open(options);
+    this.#pin = WalPin.hold(opened.logFile);
+    return opened;
   }
 
   /** Both files are closed and complete when it resolves. */
   async close(): Promise<void> {
+    this.#pin?.release();
+    this.#pin = undefined;
     await this.client.close().catch(() => undefined);
     await this.#spawned.end();
   }

@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer';
 import type { RouteOptions } from '../core/route.ts';
 import type { Stream } from '../core/stream.ts';
 import type { Draft } from '../ingest/decode.ts';
-import { judge } from '../ingest/judge.ts';
+import { type Judgement, judge } from '../ingest/judge.ts';
 import { REFUSAL_HINTS } from '../ingest/refusal.ts';
 import { RouteTable } from '../ingest/routes/route-table.ts';
 import { isValidTopic } from '../sources/mqtt/topics.ts';
@@ -42,8 +42,12 @@ export function tryMessage(routes: readonly RouteOptions[], topic: string, paylo
     const { reason } = judgement;
     return { ...nothing, outcome: 'refused', route, reason, hint: REFUSAL_HINTS[reason] };
   }
-  const records = judgement.drafts.map((draft) => recordOf(judgement.device, draft));
+  const records = triedRecords(judgement);
   return { ...nothing, outcome: 'accepted', route, records };
+}
+
+export function triedRecords({ device, drafts }: Extract<Judgement, { kind: 'good' }>): readonly TriedRecord[] {
+  return drafts.map((draft) => recordOf(device, draft));
 }
 
 function recordOf(device: string, { stream, eventType, contentType, observedAt, value, units }: Draft): TriedRecord {

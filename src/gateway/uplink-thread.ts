@@ -1,14 +1,18 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { SluiceError } from '../core/errors.ts';
-import type { LinkStatus, StateStore } from '../core/ports.ts';
+import type { StateStore } from '../core/state-store.ts';
+import type { LinkStatus } from '../core/upstream.ts';
 import type { UplinkControl, UplinkView } from '../core/views.ts';
 import { RpcClient } from '../platform/rpc.ts';
 import type { UplinkOptions } from '../uplink/options.ts';
-import { type SpawnedWorker, spawnWorker } from './spawn-worker.ts';
+import { type SpawnedWorker, spawnWorker, type Watch } from './spawn-worker.ts';
 import type { UplinkOperations, UplinkStart, UplinkWorkerData } from './uplink-worker.ts';
 
 export interface UplinkThreadOptions {
   readonly uplinks: readonly UplinkOptions[];
+  readonly watch: Watch;
+  /** Why the thread does not answer; null when it does. */
+  readonly whyStuck: () => string | null;
   readonly onDeath: (error: SluiceError) => void;
 }
 
@@ -36,15 +40,16 @@ export class UplinkThread implements UplinkControl {
 
   /** Lets the thread boot; it does nothing before `start`. `lanes` leads to the store worker. */
   spawn(lanes: MessagePort): void {
-    const { uplinks, onDeath } = this.#options;
+    const { uplinks, watch, onDeath } = this.#options;
     if (uplinks.length === 0) return;
     const statuses = new MessageChannel();
     statuses.port1.on('message', ({ name, status }: { name: string; status: LinkStatus }) =>
       this.#links.set(name, status),
     );
     statuses.port1.unref();
-    const data: UplinkWorkerData = { lanes, statuses: statuses.port2 };
-    this.#spawned = spawnWorker({ entry: 'uplink-worker', data, transfer: [lanes, statuses.port2], onDeath });
+    const data: Omit<UplinkWorkerData, 'watch'> = { lanes, statuses: statuses.port2 };
+    const transfer = [lanes, statuses.port2];
+    this.#spawned = spawnWorker({ entry: 'uplink-worker', data, transfer, watch, onDeath });
     this.#rpc = new RpcClient(this.#spawned.worker);
   }
 
@@ -79,11 +84,13 @@ export class UplinkThread implements UplinkControl {
   }
 
   list(): readonly UplinkView[] {
-    return this.#options.uplinks.map(({ name, type, streams }) => ({
+    return this.#options.uplinks.map(({ name, type, streams, maxBytesPerSecond, maxBytesPerDay }) => ({
       name,
       type,
       streams,
-      link: this.#links.get(name) ?? { ...NOT_STARTED, since: this.#startedAt },
+      maxBytesPerSecond: maxBytesPerSecond || null,
+      maxBytesPerDay: maxBytesPerDay || null,
+      link: this.#linkOf(name),
     }));
   }
 
@@ -93,6 +100,13 @@ export class UplinkThread implements UplinkControl {
 
   resume(name: string): Promise<boolean> {
     return this.#setPaused(name, false);
+  }
+
+  /** What a thread that is stuck said last is not so any more. */
+  #linkOf(name: string): LinkStatus {
+    const said = this.#links.get(name) ?? { ...NOT_STARTED, since: this.#startedAt };
+    const reason = this.#options.whyStuck();
+    return reason === null ? said : { ...said, state: 'down', reason, code: 'stuck', retryAt: null, rate: 0 };
   }
 
   async #setPaused(uplink: string, paused: boolean): Promise<boolean> {

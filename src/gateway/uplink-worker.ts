@@ -2,14 +2,16 @@ import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { createLogger, type LoggerOptions } from '../platform/logger.ts';
 import { type Reply, serve } from '../platform/rpc.ts';
 import { giveBackStartMemory } from '../platform/start-memory.ts';
+import { joinWatch } from '../platform/thread-watch.ts';
 import { endThreadAsDamaged } from '../store/damage/suspect.ts';
 import { LaneClient } from '../store/lane-client.ts';
 import { SqliteLogReader } from '../store/log/reader.ts';
 import type { GatewayIdentity, TopicRoute, UplinkOptions } from '../uplink/options.ts';
 import { createUplinkSet, type UplinkSet } from '../uplink/uplink-set.ts';
+import type { WorkerData } from './spawn-worker.ts';
 
 /** What `gateway.ts` hands to this thread. */
-export interface UplinkWorkerData {
+export interface UplinkWorkerData extends WorkerData {
   /** To the store worker. */
   readonly lanes: MessagePort;
   /** Changes of link status, for the main thread: `{ name, status }`. */
@@ -36,11 +38,12 @@ export type UplinkOperations = {
 type Handlers = { [Op in keyof UplinkOperations]: (args: UplinkOperations[Op]['args']) => Promise<void> };
 
 if (parentPort === null) throw new Error('uplink-worker is the entry of a worker thread');
-const { lanes, statuses } = workerData as UplinkWorkerData;
+const { lanes, statuses, watch } = workerData as UplinkWorkerData;
 const gate = Promise.withResolvers<void>();
 let set: UplinkSet | undefined;
 let reader: SqliteLogReader | undefined;
 
+joinWatch('uplink-worker', watch);
 giveBackStartMemory();
 const handlers: Handlers = {
   start: async ({ logFile, paused, logger, ...start }) => {

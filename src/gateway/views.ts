@@ -1,5 +1,6 @@
 import { release } from 'node:os';
-import type { LogStats } from '../core/ports.ts';
+import type { CommandCounts } from '../core/commands.ts';
+import type { LogStats } from '../core/log-stats.ts';
 import type {
   DeviceDirectory,
   DeviceRegistry,
@@ -7,20 +8,27 @@ import type {
   GatewayViews,
   HealthPart,
   MessageCounts,
+  OfferedSerialPort,
+  SerialPortView,
   UplinkControl,
   UplinkView,
   WearView,
 } from '../core/views.ts';
+import type { CommandDesk } from '../devices/commands/command-desk.ts';
+import type { ThreadName } from '../platform/beats.ts';
 import type { Clock } from '../platform/clock.ts';
 import { VERSION } from '../platform/version.ts';
+import { offeredPorts } from './found-ports.ts';
 import type { RefusedCounts } from './refused-counts.ts';
 import type { StatsPoll } from './stats-poll.ts';
 import type { Wear } from './wear.ts';
 
 export interface ViewsParts {
   readonly devices: DeviceDirectory & DeviceRegistry;
+  readonly commands: CommandDesk;
   readonly uplinks: UplinkControl;
   readonly stats: StatsPoll;
+  readonly watch: { whyStuck(thread: ThreadName): string | null };
   readonly wear: Wear;
   readonly clock: Clock;
   readonly identity: { readonly gatewayId: string; readonly epoch: string; readonly dataDir: string };
@@ -28,11 +36,17 @@ export interface ViewsParts {
     clientCount(): number;
     deniedCount(): number;
     localCount(): number;
+    ignoredResponses(): CommandCounts['ignoredResponses'];
+    refusedCommands(): CommandCounts['refused'];
     forget(device: string): Promise<void>;
   };
+  readonly serial: { ports(): readonly SerialPortView[] };
   readonly ingest: { settled(): Promise<void> };
   readonly refused: RefusedCounts;
 }
+
+/** Of a Modbus line, where health says which of its units have a fault. */
+const NAMED_UNITS = 3;
 
 /** What the API, the metrics and `sluice status` read; nothing here waits for anything. */
 export class Views implements GatewayViews {
@@ -48,7 +62,7 @@ export class Views implements GatewayViews {
   }
 
   get registry(): DeviceRegistry {
-    const { devices, ingest, mqtt } = this.#parts;
+    const { commands, devices, ingest, mqtt } = this.#parts;
     return {
       add: (id, secret) => devices.add(id, secret),
       adopt: (id, secretHash) => devices.adopt(id, secretHash),
@@ -57,6 +71,7 @@ export class Views implements GatewayViews {
         await mqtt.forget(id);
         // What its connections had sent made it known again.
         await ingest.settled();
+        commands.cancelAllOf(id);
         return (await devices.remove(id)) || removed;
       },
     };
@@ -95,19 +110,55 @@ export class Views implements GatewayViews {
     return this.#parts.mqtt.clientCount();
   }
 
+  serialPorts(): readonly SerialPortView[] {
+    return this.#parts.serial.ports();
+  }
+
+  offeredSerialPorts(): Promise<readonly OfferedSerialPort[]> {
+    return offeredPorts(this.serialPorts());
+  }
+
   messages(): MessageCounts {
     const { mqtt, refused } = this.#parts;
     return { refused: refused.list(), denied: mqtt.deniedCount(), local: mqtt.localCount() };
   }
 
+  commands(): CommandCounts {
+    const { commands, mqtt } = this.#parts;
+    return { ...commands.counts(), ignoredResponses: mqtt.ignoredResponses(), refused: mqtt.refusedCommands() };
+  }
+
   health(): readonly HealthPart[] {
-    return [this.#storeHealth(), this.#clockHealth(), ...this.#parts.uplinks.list().map(uplinkHealth)];
+    const { uplinks, serial } = this.#parts;
+    const links = uplinks.list().map(uplinkHealth);
+    const ports = serial.ports().map(portHealth);
+    return [
+      this.#storeHealth(),
+      this.#clockHealth(),
+      ...links,
+      ...ports,
+      ...this.#salvageHealth(),
+      ...this.#readerHealth(),
+    ];
   }
 
   #storeHealth(): HealthPart {
-    const stuck = this.#parts.stats.isStuck() ? 'the disk has not answered for more than ten seconds' : null;
-    const reason = stuck ?? this.stats().full;
+    const { stats, watch } = this.#parts;
+    const reason = watch.whyStuck('store-worker') ?? stats.failure() ?? stats.latest().full;
     return { name: 'store', status: reason === null ? 'ok' : 'failed', reason };
+  }
+
+  /** Named only when something is wrong: as a rule nobody needs it. */
+  #readerHealth(): readonly HealthPart[] {
+    const reason = this.#parts.watch.whyStuck('reader-worker');
+    return reason === null ? [] : [{ name: 'reader', status: 'degraded', reason }];
+  }
+
+  #salvageHealth(): readonly HealthPart[] {
+    const { salvageStuck: why } = this.#parts.stats.latest();
+    if (why === null) return [];
+    const reason = `nothing is forwarded until the disk gives the damaged log that is put back (${why})`;
+    return [{ name: 'salvage', status: 'degraded', reason }];
   }
 
   #clockHealth(): HealthPart {
@@ -120,4 +171,12 @@ export class Views implements GatewayViews {
 function uplinkHealth({ name, link }: UplinkView): HealthPart {
   const reason = link.state === 'up' ? null : (link.reason ?? link.state);
   return { name: `uplink:${name}`, status: reason === null ? 'ok' : 'degraded', reason };
+}
+
+/** A port that is not there is no fault: it may come at any time. One whose units do not say what they are asked is. */
+function portHealth({ name, reason, units }: SerialPortView): HealthPart {
+  const faults = units.flatMap((unit) => (unit.reason === null ? [] : [`unit ${unit.unitId}: ${unit.reason}`]));
+  const more = faults.length > NAMED_UNITS ? [`and ${faults.length - NAMED_UNITS} more units`] : [];
+  const why = reason ?? ([...faults.slice(0, NAMED_UNITS), ...more].join('; ') || null);
+  return { name: `serial:${name}`, status: why === null ? 'ok' : 'degraded', reason: why };
 }

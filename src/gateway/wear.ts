@@ -1,9 +1,12 @@
+import type { Config } from '../config/config.ts';
 import type { WearView } from '../core/views.ts';
-import type { DiskWrites } from '../platform/disk-writes.ts';
+import { type DiskWrites, readDiskWrites } from '../platform/disk-writes.ts';
+import type { StatsPoll } from './stats-poll.ts';
 
 const MS_PER_DAY = 86_400_000;
-/** What a start writes would be taken for a rate before. */
+/** What a start writes, or putting back a damaged log, would be taken for a rate before, and for that of a few records. */
 const LEAST_MS = 60_000;
+const LEAST_RECORDS = 100;
 
 export interface WearParts {
   readonly writes: () => DiskWrites;
@@ -45,7 +48,7 @@ export class Wear {
     const deviceBytesPerDay = perDay(deviceBytes, ms);
     return {
       writtenBytes: processBytes,
-      bytesPerRecord: processBytes === null || recordCount === 0 ? null : processBytes / recordCount,
+      bytesPerRecord: ms < LEAST_MS ? null : perRecord(processBytes, recordCount),
       bytesPerDay,
       deviceBytesPerDay,
       ...this.#life(deviceBytesPerDay ?? bytesPerDay),
@@ -68,6 +71,19 @@ function grown(before: number | null, after: number | null): number | null {
   return before === null || after === null ? null : after - before;
 }
 
+function perRecord(bytes: number | null, count: number): number | null {
+  return bytes === null || count < LEAST_RECORDS ? null : bytes / count;
+}
+
 function perDay(bytes: number | null, ms: number): number | null {
   return bytes === null || ms < LEAST_MS ? null : (bytes / ms) * MS_PER_DAY;
+}
+
+export function wearOf({ buffer, gateway }: Config, stats: StatsPoll): Wear {
+  return new Wear({
+    writes: () => readDiskWrites(gateway.dataDir),
+    acceptedCount: () => stats.latest().streams.reduce((sum, { acceptedCount }) => sum + acceptedCount, 0),
+    enduranceBytes: buffer.cardEndurance,
+    now: () => performance.now(),
+  });
 }

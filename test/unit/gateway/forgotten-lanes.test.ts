@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { LaneId } from '../../../src/core/ports.ts';
+import type { LaneId } from '../../../src/core/lane-log.ts';
 import { forgottenLanes } from '../../../src/gateway/forgotten-lanes.ts';
 
 it('a lane is forgotten when its uplink, or its stream of the uplink, is not configured any more', () => {

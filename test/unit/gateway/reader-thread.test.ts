@@ -3,6 +3,7 @@ import type { SluiceError } from '../../../src/core/errors.ts';
 import { ReaderThread } from '../../../src/gateway/reader-thread.ts';
 import { type OpenStore, openStore, storeDirectory } from '../../support/open-store.ts';
 import { entryOf, newRecord } from '../../support/records.ts';
+import { unwatched } from '../../support/unwatched.ts';
 
 describe('the reader thread', () => {
   let directory: ReturnType<typeof storeDirectory>;
@@ -21,7 +22,7 @@ describe('the reader thread', () => {
   });
 
   function readerOf(logFile: string): ReaderThread {
-    return new ReaderThread({ logFile, onDeath: (error) => deaths.push(error) });
+    return new ReaderThread({ logFile, watch: unwatched(), onDeath: (error) => deaths.push(error) });
   }
 
   it('takes a bounded number of requests at once, and more when those are answered', async () => {

@@ -33,9 +33,9 @@ function wearAfter(
 describe('the wear of the card', () => {
   it('is what was written since the start, for a record and for a day', () => {
     const writes = { processBytes: 21_000, deviceBytes: 90_000 };
-    expect(wearAfter(DAY_MS / 2, { writes, acceptedCount: 40 })).toEqual({
+    expect(wearAfter(DAY_MS / 2, { writes, acceptedCount: 100 })).toEqual({
       writtenBytes: 20_000,
-      bytesPerRecord: 500,
+      bytesPerRecord: 200,
       bytesPerDay: 40_000,
       deviceBytesPerDay: 80_000,
       enduranceBytes: null,
@@ -50,9 +50,14 @@ describe('the wear of the card', () => {
     expect(wearAfter(DAY_MS / 2, { writes: alone, enduranceBytes: 800_000 }).cardLifeDays).toBe(20);
   });
 
-  it('is not told as a rate before a minute has passed, nor for a record when none came', () => {
+  it.each([0, 1, 99])('is not told for a record when only %i came', (acceptedCount) => {
+    const writes = { processBytes: 200_000_000 };
+    expect(wearAfter(DAY_MS, { writes, acceptedCount })).toMatchObject({ bytesPerRecord: null });
+  });
+
+  it('is not told as a rate, nor for a record, before a minute has passed', () => {
     const writes = { processBytes: 21_000, deviceBytes: 90_000 };
-    expect(wearAfter(59_999, { writes, enduranceBytes: 800_000 })).toEqual({
+    expect(wearAfter(59_999, { writes, acceptedCount: 1_000, enduranceBytes: 800_000 })).toEqual({
       writtenBytes: 20_000,
       bytesPerRecord: null,
       bytesPerDay: null,
