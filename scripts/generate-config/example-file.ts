@@ -16,8 +16,13 @@ export function exampleFile(): string {
 }
 
 function sectionText(section: OptionNode): string {
-  const entries = section.kinds.length > 0 ? section.kinds.flatMap(kindLines) : optionLines(section.options, '');
+  const entries = entryLines(section);
   return `\n${wrap(section.description, WIDTH).map(prose('')).join('')}${section.name}:\n${entries.join('')}`;
+}
+
+function entryLines(section: OptionNode): string[] {
+  if (section.kinds.length > 0) return section.kinds.flatMap(kindLines);
+  return section.shape === 'list' ? listLines(section, '') : optionLines(section.options, '');
 }
 
 function kindLines(kind: OptionNode): string[] {

@@ -71,11 +71,12 @@ function placed(findings: readonly Finding[], wanted: Finding['kind'], document:
   return findings.filter(({ kind }) => kind === wanted).map(({ path, message }) => document.problemAt(path, message));
 }
 
-/** All routes, those of the file itself first, each with the zone of all where it has none. */
+/** All routes, those of the file itself first; each, and each port, with the zone of all where it has none. */
 function withRoutes(config: Config, included: readonly RouteOptions[]): Config {
   const { zone } = config.mqtt;
   const routes = [...config.mqtt.routes, ...included].map((route) => ({ ...route, zone: route.zone ?? zone }));
-  return { ...config, mqtt: { ...config.mqtt, routes } };
+  const serial = config.serial.map((port) => ({ ...port, zone: port.zone ?? zone }));
+  return { ...config, serial, mqtt: { ...config.mqtt, routes } };
 }
 
 /** Known only when the paths are absolute. */

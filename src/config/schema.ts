@@ -7,6 +7,7 @@ import { kafkaUplink } from './schema/kafka.ts';
 import { COLLISION, collisions } from './schema/listener.ts';
 import { mqtt } from './schema/mqtt.ts';
 import { ANY_LIST, choice, count, duration, path, section, size, text } from './schema/options.ts';
+import { serial } from './schema/serial.ts';
 
 const GATEWAY_ID = { pattern: /^[A-Za-z0-9._-]{1,128}$/, rule: '1 to 128 characters of A-Z a-z 0-9 . _ -' };
 
@@ -72,7 +73,7 @@ const buffer = section({
   ),
   highWater: count(
     80,
-    'Part of the buffer that what no uplink has delivered may take before devices are held to their share of the rest. 100: never.',
+    'Part of the buffer that what waits for an uplink may take before devices are held to their share of the rest. 100: never.',
     { min: 1, max: 100, unit: '%' },
   ),
   shareWindow: duration('1h', 'Time over which it is measured how much a device sends.', { min: '1s', max: '7d' }),
@@ -128,6 +129,7 @@ export const configSchema = section({
   clock: clock.prefault({}).meta({ description: 'Time.' }),
   log: log.prefault({}).meta({ description: "The gateway's own log, on standard output." }),
   mqtt: mqtt.prefault({}).meta({ description: 'The MQTT broker that devices connect to.' }),
+  serial,
   http: http.prefault({}).meta({ description: 'Records that come in over HTTP, at the addresses of `api`.' }),
   devices: devices.prefault({}).meta({ description: 'What is remembered of the devices.' }),
   buffer: buffer.prefault({}).meta({ description: 'The durable log on disk, and its limits.' }),

@@ -8,7 +8,16 @@ import type { Options } from './schema.ts';
 
 /** What a good configuration allows, but should be known. */
 export function warningsOf(options: Options, document: ConfigDocument): readonly Problem[] {
-  const warners = [openListeners, namedByPayload, deadGrants, openTokens, openPasswords, idleReplaces];
+  const warners = [
+    openListeners,
+    namedByPayload,
+    deadGrants,
+    openTokens,
+    openPasswords,
+    idleReplaces,
+    changingPaths,
+    repeatedFrames,
+  ];
   return warners.flatMap((warner) => warner(options, document));
 }
 
@@ -73,5 +82,22 @@ function idleReplaces({ uplinks }: Options, document: ConfigDocument): readonly 
     const message =
       'has no effect without delivery: exactly_once, which alone gives a gateway a name at Kafka to take over';
     return [document.problemAt(['uplinks', index, 'replaces'], message)];
+  });
+}
+
+function changingPaths({ serial }: Options, document: ConfigDocument): readonly Problem[] {
+  return serial.flatMap(({ path }, index) => {
+    if (!/^\/dev\/tty(?:USB|ACM)\d+$/.test(path)) return [];
+    const message =
+      'may be another device when they are plugged in in another order: its link in /dev/serial/by-id stays the same';
+    return [document.problemAt(['serial', index, 'path'], message)];
+  });
+}
+
+function repeatedFrames({ serial }: Options, document: ConfigDocument): readonly Problem[] {
+  return serial.flatMap(({ ack, dedupe }, index) => {
+    if (ack === undefined || dedupe !== undefined) return [];
+    const message = 'without dedupe a frame whose acknowledgement is lost, and that is sent again, is stored twice';
+    return [document.problemAt(['serial', index, 'ack'], message)];
   });
 }

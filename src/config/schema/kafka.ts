@@ -2,9 +2,9 @@ import { z } from 'zod';
 import { STREAMS, type Stream } from '../../core/stream.ts';
 import { sasl, tls } from './kafka-security.ts';
 import { isHost } from './listener.ts';
-import { choice, count, duration, flag, flagAbout, section, text } from './options.ts';
+import { choice, count, countAbout, duration, flag, flagAbout, section, text, wholeNumber } from './options.ts';
 import { template } from './template.ts';
-import { commonOptions } from './uplink.ts';
+import { BATCH, BATCH_ABOUT, BATCH_RECORDS, commonOptions } from './uplink.ts';
 
 const CLIENT_ID = { pattern: /^[\x20-\x7e]{1,255}$/, rule: '1 to 255 printable ASCII characters' };
 const INSTANCE_ID = { pattern: /^[0-9a-f]{16}$/, rule: '16 hexadecimal digits' };
@@ -82,6 +82,21 @@ const createTopics = z
     'x-type': '`true`, `false` or a mapping',
   });
 
+/** A transaction costs several requests, however much it carries. */
+const DEFAULT_BATCH_RECORDS = { at_least_once: 1000, exactly_once: 2000 } as const;
+
+const batch = section({
+  ...BATCH,
+  maxRecords: wholeNumber(BATCH_RECORDS)
+    .optional()
+    .meta({
+      ...countAbout('Records sent at once. When left out: 1000, and 2000 with `exactly_once`.', BATCH_RECORDS),
+      'x-sample': 1000,
+    }),
+})
+  .prefault({})
+  .meta(BATCH_ABOUT);
+
 const { name, streams, from, typePrefix, ...common } = commonOptions('kafka');
 
 export const kafkaUplink = section({
@@ -136,9 +151,16 @@ export const kafkaUplink = section({
   channelHeader: flag().prefault(false).meta(flagAbout('Whether the header `ce_channel` names the MQTT topic.')),
   createTopics,
   ...common,
+  batch,
   connectionTimeout: duration('10s', 'Time for a connection to a broker.', { min: '100ms', max: '10m' }),
   requestTimeout: duration('30s', 'Time for an answer; after it the connection is thought dead.', {
     min: '100ms',
     max: '10m',
   }),
-}).meta({ title: 'kafka', description: 'An uplink to Apache Kafka.' });
+})
+  .transform(({ batch: { maxRecords, ...limits }, delivery, ...rest }) => ({
+    ...rest,
+    delivery,
+    batch: { ...limits, maxRecords: maxRecords ?? DEFAULT_BATCH_RECORDS[delivery] },
+  }))
+  .meta({ title: 'kafka', description: 'An uplink to Apache Kafka.' });

@@ -21,6 +21,11 @@ export const mqtt = section({
     max: '1MiB',
   }),
   maxClients: count(500, 'Clients connected at once; more are turned away.', { min: 1, max: 100_000, unit: 'clients' }),
+  maxConnectRate: count(
+    100,
+    'New connections per second, of all clients together; what comes faster waits, the addresses in turn. 0: no limit.',
+    { min: 0, max: 100_000, unit: 'connections/s' },
+  ),
   maxPublishRate: count(5000, 'Messages per second of one client; over it the client is slowed down. 0: no limit.', {
     min: 0,
     max: 1_000_000,

@@ -3,6 +3,7 @@
  * what it means. Validation, the JSON Schema, the example file and the documentation are made from these.
  */
 
+import { Buffer } from 'node:buffer';
 import { z } from 'zod';
 import { DURATION_PATTERN, parseDuration, parseSize, SIZE_PATTERN } from '../units.ts';
 
@@ -58,19 +59,28 @@ function quantity({ parse, pattern, kind, example }: Quantity, span: Span<string
 
 const GROUPED = new Intl.NumberFormat('en-US');
 
+interface Count extends Span<number> {
+  readonly unit?: string;
+}
+
+export function count(byDefault: number, description: string, options: Count) {
+  return wholeNumber(options).prefault(byDefault).meta(countAbout(description, options));
+}
+
 /** A whole number. Text that is one counts, so that a variable can hold it. */
-export function count(byDefault: number, description: string, options: Span<number> & { readonly unit?: string }) {
-  const { min, max, unit } = options;
-  return z
-    .preprocess(
-      (value) => (typeof value === 'string' && /^-?\d+$/.test(value) ? Number(value) : value),
-      z.int().min(min).max(max),
-    )
-    .prefault(byDefault)
-    .meta({
-      description,
-      'x-type': `whole number${unit === undefined ? '' : ` (${unit})`}, ${GROUPED.format(min)} to ${GROUPED.format(max)}`,
-    } satisfies About);
+export function wholeNumber({ min, max }: Span<number>) {
+  return z.preprocess(
+    (value) => (typeof value === 'string' && /^-?\d+$/.test(value) ? Number(value) : value),
+    z.int().min(min).max(max),
+  );
+}
+
+/** What the documentation says of a whole number. */
+export function countAbout(description: string, { min, max, unit }: Count): About {
+  return {
+    description,
+    'x-type': `whole number${unit === undefined ? '' : ` (${unit})`}, ${GROUPED.format(min)} to ${GROUPED.format(max)}`,
+  };
 }
 
 /** A part of a whole, above 0 and up to 1. Text that is such a number counts, so that a variable can hold it. */
@@ -97,6 +107,11 @@ export function flagAbout(description: string): About {
   return { description, 'x-type': '`true` or `false`' };
 }
 
+/** What the documentation says is allowed. */
+export function oneOf(values: readonly string[]): string {
+  return values.map((value) => `\`${value}\``).join(' or ');
+}
+
 export function choice<const T extends string>(
   values: readonly [T, ...T[]],
   byDefault: NoInfer<T>,
@@ -105,7 +120,15 @@ export function choice<const T extends string>(
   return z
     .enum(values)
     .prefault(byDefault)
-    .meta({ description, 'x-type': values.map((value) => `\`${value}\``).join(' or ') } satisfies About);
+    .meta({ description, 'x-type': oneOf(values) } satisfies About);
+}
+
+/** One whose default depends on others, or is said in the description. */
+export function optionalChoice<const T extends string>(values: readonly [T, ...T[]], description: string) {
+  return z
+    .enum(values)
+    .optional()
+    .meta({ description, 'x-type': oneOf(values) } satisfies About);
 }
 
 export interface TextRule {
@@ -120,6 +143,24 @@ export function text({ pattern, rule }: TextRule) {
   return z.string({ error }).regex(pattern, `must be ${rule}`);
 }
 
+const HEX = /^0x(?:[\da-f]{2})+$/i;
+
+/** The bytes that an option stands for: those of its text, or those written `0x0d0a`. */
+export function bytesOf(written: string): Buffer {
+  return HEX.test(written) ? Buffer.from(written.slice(2), 'hex') : Buffer.from(written);
+}
+
+/** A few bytes, as text or in hexadecimal. */
+export function bytes(description: string) {
+  const rule = 'text, or bytes such as 0x0d0a';
+  return z
+    .string({ error: 'must be in quotes: "text", or bytes such as "0x0d0a"' })
+    .min(1, 'must not be empty')
+    .max(64, 'must be at most 64 characters')
+    .transform(bytesOf)
+    .meta({ description, 'x-type': rule } satisfies About);
+}
+
 /** A path of the file system. Relative ones count from the configuration file's directory. */
 export function path() {
   return text({ pattern: /^[^\0~][^\0]{0,1023}$/, rule: 'a path of 1 to 1,024 characters (~ is not replaced)' });
@@ -131,6 +172,9 @@ export function section<Shape extends z.core.$ZodShape>(shape: Shape) {
   const known = Object.keys(shape).join(' ');
   return z.strictObject(shape, { error: (issue) => (issue.code === 'unrecognized_keys' ? known : undefined) });
 }
+
+/** What a file says of a mapping; anything may stand anywhere for a check that runs beside all others. */
+export type Written = Readonly<Record<string, unknown>>;
 
 /** Runs a check of a mapping although what is in it is wrong too: everything is said at once. */
 export const ANY_MAPPING = {

@@ -1,18 +1,21 @@
 import { z } from 'zod';
 import { isBrokerTopic, isDeviceTopic } from '../../core/device-topic.ts';
 import { FORMATS } from '../../core/format.ts';
+import { printable } from '../../core/printable.ts';
 import { ROUTED_STREAMS } from '../../core/route.ts';
+import { LAYOUT } from '../../core/struct-layout.ts';
+import { TextPattern } from '../../core/text-pattern.ts';
 import { parseTopicPattern } from '../../core/topic-pattern.ts';
 import { nearest } from '../nearest.ts';
 import { KAFKA_TOPIC_TYPE, kafkaTopic } from './kafka.ts';
-import { choice, section, text } from './options.ts';
+import { ANY_MAPPING, choice, section, text } from './options.ts';
 import { checkRoute } from './route-check.ts';
 
 /** Not `\p{Cc}`: editors that check by the schema do not all know it. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is kept out
-const NAME = { pattern: /^[^\x00-\x1f\x7f-\x9f]{1,128}$/, rule: '1 to 128 printable characters' };
+export const NAME = { pattern: /^[^\x00-\x1f\x7f-\x9f]{1,128}$/, rule: '1 to 128 printable characters' };
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is kept out
-const UNIT = { pattern: /^[^\x00-\x1f\x7f-\x9f]{1,32}$/, rule: '1 to 32 printable characters' };
+export const UNIT = { pattern: /^[^\x00-\x1f\x7f-\x9f]{1,32}$/, rule: '1 to 32 printable characters' };
 const SEPARATOR = { pattern: /^[^\r\n"]$/, rule: 'one character, such as ";" or "\\t"' };
 const FORMAT_NAMES = FORMATS.map((format) => `\`${format}\``).join(' or ');
 
@@ -43,7 +46,8 @@ function isNative(filter: string): boolean {
   return isDeviceTopic(filter) || isBrokerTopic(filter);
 }
 
-function template(description: string) {
+/** Text with the names of what is captured in braces. */
+export function template(description: string) {
   return (
     z
       .string({ error: 'must be text with the names of captures in braces' })
@@ -98,13 +102,8 @@ const metrics = z.record(z.string(), rule, { error: 'must be a mapping of metric
   'x-type': 'mapping of names',
 });
 
-/** One route. Options that a route has no use for are problems, so that no typing mistake stays unseen. */
-export const route = section({
-  topic,
-  stream: choice(ROUTED_STREAMS, 'telemetry', 'What the messages are.'),
-  device: template(
-    'Whose they are; the id is made of it, `Küche Lampe` becomes `Kueche_Lampe`. `{base}`: the base name of SenML.',
-  ).prefault('{device}'),
+/** How a payload becomes records, whatever source it comes from. */
+export const DECODING = {
   metric: template(
     'Name of a payload that is one value; of several it stands before their names, with a dot.',
   ).optional(),
@@ -117,12 +116,22 @@ export const route = section({
     description: 'How payloads are written. When left out: JSON; events may be JSON or text.',
     'x-type': FORMAT_NAMES,
   }),
-  columns: z
-    .array(text(NAME))
-    .min(1)
-    .max(1000)
+  columns: z.array(text(NAME)).min(1).max(1000).optional().meta({
+    description: 'With `format: csv` and `struct`: names of the columns, or values; `_` leaves one out.',
+    'x-type': 'list of names',
+  }),
+  layout: text({ pattern: LAYOUT, rule: 'a layout such as "<hI3f": < or >, then letters of xsbB?hHiIlLqQefd' })
     .optional()
-    .meta({ description: 'With `format: csv`: names of the columns; `_` leaves one out.', 'x-type': 'list of names' }),
+    .meta({
+      description:
+        "With `format: struct`: how the values stand in the bytes, as Python's struct module writes it. `<`: the lowest byte first, `>`: the highest.",
+      'x-type': 'layout',
+    }),
+  pattern: z.string({ error: 'must be text: an expression' }).max(1024).superRefine(checkPattern).optional().meta({
+    description:
+      'With `format: regex`: an expression in the syntax of RE2; its named groups, `(?<name>…)`, are the metrics.',
+    'x-type': 'expression with named groups',
+  }),
   separator: text(SEPARATOR)
     .optional()
     .meta({ description: 'With `format: csv`: what separates columns; `,` when left out.', 'x-type': 'one character' }),
@@ -137,7 +146,31 @@ export const route = section({
   }),
   zone: zone('Where times without an offset are at home; `mqtt.zone` when left out.').optional(),
   metrics,
-}).superRefine(checkRoute, { when: ({ value }) => typeof value === 'object' && value !== null });
+};
+
+/** One route. Options that a route has no use for are problems, so that no typing mistake stays unseen. */
+export const route = section({
+  topic,
+  stream: choice(ROUTED_STREAMS, 'telemetry', 'What the messages are.'),
+  device: template(
+    'Whose they are; the id is made of it, `Küche Lampe` becomes `Kueche_Lampe`. `{base}`: the base name of SenML.',
+  ).prefault('{device}'),
+  ...DECODING,
+}).superRefine(checkRoute, ANY_MAPPING);
+
+function checkPattern(expression: string, context: z.core.$RefinementCtx<string>): void {
+  const problem = patternProblem(expression);
+  if (problem !== undefined) context.addIssue({ code: 'custom', message: problem });
+}
+
+function patternProblem(expression: string): string | undefined {
+  try {
+    const { names } = new TextPattern(expression);
+    return names.length === 0 ? 'has no named group, such as (?<temperature>[0-9.]+)' : undefined;
+  } catch (thrown) {
+    return `is no expression of RE2: ${printable(thrown instanceof Error ? thrown.message : String(thrown), 200)}`;
+  }
+}
 
 /** A file of `includeRoutes`. */
 export const routesFile = section({ routes: z.array(route).max(1000) });
@@ -167,6 +200,8 @@ export const routes = z
         decimal: ',',
         time: 'time',
       },
+      { topic: 'scales/+device', format: 'regex', pattern: '^(?<state>ST|US),(?<weight>[-+0-9.]+)kg$' },
+      { topic: 'nodes/+device', format: 'struct', layout: '<Hhf', columns: ['n', 'temperature', 'battery'] },
       { topic: 'doors/+device/+what', stream: 'events', eventType: '{what}', kafkaTopic: 'doors.{gateway}' },
     ],
   });

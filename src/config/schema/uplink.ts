@@ -20,13 +20,14 @@ const streams = z
     'x-type': `list of ${STREAMS.map((stream) => `\`${stream}\``).join(', ')}`,
   });
 
-const batch = section({
-  maxRecords: count(1000, 'Records sent at once.', { min: 1, max: 100_000, unit: 'records' }),
+export const BATCH_RECORDS = { min: 1, max: 100_000, unit: 'records' } as const;
+
+export const BATCH = {
+  maxRecords: count(1000, 'Records sent at once.', BATCH_RECORDS),
   maxBytes: size('1MiB', 'Bytes sent at once; a single larger record goes alone.', { min: '1KiB', max: '64MiB' }),
   maxWait: duration('0ms', 'How long a batch that is not full waits for more. 0ms: never.', { min: '0ms', max: '1m' }),
-})
-  .prefault({})
-  .meta({ description: 'How much is sent at once.' });
+};
+export const BATCH_ABOUT = { description: 'How much is sent at once.' };
 
 const backoff = section({
   initial: duration('250ms', 'Pause after the first failure; doubled after each further one, with jitter.', {
@@ -96,7 +97,7 @@ export function commonOptions(type: string) {
       'x-type': TYPE_PREFIX.rule,
     }),
     ...ORDER,
-    batch,
+    batch: section(BATCH).prefault({}).meta(BATCH_ABOUT),
     ...METER,
     backoff,
   };

@@ -14,6 +14,7 @@ describe('a configuration', () => {
           maxPacketSize: 262_144,
           maxPacketSizeBeforeConnect: 16_384,
           maxClients: 500,
+          maxConnectRate: 100,
           maxPublishRate: 5000,
           maxQueuedMessages: 1000,
           maxQueuedBytes: 4_194_304,
@@ -45,6 +46,7 @@ describe('a configuration', () => {
           commitInterval: 0,
           cardEndurance: 0,
         },
+        serial: [],
         uplinks: [],
         api: {
           listeners: [{ host: '127.0.0.1', port: 8080, anonymous: true }],

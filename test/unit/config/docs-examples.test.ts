@@ -8,11 +8,14 @@ const DOCS = resolve(import.meta.dirname, '../../../docs');
 const examplesOf = (page: string): readonly string[] =>
   [...readFileSync(resolve(DOCS, page), 'utf8').matchAll(/```yaml\n(.*?)```/gs)].map(([, yaml = '']) => yaml);
 
-describe.each(['coming-from.md', 'formats.md', 'kafka.md'])('every configuration in docs/%s', (page) => {
-  it.each(examplesOf(page).map((yaml) => [yaml.trim().split('\n').slice(0, 3).join(' '), yaml]))(
-    'is good: %s',
-    (_, yaml) => {
-      expect(configOf(yaml).warnings).toEqual([]);
-    },
-  );
-});
+describe.each(['arduino.md', 'coming-from.md', 'formats.md', 'kafka.md', 'serial.md'])(
+  'every configuration in docs/%s',
+  (page) => {
+    it.each(examplesOf(page).map((yaml) => [yaml.trim().split('\n').slice(0, 3).join(' '), yaml]))(
+      'is good: %s',
+      (_, yaml) => {
+        expect(configOf(yaml).warnings).toEqual([]);
+      },
+    );
+  },
+);

@@ -30,16 +30,22 @@ function pathsOf(options: readonly OptionNode[], prefix: string): string[] {
 
 const KNOWN = new Set(pathsOf(optionTree(), ''));
 
-/** What the example shows of a list in `mqtt`. */
-function entriesOf(list: string): string {
-  const mqtt = optionTree().find(({ name }) => name === 'mqtt');
-  return JSON.stringify(mqtt?.options.find(({ name }) => name === list)?.entries);
+/** What the example shows of a list. */
+function entriesOf(list: string, options: readonly OptionNode[] = optionTree()): string {
+  return JSON.stringify(options.find(({ name }) => name === list)?.entries);
+}
+
+const MQTT = optionTree().find(({ name }) => name === 'mqtt')?.options;
+
+/** Of an entry of a list whose entries are of several kinds. */
+function kindOf({ type = '' }: { readonly type?: string }, prefix: string): string {
+  return [...KNOWN].some((path) => path.startsWith(`${prefix}[${type}]`)) ? type : '';
 }
 
 function writtenPaths(value: unknown, prefix: string): string[] {
   if (KNOWN.has(prefix)) return [prefix];
   if (Array.isArray(value) && value.some((item) => typeof item === 'object')) {
-    return value.flatMap((item) => writtenPaths(item, `${prefix}[${item.type ?? ''}]`));
+    return value.flatMap((item) => writtenPaths(item, `${prefix}[${kindOf(item, prefix)}]`));
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return [prefix];
   return Object.entries(value).flatMap(([name, inner]) =>
@@ -78,8 +84,9 @@ gateway: { id: greenhouse-pi }
 mqtt:
   listeners:
     - { anonymous: true, tls: { certFile: server.pem, keyFile: server-key.pem, caFile: clients-ca.pem } }
-  routes: ${entriesOf('routes')}
-  grants: ${entriesOf('grants')}
+  routes: ${entriesOf('routes', MQTT)}
+  grants: ${entriesOf('grants', MQTT)}
+serial: ${entriesOf('serial')}
 uplinks:
   - { brokers: [ "kafka.example.net:9092" ], replaces: 3f9a0c5be1d27746 }
   - { type: file, directory: /media/usb }

@@ -13,6 +13,18 @@ describe('the uplink of --kafka', () => {
   });
 });
 
+describe('the batches of an uplink', () => {
+  it.each([
+    ['', 1000],
+    ['delivery: exactly_once,', 2000],
+    ['delivery: exactly_once, batch: { maxRecords: 50 },', 50],
+    ['batch: { maxRecords: 50 },', 50],
+  ])('are larger when each is a transaction, unless something else is said: %j', (options, maxRecords) => {
+    const { config } = configOf(`uplinks: [ { ${options} brokers: [ "a:9092" ] } ]`);
+    expect(config.uplinks[0]?.batch).toEqual({ maxRecords, maxBytes: 1_048_576, maxWait: 0 });
+  });
+});
+
 describe('an uplink that replaces another gateway', () => {
   it.each([
     ['', ['uplinks[0].replaces']],
