@@ -13,6 +13,7 @@ import { describeApi } from './openapi.ts';
 import { isInternal, problemResponse } from './problems.ts';
 import { refuseRequest } from './refuse-request.ts';
 import { bufferRoutes } from './routes/buffer.ts';
+import { commandRoutes } from './routes/commands.ts';
 import { controlRoutes } from './routes/control.ts';
 import { deviceRoutes } from './routes/devices.ts';
 import { docsRoutes } from './routes/docs.ts';
@@ -24,6 +25,7 @@ import { metricsRoutes } from './routes/metrics.ts';
 import { problemRoutes } from './routes/problems.ts';
 import { recordRoutes } from './routes/records.ts';
 import { replayRoutes } from './routes/replays.ts';
+import { serialRoutes } from './routes/serial.ts';
 import { uplinkRoutes } from './routes/uplinks.ts';
 import { methodsAt } from './routing.ts';
 
@@ -66,9 +68,11 @@ function publicRoutes(app: Api, context: ApiContext): void {
   gatewayRoutes(app, context);
   deviceRoutes(app, context);
   ingestRoutes(app, context);
+  commandRoutes(app, context);
   bufferRoutes(app, context);
   recordRoutes(app, context);
   keptRoutes(app, context);
+  serialRoutes(app, context);
   uplinkRoutes(app, context);
   replayRoutes(app, context);
   docsRoutes(app, context);

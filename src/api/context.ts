@@ -2,7 +2,9 @@ import type { HttpBindings } from '@hono/node-server';
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { Scope } from '../core/api-tokens.ts';
 import type { KeptStore, LogBrowser } from '../core/browser.ts';
-import type { Intake, ReplayStore } from '../core/ports.ts';
+import type { Commands } from '../core/commands.ts';
+import type { ReplayStore } from '../core/log-stats.ts';
+import type { Intake } from '../core/ports.ts';
 import type { GatewayViews } from '../core/views.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { HttpRequestLabels } from '../platform/metrics.ts';
@@ -32,6 +34,8 @@ export interface ApiDeps {
   readonly kept: KeptStore;
   /** What is sent again. */
   readonly replays: ReplayStore;
+  /** Commands to devices. */
+  readonly commands: Commands;
   /** Where all requests wait that change something on the disk. */
   readonly room: WaitingRoom;
   /** Where the files of pages are. */

@@ -117,6 +117,13 @@ const KINDS = {
     meaning: 'There is no replay of that id.',
     remedy: 'It may have been cancelled, or forgotten long after it was done. GET /v1/replays lists what there is.',
   },
+  command_not_found: {
+    status: 404,
+    title: 'Command not found',
+    meaning: 'There is no command of that request id.',
+    remedy:
+      'It may have been finished long ago, or before the gateway started. GET /v1/devices/{id}/commands lists what there is.',
+  },
   method_not_allowed: {
     status: 405,
     title: 'Method not allowed',
@@ -140,6 +147,18 @@ const KINDS = {
     title: 'Too many replays',
     meaning: 'As many replays are active as may be.',
     remedy: 'Wait until one is done, or cancel one: GET /v1/replays lists them.',
+  },
+  command_finished: {
+    status: 409,
+    title: 'Command finished',
+    meaning: 'The command is finished, so that there is nothing left to cancel.',
+    remedy: 'GET /v1/commands/{request_id} shows what became of it.',
+  },
+  command_cancelled: {
+    status: 409,
+    title: 'Command cancelled',
+    meaning: 'Somebody cancelled the command while this request waited for its answer.',
+    remedy: 'GET /v1/commands/{request_id} shows whether it had been sent.',
   },
   device_exists: {
     status: 409,
@@ -165,6 +184,12 @@ const KINDS = {
     meaning: 'The body of the request is larger than api.maxBodySize.',
     remedy: 'Send less at once, or raise api.maxBodySize.',
   },
+  command_too_large: {
+    status: 413,
+    title: 'Command too large',
+    meaning: 'The parameters of the command are larger than 64 KiB, or nested more than 64 times. Nothing was sent.',
+    remedy: 'Send less at once.',
+  },
   unsupported_media_type: {
     status: 415,
     title: 'Unsupported media type',
@@ -181,6 +206,12 @@ const KINDS = {
     status: 422,
     title: 'Bad device id',
     meaning: 'The text is no device id.',
+    remedy: 'Use 1 to 128 characters of A-Z a-z 0-9 . _ -',
+  },
+  bad_command_name: {
+    status: 422,
+    title: 'Bad command name',
+    meaning: 'The text is no name of a command.',
     remedy: 'Use 1 to 128 characters of A-Z a-z 0-9 . _ -',
   },
   bad_event_type: {
@@ -239,6 +270,12 @@ const KINDS = {
     meaning: 'The device sends more often than devices.maxMessageRate allows. Nothing of this request was stored.',
     remedy: 'Send the same again after as long as Retry-After says; a request may hold several objects.',
   },
+  too_many_commands: {
+    status: 429,
+    title: 'Too many commands',
+    meaning: 'As many commands of this device wait for an answer as may. Nothing was sent.',
+    remedy: 'Wait until one is finished, or cancel one: GET /v1/devices/{id}/commands lists them.',
+  },
   headers_too_large: {
     status: 431,
     title: 'Headers too large',
@@ -256,6 +293,12 @@ const KINDS = {
     title: 'Buffer full',
     meaning: 'A limit of the buffer is met, and nothing new is stored. Nothing of this request was stored.',
     remedy: 'Send the same again later. GET /v1/buffer says which limit it is.',
+  },
+  commands_full: {
+    status: 503,
+    title: 'Too many commands in all',
+    meaning: 'As many commands of all devices wait for an answer as may. Nothing was sent.',
+    remedy: 'Give it again later, or give commands shorter times.',
   },
   too_busy: {
     status: 503,
@@ -280,6 +323,18 @@ const KINDS = {
     title: 'Unavailable',
     meaning: 'The gateway cannot do this now.',
     remedy: 'Try again later. GET /health/ready says what is wrong.',
+  },
+  command_expired: {
+    status: 504,
+    title: 'Command expired',
+    meaning: 'The device was not reached, or has not answered, by the deadline of the command.',
+    remedy: 'Look whether the device is online. With a sent_at it may have run the command all the same.',
+  },
+  answer_pending: {
+    status: 504,
+    title: 'Answer pending',
+    meaning: 'The device has not answered for as long as the request was to wait. The command goes on.',
+    remedy: 'GET /v1/commands/{request_id}, with the id that the detail names, shows what becomes of it.',
   },
 } satisfies Readonly<Record<string, ProblemKind>>;
 

@@ -1,5 +1,6 @@
 import type { z } from '@hono/zod-openapi';
 import { SluiceError } from '../core/errors.ts';
+import { printable } from '../core/printable.ts';
 import { MAX_LIMIT } from './page.ts';
 
 type Issue = z.core.$ZodIssue;
@@ -32,6 +33,8 @@ function fault(issue: Issue | undefined): { readonly what: string; readonly hint
       return { what: 'is too large', hint: `Use ${issue.maximum} or less.` };
     case 'invalid_value':
       return { what: 'is none of the words it may be', hint: `Use one of ${issue.values.join(', ')}.` };
+    case 'unrecognized_keys':
+      return { what: `holds "${printable(issue.keys[0] ?? '')}", which the route does not know`, hint: SEE_DOCS };
     case 'invalid_format':
       return { what: 'does not have the form it must have', hint: issue.message };
     default:

@@ -7,10 +7,11 @@ import { type Command, EXIT, type Io, parseInput, UsageError } from './command.t
 import { device } from './device.ts';
 import { doctor } from './doctor.ts';
 import { run } from './run.ts';
+import { serial } from './serial.ts';
 import { status } from './status.ts';
 import { version } from './version.ts';
 
-const COMMANDS: readonly Command[] = [run, check, status, device, doctor, version];
+const COMMANDS: readonly Command[] = [run, check, status, device, serial, doctor, version];
 
 const HELP = `Usage: sluice COMMAND [OPTIONS]
 

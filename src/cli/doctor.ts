@@ -60,7 +60,7 @@ async function examineAndTreat(config: Config, how: { repair: boolean; target: s
   const exported = how.target === undefined ? null : exportRecords(config, how.target);
   const repairs = how.repair ? await repair(config, examination) : null;
   const { findings, records } = examination;
-  const whole = !findings.some(({ kind }) => kind === 'repair');
+  const whole = findings.every(({ kind }) => kind === 'good' || kind === 'note');
   return { dataDir: config.gateway.dataDir, whole, findings, records, exported, repairs };
 }
 

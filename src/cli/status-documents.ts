@@ -21,6 +21,7 @@ export interface BufferDocument {
   readonly max_bytes: number;
   readonly room_bytes: number;
   readonly full: string | null;
+  readonly salvaged: number | null;
   readonly wear: {
     readonly bytes_per_record: number | null;
     readonly bytes_per_day: number | null;
@@ -42,6 +43,11 @@ export interface UplinkDocument {
   readonly reason: string | null;
   readonly rate: number;
   readonly lag_seconds: number;
+  readonly seconds_to_drained: number | null;
+  readonly sent_bytes_today: number | null;
+  readonly max_bytes_per_second: number | null;
+  readonly max_bytes_per_day: number | null;
+  readonly backfills: readonly { readonly stream: string }[];
   readonly totals: {
     readonly accepted: number;
     readonly delivered: number;
@@ -49,6 +55,17 @@ export interface UplinkDocument {
     readonly dropped: number;
     readonly pending: number;
   };
+}
+
+export interface ReplayDocument {
+  readonly id: number;
+  readonly uplink: string;
+  readonly stream: string;
+  readonly device: string | null;
+  readonly state: 'active' | 'done';
+  readonly delivered: number;
+  readonly rejected: number;
+  readonly removed: number;
 }
 
 export interface DevicesDocument {
@@ -66,6 +83,7 @@ export interface StatusDocuments {
   readonly gateway: GatewayDocument;
   readonly buffer: BufferDocument;
   readonly uplinks: { readonly uplinks: readonly UplinkDocument[] };
+  readonly replays: { readonly replays: readonly ReplayDocument[] };
   readonly devices: DevicesDocument;
   readonly health: HealthDocument;
 }

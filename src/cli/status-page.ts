@@ -1,6 +1,6 @@
 import { printable } from '../core/printable.ts';
 import { ageText, countText, plural, sizeText, tableLines } from './format.ts';
-import type { StatusDocuments, UplinkDocument } from './status-documents.ts';
+import type { ReplayDocument, StatusDocuments, UplinkDocument } from './status-documents.ts';
 import { whyNothingArrives } from './why-nothing-arrives.ts';
 
 const CLOCKS = {
@@ -14,7 +14,7 @@ export function statusPage(documents: StatusDocuments): string {
   const why = whyNothingArrives(documents);
   const parts = [
     tableLines(facts(documents), { right: [] }),
-    uplinkLines(documents.uplinks.uplinks),
+    uplinkLines(documents.uplinks.uplinks, documents.replays.replays),
     why === undefined ? [] : [`Nothing arrives: ${why}.`],
   ];
   return `${parts
@@ -34,6 +34,7 @@ function facts({ gateway, buffer, health }: StatusDocuments): readonly (readonly
     ['mqtt', `${plural(gateway.mqtt.clients, 'client')}, ${plural(gateway.devices, 'device')} known`],
     ['messages', messagesText(gateway.messages)],
     ['buffer', bufferText(buffer)],
+    ...(buffer.salvaged === null ? [] : [['salvage', salvageText(buffer.salvaged)]]),
     ['disk', `${sizeText(gateway.disk.free_bytes)} free, ${sizeText(gateway.disk.keep_free_bytes)} of it kept free`],
     ['wear', wearText(buffer)],
     ['data', printable(gateway.data_dir, 300)],
@@ -59,6 +60,10 @@ function bufferText(buffer: StatusDocuments['buffer']): string {
   return `${used}, room for ${sizeText(buffer.room_bytes)}${refused}`;
 }
 
+function salvageText(part: number): string {
+  return `records of a damaged log are put back, ${Math.floor(100 * part)} % of it looked through; forwarding waits for the end`;
+}
+
 /** Uplinks have lines of their own. */
 function healthText({ status, parts }: StatusDocuments['health']): string {
   const reasons = parts.filter(({ name, reason }) => reason !== null && !name.startsWith('uplink:'));
@@ -74,11 +79,11 @@ function messagesText({ refused, denied, local }: StatusDocuments['gateway']['me
   return `${refusedText}, ${countText(denied)} not allowed, ${countText(local)} local, since the start`;
 }
 
-function uplinkLines(uplinks: readonly UplinkDocument[]): readonly string[] {
+function uplinkLines(uplinks: readonly UplinkDocument[], replays: readonly ReplayDocument[]): readonly string[] {
   if (uplinks.length === 0) return [];
   const head = ['uplink', 'state', 'accepted', 'delivered', 'rejected', 'dropped', 'pending', 'lag'];
   const [headLine = '', ...lines] = tableLines([head, ...uplinks.map(uplinkRow)], { right: [2, 3, 4, 5, 6, 7] });
-  return [headLine, ...lines.flatMap((line, index) => [line, ...reasonLines(uplinks[index])])];
+  return [headLine, ...lines.flatMap((line, index) => [line, ...detailLines(uplinks[index], replays)])];
 }
 
 function uplinkRow({ name, state, totals, lag_seconds }: UplinkDocument): readonly string[] {
@@ -86,6 +91,35 @@ function uplinkRow({ name, state, totals, lag_seconds }: UplinkDocument): readon
   return [name, state, ...[accepted, delivered, rejected, dropped, pending].map(countText), ageText(lag_seconds)];
 }
 
-function reasonLines(uplink: UplinkDocument | undefined): readonly string[] {
-  return typeof uplink?.reason === 'string' ? [`  ${printable(uplink.reason, 300)}`] : [];
+/** What does not fit into its row. */
+function detailLines(uplink: UplinkDocument | undefined, replays: readonly ReplayDocument[]): readonly string[] {
+  if (uplink === undefined) return [];
+  const active = replays.filter(({ uplink: name, state }) => name === uplink.name && state === 'active');
+  const details = [reasonText(uplink), backlogText(uplink), meterText(uplink), ...active.map(replayText)];
+  return details.filter((detail) => detail !== undefined).map((detail) => `  ${detail}`);
+}
+
+function reasonText({ reason }: UplinkDocument): string | undefined {
+  return reason === null ? undefined : printable(reason, 300);
+}
+
+function backlogText({ backfills, seconds_to_drained: seconds }: UplinkDocument): string | undefined {
+  if (backfills.length === 0) return undefined;
+  const streams = [...new Set(backfills.map(({ stream }) => stream))].join(', ');
+  const drained = seconds === null ? 'it does not become less' : `drained in ${ageText(seconds)}`;
+  return `fresh records go first, behind them ${plural(backfills.length, 'backfill')} of ${streams}, ${drained}`;
+}
+
+function meterText(uplink: UplinkDocument): string | undefined {
+  const { sent_bytes_today: sent, max_bytes_per_day: aDay, max_bytes_per_second: aSecond } = uplink;
+  if (aDay === null && aSecond === null) return undefined;
+  const budget = aDay === null ? '' : ` of ${sizeText(aDay)}`;
+  const speed = aSecond === null ? '' : `, at most ${sizeText(aSecond)} a second`;
+  return `${sizeText(sent ?? 0)}${budget} sent today${speed}`;
+}
+
+function replayText({ id, stream, device, delivered, rejected, removed }: ReplayDocument): string {
+  const what = device === null ? stream : `${stream} of ${printable(device)}`;
+  const counts = `${countText(delivered)} delivered, ${countText(rejected)} rejected, ${countText(removed)} removed`;
+  return `replay ${id} of ${what}: ${counts}`;
 }

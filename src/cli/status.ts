@@ -9,13 +9,14 @@ const HELP = `Usage: sluice status [--config FILE] [--json]
 Shows how the running gateway is, and why nothing arrives when nothing does.
 
   --config FILE   the gateway's configuration, default /etc/sluice/sluice.yaml
-  --json          the gateway's own documents: {"gateway","buffer","uplinks","devices","health"}
+  --json          the gateway's own documents: {"gateway","buffer","uplinks","replays","devices","health"}
 `;
 
 const PATHS = {
   gateway: '/v1/gateway',
   buffer: '/v1/buffer',
   uplinks: '/v1/uplinks',
+  replays: '/v1/replays',
   devices: '/v1/devices?limit=1000',
   health: '/health/ready',
 };

@@ -1,12 +1,14 @@
 import { createRoute, z } from '@hono/zod-openapi';
-import type { LogStats } from '../../core/ports.ts';
+import type { LogStats } from '../../core/log-stats.ts';
 import type { WearView } from '../../core/views.ts';
 import type { Api, ApiContext } from '../context.ts';
 import { ageSeconds, earliest, toTime } from '../times.ts';
 
 const WearState = z.object({
   written_bytes: z.int().nullable().openapi({ description: 'Since the process started.' }),
-  bytes_per_record: z.int().nullable(),
+  bytes_per_record: z.int().nullable().openapi({
+    description: 'Since the process started; null in the first minute, and for the first 100 records.',
+  }),
   bytes_per_day: z.int().nullable().openapi({ description: 'At the rate since then; null in the first minute.' }),
   device_bytes_per_day: z.int().nullable().openapi({
     description: 'By all programs, to the device that holds the store; null where the system does not say.',
@@ -22,7 +24,7 @@ const BufferState = z
     capacity_bytes: z.int().openapi({ description: 'What of it there is room for on the disk.' }),
     room_bytes: z.int().openapi({
       description:
-        'What may still be stored before records are dropped that no uplink has delivered. When it is less than what ' +
+        'What may still be stored before records are dropped that an uplink has not delivered. When it is less than what ' +
         '`buffer.highWater` leaves of `capacity_bytes`, devices are held to their share.',
     }),
     free_bytes: z.int().openapi({ description: 'Free on the disk.' }),
@@ -35,6 +37,14 @@ const BufferState = z
     oldest_pending_seconds: z.number().nullable().openapi({ description: 'Its age.' }),
     full: z.string().nullable().openapi({ description: 'Why nothing can be stored now, or null.' }),
     written_bytes: z.int().openapi({ description: 'To the store, since the process started.' }),
+    salvaged: z
+      .number()
+      .nullable()
+      .openapi({
+        description:
+          'While records of a damaged log are put back: the part of it that was looked through, from 0 to 1. Forwarding ' +
+          'waits for the end of it.',
+      }),
     wear: WearState.openapi({ description: 'What the gateway writes to the card or disk; null where nobody knows.' }),
     refused: z.int().openapi({ description: 'Refused messages kept aside.' }),
     rejects: z.int().openapi({ description: 'Rejected records kept aside.' }),
@@ -67,6 +77,7 @@ const BufferState = z
       oldest_pending_seconds: 0.3,
       full: null,
       written_bytes: 88_080_384,
+      salvaged: null,
       wear: {
         written_bytes: 90_177_536,
         bytes_per_record: 545,
@@ -131,6 +142,7 @@ function bufferJson(stats: LogStats, wear: WearView, now: number): z.infer<typeo
     oldest_pending_seconds: ageSeconds(oldest, now),
     full: stats.full,
     written_bytes: stats.writtenBytes,
+    salvaged: stats.salvaged,
     wear: wearJson(wear),
     refused: stats.refusedCount,
     rejects: stats.rejectsCount,

@@ -2,7 +2,7 @@ import { createRoute, z } from '@hono/zod-openapi';
 import { carries } from '../../core/carries.ts';
 import { DEVICE_ID } from '../../core/device-id.ts';
 import { SluiceError } from '../../core/errors.ts';
-import type { NewReplay, ReplayStats } from '../../core/ports.ts';
+import type { NewReplay, ReplayStats } from '../../core/log-stats.ts';
 import { STREAMS } from '../../core/stream.ts';
 import type { Api, ApiContext } from '../context.ts';
 import { problemResponses } from '../problems.ts';

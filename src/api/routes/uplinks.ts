@@ -1,18 +1,13 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { SluiceError } from '../../core/errors.ts';
-import type { BackfillStats, LaneStats, UplinkTotals } from '../../core/ports.ts';
+import type { BackfillStats, LaneStats, UplinkTotals } from '../../core/log-stats.ts';
+import type { LinkStatus } from '../../core/upstream.ts';
 import type { UplinkView } from '../../core/views.ts';
 import type { Api, ApiContext } from '../context.ts';
 import { problemResponses } from '../problems.ts';
 import { ageSeconds, earliest, toTime } from '../times.ts';
 
 const DAY_MS = 86_400_000;
-
-/** Records per second. */
-interface Rates {
-  readonly rate: number;
-  readonly arrivalRate: number;
-}
 
 const COUNTS_EXAMPLE = { accepted: 402_113, delivered: 402_100, rejected: 0, dropped: 0, pending: 13 };
 
@@ -32,6 +27,8 @@ const UPLINK_EXAMPLE = {
   seconds_to_drained: 0.31,
   replayed: 0,
   sent_bytes_today: null,
+  max_bytes_per_second: null,
+  max_bytes_per_day: null,
   totals: COUNTS_EXAMPLE,
   lanes: [
     {
@@ -88,7 +85,7 @@ const Uplink = z
       .openapi({
         description:
           'Until nothing is pending, at the present rates of delivery and of arrival; what is delivered within a second ' +
-          'counts as drained by then. null when it does not become less.',
+          'counts as drained by then. null when it does not become less, and while the uplink waits until `retry_at`.',
       }),
     replayed: z.int().openapi({ description: 'Records that replays delivered, ever.' }),
     sent_bytes_today: z
@@ -99,6 +96,8 @@ const Uplink = z
           'On this UTC day: key, value and headers before compression, every attempt. null for a link without ' +
           '`maxBytesPerSecond` and `maxBytesPerDay`.',
       }),
+    max_bytes_per_second: z.int().nullable().openapi({ description: '`maxBytesPerSecond`; null without a limit.' }),
+    max_bytes_per_day: z.int().nullable().openapi({ description: '`maxBytesPerDay`; null without a limit.' }),
     totals: Counts,
     lanes: z.array(Lane),
     backfills: z.array(Backfill),
@@ -171,7 +170,7 @@ function uplinkNamed(name: string, context: ApiContext): z.infer<typeof Uplink> 
   });
 }
 
-function uplinkJson({ name, type, link }: UplinkView, { views, now }: ApiContext): z.infer<typeof Uplink> {
+function uplinkJson({ name, type, link, ...limits }: UplinkView, { views, now }: ApiContext): z.infer<typeof Uplink> {
   const stats = views.stats();
   const lanes = stats.lanes.filter((lane) => lane.uplink === name);
   const own = stats.uplinks.find(({ uplink }) => uplink === name);
@@ -191,9 +190,11 @@ function uplinkJson({ name, type, link }: UplinkView, { views, now }: ApiContext
     oldest_pending_at: toTime(oldest),
     lag_seconds: ageSeconds(oldest, now()) ?? 0,
     arrival_rate: arrivalRate,
-    seconds_to_drained: secondsToDrained(totals.pending, { rate: link.rate, arrivalRate }),
+    seconds_to_drained: secondsToDrained(totals.pending, link, arrivalRate),
     replayed: own?.replayedCount ?? 0,
     sent_bytes_today: own === undefined ? null : sentToday(own, now()),
+    max_bytes_per_second: limits.maxBytesPerSecond,
+    max_bytes_per_day: limits.maxBytesPerDay,
     totals,
     lanes: lanes.map(laneJson),
     backfills: stats.backfills.filter(({ uplink }) => uplink === name).map(backfillJson),
@@ -241,8 +242,10 @@ function total(lanes: readonly LaneStats[]): z.infer<typeof Counts> {
   return sum;
 }
 
-function secondsToDrained(pendingCount: number, { rate, arrivalRate }: Rates): number | null {
+function secondsToDrained(pendingCount: number, { rate, retryAt }: LinkStatus, arrivalRate: number): number | null {
   if (pendingCount === 0) return 0;
+  // The rate is still that of the seconds before.
+  if (retryAt !== null) return null;
   if (pendingCount <= rate) return pendingCount / rate;
   return rate > arrivalRate ? pendingCount / (rate - arrivalRate) : null;
 }

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { SluiceError } from '../../../src/core/errors.ts';
-import type { LaneId } from '../../../src/core/ports.ts';
+import type { LaneId } from '../../../src/core/lane-log.ts';
 import { fakeApi } from '../../support/fake-api.ts';
 import { newRecord } from '../../support/records.ts';
 

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { fakeApi } from '../../support/fake-api.ts';
-import { FAKE_NOW, laneStats, linkStatus, logStats } from '../../support/fake-views.ts';
+import { FAKE_NOW, laneStats, linkStatus, logStats, uplinkView } from '../../support/fake-views.ts';
 
 let api: ReturnType<typeof fakeApi>;
 
@@ -88,6 +88,7 @@ describe('GET /v1/buffer', () => {
         oldest_pending_seconds: 90,
         full: null,
         written_bytes: 123_456,
+        salvaged: null,
         wear: {
           written_bytes: 90_000,
           bytes_per_record: 545,
@@ -153,6 +154,8 @@ describe('GET /v1/uplinks', () => {
       seconds_to_drained: 2,
       replayed: 0,
       sent_bytes_today: null,
+      max_bytes_per_second: null,
+      max_bytes_per_day: null,
       totals: { accepted: 110, delivered: 80, rejected: 2, dropped: 8, pending: 20 },
       lanes: [
         {
@@ -174,9 +177,12 @@ describe('GET /v1/uplinks', () => {
   });
 
   it('knows no time to drained while nothing moves', async () => {
-    api.views.uplinks.views = [
-      { name: 'plant', type: 'kafka', streams: ['telemetry'], link: linkStatus({ state: 'down', rate: 0 }) },
-    ];
+    api.views.uplinks.views = [uplinkView({ link: linkStatus({ state: 'down', rate: 0 }) })];
+    expect((await ask('/v1/uplinks/plant')).body).toMatchObject({ seconds_to_drained: null });
+  });
+
+  it('knows no time to drained while it waits, whatever the rate was before', async () => {
+    api.views.uplinks.views = [uplinkView({ link: linkStatus({ state: 'up', rate: 10, retryAt: FAKE_NOW + 60_000 }) })];
     expect((await ask('/v1/uplinks/plant')).body).toMatchObject({ seconds_to_drained: null });
   });
 

@@ -90,6 +90,46 @@ plant   up          100        100         0        0        0  0 s
     ]);
   });
 
+  it('says below each uplink what it sends beside fresh records, again, and of its budget', () => {
+    const replay = { id: 3, uplink: 'plant', stream: 'telemetry', device: 'pump', state: 'active' } as const;
+    const counts = { delivered: 1_200, rejected: 1, removed: 0 };
+    const page = statusPage(
+      statusDocuments({
+        uplinks: [
+          uplinkDocument({
+            backfills: [{ stream: 'telemetry' }, { stream: 'events' }, { stream: 'telemetry' }],
+            seconds_to_drained: 3_700,
+            sent_bytes_today: 12 * 2 ** 20,
+            max_bytes_per_second: 2 ** 13,
+            max_bytes_per_day: 50 * 2 ** 20,
+          }),
+          uplinkDocument({ name: 'stick', backfills: [{ stream: 'events' }], seconds_to_drained: null }),
+          uplinkDocument({ name: 'modem', max_bytes_per_second: 2 ** 13, sent_bytes_today: 0 }),
+        ],
+        replays: [
+          { ...replay, ...counts },
+          { ...replay, ...counts, id: 2, state: 'done' },
+          { ...replay, ...counts, id: 4, uplink: 'stick', device: null },
+        ],
+      }),
+    );
+    expect(page.split('\n').filter((line) => line.startsWith('  '))).toEqual([
+      '  fresh records go first, behind them 3 backfills of telemetry, events, drained in 1 h 1 min',
+      '  12 MiB of 50 MiB sent today, at most 8 KiB a second',
+      '  replay 3 of telemetry of pump: 1,200 delivered, 1 rejected, 0 removed',
+      '  fresh records go first, behind them 1 backfill of events, it does not become less',
+      '  replay 4 of telemetry: 1,200 delivered, 1 rejected, 0 removed',
+      '  0 B sent today, at most 8 KiB a second',
+    ]);
+  });
+
+  it('says how far a damaged log is put back', () => {
+    const page = statusPage(statusDocuments({ buffer: { salvaged: 0.427 } }));
+    expect(page).toContain(
+      'salvage   records of a damaged log are put back, 42 % of it looked through; forwarding waits for the end\n',
+    );
+  });
+
   it('needs no uplink', () => {
     expect(statusPage(statusDocuments({ uplinks: [] }))).toMatch(
       /data {6}\/var\/lib\/sluice\n\nNothing arrives: no uplink is configured/,
