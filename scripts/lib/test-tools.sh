@@ -11,6 +11,7 @@ missing_packages() {
   command -v mosquitto >/dev/null || [ -x /usr/sbin/mosquitto ] || echo mosquitto
   command -v mosquitto_pub >/dev/null || echo mosquitto-clients
   command -v kcat >/dev/null || echo kcat
+  command -v socat >/dev/null || echo socat
   command -v openssl >/dev/null || echo openssl
   command -v curl >/dev/null || echo curl
   [ -x /usr/bin/chromium ] || echo chromium

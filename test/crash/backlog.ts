@@ -11,6 +11,9 @@ import { GatewayProcess } from '../support/gateway-process.ts';
 import { type Kafka, startKafka } from '../support/kafka.ts';
 import { KAFKA_CLIENTS } from '../support/uplink-options.ts';
 import { countStore } from '../support/verify.ts';
+import { arrivedSeqs, storedSeqs } from './backlog/read-seqs.ts';
+import { judgeSeqs, type SeqVerdict } from './backlog/seq-judge.ts';
+import { drained } from './drained.ts';
 import { choice, defineScenario, flag, wholeNumber } from './scenario.ts';
 
 interface BacklogOptions {
@@ -22,14 +25,12 @@ interface BacklogOptions {
   readonly say: (line: string) => void;
 }
 
-interface BacklogResult {
+interface BacklogResult extends SeqVerdict {
   /** From the start of the process until the first client was let in: after a kill, with all of it pending. */
   readonly startMs: number;
   /** Largest, while it drained. */
   readonly peakRssMb: number;
   readonly drainedPerS: number;
-  readonly storedCount: number;
-  readonly arrivedCount: number;
   readonly problems: readonly string[];
 }
 
@@ -37,13 +38,11 @@ const TOPIC = 'crash.backlog';
 const MAX_RSS_MB = 200;
 const MS_PER_RECORD = 1;
 const LEAST_WAIT_MS = 120_000;
-/** What a control leaves out never comes. */
-const CONTROL_WAIT_MS = 30_000;
-const FORGETFUL = ['--import', new URL('./backlog/skip-a-page.ts', import.meta.url).href];
+const FORGETFUL = ['--import', new URL('./backlog/swap-a-page.ts', import.meta.url).href];
 
 async function runBacklog(options: BacklogOptions): Promise<BacklogResult> {
   const { records, client, control, say } = options;
-  const kafka = await startKafka();
+  const kafka = await startKafka({ isLasting: true });
   const uplink = {
     name: 'sink',
     type: 'kafka',
@@ -68,12 +67,13 @@ async function runBacklog(options: BacklogOptions): Promise<BacklogResult> {
     await gateway.ready();
     const watch = new UsageWatch([gateway.pid ?? 0]);
     await kafka.start();
-    const drainedPerS = await drain(kafka, records, control ? CONTROL_WAIT_MS : LEAST_WAIT_MS).catch(() => 0);
+    const drainedPerS = await drain(kafka, records).catch(() => 0);
     const { peakRssMb } = watch.stop();
+    await drained(gateway);
     await gateway.stop('SIGTERM');
-    const { problems, storedCount } = countStore(gateway.dataDir);
-    const arrivedCount = await kafka.countRecords(TOPIC);
-    const figures = { startMs, peakRssMb, drainedPerS, storedCount, arrivedCount };
+    const { problems } = countStore(gateway.dataDir);
+    const verdict = await judgeSeqs(arrivedSeqs(kafka.bootstrap, TOPIC), storedSeqs(gateway.dataDir));
+    const figures = { startMs, peakRssMb, drainedPerS, ...verdict };
     return { ...figures, problems: [...problems, ...judge(figures, options)] };
   } catch (cause) {
     throw new Error(`the run broke off; the gateway's last lines:\n${gateway.logTail()}`, { cause });
@@ -84,8 +84,8 @@ async function runBacklog(options: BacklogOptions): Promise<BacklogResult> {
 }
 
 /** Records a second, from the first count until all are there. */
-function drain(kafka: Kafka, records: number, leastMs: number): Promise<number> {
-  const timeoutMs = Math.max(leastMs, records * MS_PER_RECORD);
+function drain(kafka: Kafka, records: number): Promise<number> {
+  const timeoutMs = Math.max(LEAST_WAIT_MS, records * MS_PER_RECORD);
   return TopicCount.within(kafka, TOPIC, async (count) => {
     const first = await count.reaches(1, timeoutMs);
     const startedAt = performance.now();
@@ -95,12 +95,16 @@ function drain(kafka: Kafka, records: number, leastMs: number): Promise<number> 
 }
 
 function judge(figures: Omit<BacklogResult, 'problems'>, { minRate, maxStartMs }: BacklogOptions): string[] {
-  const { startMs, peakRssMb, drainedPerS, storedCount, arrivedCount } = figures;
+  const { startMs, peakRssMb, drainedPerS, storedCount, lostCount, lostExamples, strangeCount, disorderedCount } =
+    figures;
   const found: string[] = [];
   if (startMs > maxStartMs) found.push(`the first client was let in only after ${startMs} ms`);
   if (peakRssMb > MAX_RSS_MB) found.push(`${peakRssMb} MB of memory`);
-  if (arrivedCount < storedCount) found.push(`${storedCount - arrivedCount} of ${storedCount} records never arrived`);
-  else if (drainedPerS < minRate) found.push(`${drainedPerS} records a second`);
+  if (lostCount > 0)
+    found.push(`${lostCount} of ${storedCount} records never arrived: seqs ${lostExamples.join(' ')} …`);
+  if (strangeCount > 0) found.push(`${strangeCount} records that are not stored`);
+  if (disorderedCount > 0) found.push(`${disorderedCount} records out of order`);
+  if (drainedPerS < minRate) found.push(`${drainedPerS} records a second`);
   return found;
 }
 
@@ -112,17 +116,17 @@ export const scenario = defineScenario({
     'min-rate': wholeNumber(25_000, 'records a second that it must drain at'),
     'max-start-ms': wholeNumber(2_000, 'milliseconds until the first client must be let in'),
     client: choice(KAFKA_CLIENTS, 'kafkajs', 'the library that speaks to Kafka'),
-    control: flag('an uplink that leaves out a page: records must be missing'),
+    control: flag('an uplink that sends pages twice in place of others: records must be missing'),
   },
   run: async ({ records, client, control, say, 'min-rate': minRate, 'max-start-ms': maxStartMs }) => {
     const result = await runBacklog({ records, minRate, maxStartMs, client, control, say });
-    const missing = result.storedCount - result.arrivedCount;
+    const { lostCount, repeatedCount } = result;
     const seen =
-      missing > 0
-        ? `as it must, the control left out ${missing} records`
+      lostCount > 0
+        ? `as it must, the control lost ${lostCount} records, and sent ${repeatedCount} twice`
         : 'FAIL: this run could not have noticed a loss';
     const lines = control ? [seen] : result.problems.map((problem) => `PROBLEM ${problem}`);
-    const passed = control ? missing > 0 : result.problems.length === 0;
+    const passed = control ? lostCount > 0 : result.problems.length === 0;
     return { passed, lines, json: { records, client, control, ...result } };
   },
 });

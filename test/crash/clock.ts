@@ -1,16 +1,19 @@
 /**
  * Boards without a battery start in 1970, batteries that ran out start anywhere, and time servers set clocks while the
  * gateway runs. Order is by seq, nothing expires early, forwarding waits for the first synchronisation, records from
- * before it get their true times by it, and whatever waits goes by time that passed.
+ * before it get their true times by it, and whatever waits goes by time that passed. Beside that gateway runs another one,
+ * for which days pass at once: what is too old for its limit of age goes, and is told.
  */
 
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { GatewayProcess } from '../support/gateway-process.ts';
-import { countStore, progress, readFiles } from '../support/verify.ts';
-import { waitFor } from '../support/wait-for.ts';
+import { MachineClock, WITH_MACHINE_CLOCK } from '../support/machine-clock.ts';
+import { countStore, readFiles } from '../support/verify.ts';
+import { Ages, type AgeVerdict, MAX_AGE_MS } from './clock/ages.ts';
 import { Scene } from './clock/scene.ts';
 import { judgeTimes, type TimeVerdict } from './clock/time-judge.ts';
+import { drained } from './drained.ts';
 import { Fleet } from './fleet.ts';
 import { judgeRun } from './promises.ts';
 import { defineScenario, flag, type Outcome, type Run, wholeNumber } from './scenario.ts';
@@ -18,16 +21,17 @@ import { defineScenario, flag, type Outcome, type Run, wholeNumber } from './sce
 /**
  * Runs a gateway that is broken on purpose. `naive-age`: it drops by the clock on the wall, and must lose records early.
  * `no-boots`: it forgets when the machine was started, and must leave times uncorrected. `one-boot`: it takes every start
- * of the machine for the same, and must correct times wrongly.
+ * of the machine for the same, and must correct times wrongly. `ages`: it believes what wrong clocks said of ages, and must
+ * drop what is too young.
  */
-type Control = 'none' | 'naive-age' | 'no-boots' | 'one-boot';
+type Control = 'none' | 'naive-age' | 'no-boots' | 'one-boot' | 'ages';
 
 interface ClockRun extends Run {
   readonly cycles: number;
   readonly control: Control;
 }
 
-interface ClockResult extends TimeVerdict {
+interface TimesResult extends TimeVerdict {
   readonly ackedCount: number;
   readonly lostCount: number;
   readonly droppedCount: number;
@@ -37,7 +41,15 @@ interface ClockResult extends TimeVerdict {
   readonly problems: readonly string[];
 }
 
-const DRAIN_MS = 60_000;
+interface AgesResult extends AgeVerdict {
+  readonly problems: readonly string[];
+}
+
+type ClockResult = Partial<TimesResult & AgesResult> & { readonly problems: readonly string[] };
+
+/** Of so many starts one is of the gateway for which days pass at once. */
+const STARTS_PER_LIFE = 7;
+
 /** Its directory can be taken away as a whole. */
 const STICK = {
   name: 'stick',
@@ -52,16 +64,49 @@ const BREAKERS: Readonly<Record<Control, readonly string[]>> = {
   'naive-age': importing('./clock/naive-age.ts'),
   'no-boots': importing('./clock/forget-boots.ts'),
   'one-boot': importing('./clock/one-boot.ts'),
+  ages: importing('./clock/trust-wrong-times.ts'),
 };
 
-async function runClock({ cycles, seed, control, say }: ClockRun): Promise<ClockResult> {
+/** Both gateways wait more than they compute. A control plays the one that it breaks. */
+async function runClock(run: ClockRun): Promise<ClockResult> {
+  const { control, cycles } = run;
+  const lives = Math.ceil(cycles / STARTS_PER_LIFE);
+  if (control === 'ages') return await runAges(run);
+  if (control !== 'none') return await runTimes(run);
+  const [times, ages] = await Promise.all([
+    runTimes({ ...run, cycles: Math.max(1, cycles - lives) }),
+    runAges({ ...run, cycles: lives }),
+  ]);
+  return { ...times, ...ages, problems: [...times.problems, ...ages.problems] };
+}
+
+async function runAges({ cycles, control }: ClockRun): Promise<AgesResult> {
+  const uplink = { ...STICK, directory: '{directory}/stick' };
+  const gateway = await GatewayProcess.create({
+    ...WITH_MACHINE_CLOCK,
+    config: { uplinks: [uplink], buffer: { keepFree: '16MiB', maxAge: `${MAX_AGE_MS}ms` } },
+    nodeOptions: [...WITH_MACHINE_CLOCK.nodeOptions, ...importing('./clock/say-looked.ts'), ...BREAKERS[control]],
+  });
+  const ages = new Ages(gateway, new MachineClock(gateway));
+  try {
+    await ages.start();
+    for (let cycle = 0; cycle < cycles; cycle += 1) await ages.cycle(cycle);
+    const verdict = await ages.finish();
+    return { ...verdict, problems: ages.problems };
+  } catch (cause) {
+    throw new Error(`the run of ages broke off; the gateway's last lines:\n${gateway.logTail()}`, { cause });
+  } finally {
+    await gateway.dispose();
+  }
+}
+
+async function runTimes({ cycles, seed, control, say }: ClockRun): Promise<TimesResult> {
   const configOf = (waitForSync: string) => ({ uplinks: [STICK], clock: { waitForSync } });
   const gateway = await GatewayProcess.create({
-    nodeOptions: [...importing('./clock/wrong-clock.ts'), ...BREAKERS[control]],
-    env: { WRONG_CLOCK_FILE: '{directory}/clock', PATH: `{directory}/bin:${process.env['PATH'] ?? ''}` },
+    ...WITH_MACHINE_CLOCK,
+    nodeOptions: [...WITH_MACHINE_CLOCK.nodeOptions, ...BREAKERS[control]],
   });
   mkdirSync(join(gateway.directory, 'upstream'));
-  sayUnsynchronised(gateway);
   const fleet = new Fleet({ port: gateway.mqttPort, seed, messagesPerS: 100 });
   const scene = new Scene(gateway, fleet, (waitForSync) => gateway.configure(configOf(waitForSync)));
   try {
@@ -71,7 +116,7 @@ async function runClock({ cycles, seed, control, say }: ClockRun): Promise<Clock
       if (cycle % 10 === 9) say(`${cycle + 1} of ${cycles} cycles, ${scene.problems.length} problems`);
     }
     await fleet.finish();
-    await waitFor(() => progress(gateway.dataDir).pending === 0, { what: 'the backlog to go', timeoutMs: DRAIN_MS });
+    await drained(gateway);
     await gateway.stop('SIGTERM');
     return await judge(scene);
   } catch (cause) {
@@ -82,7 +127,7 @@ async function runClock({ cycles, seed, control, say }: ClockRun): Promise<Clock
   }
 }
 
-async function judge({ gateway, fleet, lost, slowestSyncMs, problems: found }: Scene): Promise<ClockResult> {
+async function judge({ gateway, fleet, lost, slowestSyncMs, problems: found }: Scene): Promise<TimesResult> {
   const droppedCount = countStore(gateway.dataDir).lanes.reduce((sum, lane) => sum + lane.droppedCount, 0);
   const arrivals = () => readFiles(join(gateway.directory, 'upstream'));
   const { verdict, problems } = await judgeRun(gateway, fleet, arrivals());
@@ -102,19 +147,12 @@ function timeProblems({ correctedCount, miscorrectedCount, uncorrectedCount }: T
   return found;
 }
 
-/** Asked beside systemd's file; that alone says when the clock is right. */
-function sayUnsynchronised(gateway: GatewayProcess): void {
-  const directory = join(gateway.directory, 'bin');
-  mkdirSync(directory);
-  writeFileSync(join(directory, 'timedatectl'), '#!/bin/sh\necho no\n');
-  chmodSync(join(directory, 'timedatectl'), 0o755);
-}
-
 /** What each control is there to break. */
 const BROKEN: Readonly<Record<Exclude<Control, 'none'>, (result: ClockResult) => readonly [number, string]>> = {
-  'naive-age': ({ droppedCount }) => [droppedCount, 'records dropped early'],
-  'no-boots': ({ uncorrectedCount }) => [uncorrectedCount, 'times that were not corrected'],
-  'one-boot': ({ miscorrectedCount }) => [miscorrectedCount, 'times that were corrected wrongly'],
+  'naive-age': ({ droppedCount = 0 }) => [droppedCount, 'records dropped early'],
+  'no-boots': ({ uncorrectedCount = 0 }) => [uncorrectedCount, 'times that were not corrected'],
+  'one-boot': ({ miscorrectedCount = 0 }) => [miscorrectedCount, 'times that were corrected wrongly'],
+  ages: ({ expiredEarlyCount = 0 }) => [expiredEarlyCount, 'records that expired early'],
 };
 
 function conclude(control: Control, result: ClockResult, json: Outcome['json']): Outcome {
@@ -130,13 +168,14 @@ function conclude(control: Control, result: ClockResult, json: Outcome['json']):
 
 export const scenario = defineScenario({
   about:
-    'clocks that are wrong, late, and set while it runs: order by seq, nothing expires early, times are corrected, nothing waits for them',
-  usage: '[--cycles N] [--seed S] [--control | --control-no-boots | --control-one-boot]',
+    'clocks that are wrong, late, and set while it runs: order by seq, nothing expires early or stays too long, times are corrected, nothing waits for them',
+  usage: '[--cycles N] [--seed S] [--control | --control-no-boots | --control-one-boot | --control-ages]',
   options: {
     cycles: wholeNumber(20, 'starts of a machine with a wrong clock', 1),
     control: flag('drop what is old by the clock on the wall: records must expire early'),
     'control-no-boots': flag('forget when the machine was started: times must not be corrected'),
     'control-one-boot': flag('take every start of the machine for the same: times must be corrected wrongly'),
+    'control-ages': flag('believe what wrong clocks say of ages: records must expire early'),
   },
   run: async ({ cycles, seed, say, ...flags }) => {
     const control = controlOf(flags);
@@ -145,8 +184,15 @@ export const scenario = defineScenario({
   },
 });
 
-function controlOf(flags: Readonly<Record<'control' | 'control-no-boots' | 'control-one-boot', boolean>>): Control {
-  if (flags.control) return 'naive-age';
-  if (flags['control-no-boots']) return 'no-boots';
-  return flags['control-one-boot'] ? 'one-boot' : 'none';
+const CONTROL_FLAGS = {
+  control: 'naive-age',
+  'control-no-boots': 'no-boots',
+  'control-one-boot': 'one-boot',
+  'control-ages': 'ages',
+} as const;
+
+function controlOf(flags: Readonly<Record<keyof typeof CONTROL_FLAGS, boolean>>): Control {
+  const names = Object.keys(CONTROL_FLAGS) as (keyof typeof CONTROL_FLAGS)[];
+  const given = names.find((name) => flags[name]);
+  return given === undefined ? 'none' : CONTROL_FLAGS[given];
 }

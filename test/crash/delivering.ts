@@ -20,7 +20,7 @@ export async function deliveringAgain(gateway: GatewayProcess): Promise<number> 
   await waitFor(() => stalled().length === 0, {
     what: () => `records of ${stalled().join(', ')} to be delivered`,
     timeoutMs: TIMEOUT_MS,
-    everyMs: 10,
+    everyMs: 25,
   });
   return Math.round(performance.now() - startedAt);
 }

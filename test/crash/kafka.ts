@@ -7,9 +7,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { GatewayProcess } from '../support/gateway-process.ts';
 import { SeededRandom } from '../support/random.ts';
 import { KAFKA_CLIENTS } from '../support/uplink-options.ts';
-import { progress } from '../support/verify.ts';
-import { waitFor } from '../support/wait-for.ts';
 import { deliveringAgain } from './delivering.ts';
+import { drained } from './drained.ts';
 import { Fleet } from './fleet.ts';
 import type { FaultyKafka } from './kafka/faulty-kafka.ts';
 import { oneBroker } from './kafka/one-broker.ts';
@@ -42,7 +41,6 @@ interface KafkaResult {
 
 const MESSAGES_PER_S = 100;
 const BACK_WITHIN_MS = 10_000;
-const DRAIN_MS = 120_000;
 const CONFIRM_EARLY = ['--import', new URL('./kafka/confirm-early.ts', import.meta.url).href];
 
 async function runKafka({ brokers, cycles, client, seed, control, say }: KafkaRun): Promise<KafkaResult> {
@@ -59,7 +57,7 @@ async function runKafka({ brokers, cycles, client, seed, control, say }: KafkaRu
     await deliveringAgain(gateway);
     const { faults, slowestBackMs } = await playFaults(kafka, gateway, { cycles, seed, say });
     await fleet.finish();
-    await waitFor(() => progress(gateway.dataDir).pending === 0, { what: 'the backlog to go', timeoutMs: DRAIN_MS });
+    await drained(gateway);
     await gateway.stop('SIGTERM');
     const { verdict, problems } = await judgeRun(gateway, fleet, readTopics(kafka.addresses.join(',')));
     const { ackedCount, lostCount, repeatedCount, disorderedCount } = verdict;
@@ -93,6 +91,7 @@ async function playFaults(
     slowestBackMs = Math.max(slowestBackMs, backMs);
     counts[name] = (counts[name] ?? 0) + 1;
     say(`${cycle + 1} of ${cycles}: ${name}, delivering after ${backMs} ms`);
+    if (backMs > BACK_WITHIN_MS) say(`the gateway's last lines:\n${gateway.logTail()}`);
     await kafka.heal();
   }
   return { faults: counts, slowestBackMs };

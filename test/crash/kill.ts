@@ -8,8 +8,8 @@ import type { KafkaClientName } from '../../src/uplink/options.ts';
 import { GatewayProcess } from '../support/gateway-process.ts';
 import { SeededRandom } from '../support/random.ts';
 import { KAFKA_CLIENTS } from '../support/uplink-options.ts';
-import { countStore, progress } from '../support/verify.ts';
-import { waitFor } from '../support/wait-for.ts';
+import { countStore } from '../support/verify.ts';
+import { drained } from './drained.ts';
 import { Fleet, isHttpDevice } from './fleet.ts';
 import type { Verdict } from './judge.ts';
 import { judgeRun } from './promises.ts';
@@ -54,7 +54,6 @@ interface KillResult {
   readonly problems: readonly string[];
 }
 
-const DRAIN_TIMEOUT_MS = 120_000;
 const BREAKERS: Readonly<Record<Control, readonly string[]>> = {
   none: [],
   'early-ack': ['--import', new URL('./acknowledge-too-early.ts', import.meta.url).href],
@@ -80,12 +79,7 @@ async function runKills(options: KillOptions): Promise<KillResult> {
     fleet.start();
     const kills = await killAgainAndAgain(gateway, options);
     await fleet.finish();
-    // Counts of a control may go too far.
-    await waitFor(() => progress(gateway.dataDir).pending <= 0, {
-      what: 'everything pending to be delivered',
-      timeoutMs: DRAIN_TIMEOUT_MS,
-      everyMs: 100,
-    });
+    await drained(gateway);
     await gateway.stop('SIGTERM');
     const { verdict, problems } = await judgeRun(gateway, fleet, sink.arrivals(gateway));
     const doubled = sink.exactlyOnce && verdict.repeatedCount > 0 ? [`${verdict.repeatedCount} lines doubled`] : [];

@@ -22,6 +22,7 @@ const SCENARIOS: Readonly<Record<string, () => Promise<{ readonly scenario: Scen
   kafka: () => import('./kafka.ts'),
   backlog: () => import('./backlog.ts'),
   clock: () => import('./clock.ts'),
+  serial: () => import('./serial.ts'),
 };
 
 function say(line: string): void {

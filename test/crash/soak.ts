@@ -10,7 +10,7 @@ import { GatewayProcess } from '../support/gateway-process.ts';
 import { type Kafka, startKafka } from '../support/kafka.ts';
 import { connectPacket, subscribePacket } from '../support/mqtt-packets.ts';
 import { progress } from '../support/verify.ts';
-import { waitFor } from '../support/wait-for.ts';
+import { drained } from './drained.ts';
 import { Fleet } from './fleet.ts';
 import { judgeRun } from './promises.ts';
 import { defineScenario, positiveNumber } from './scenario.ts';
@@ -61,10 +61,9 @@ const KAFKA_AWAY_MS = 15_000;
 const PEAKS = 3;
 const MAX_SLOPE_MB_PER_HOUR = 4;
 const MAX_MORE_DESCRIPTORS = 4;
-const DRAIN_MS = 5 * MINUTE_MS;
 
 async function runSoak({ minutes, seed, say }: SoakOptions): Promise<SoakResult> {
-  const kafka = await startKafka();
+  const kafka = await startKafka({ isLasting: true });
   const gateway = await GatewayProcess.create({
     build: 'launcher',
     config: { uplinks: [kafkaUplink(kafka.bootstrap)] },
@@ -84,7 +83,7 @@ async function runSoak({ minutes, seed, say }: SoakOptions): Promise<SoakResult>
     ending.abort();
     const [, visitors, kafkaRestarts] = await Promise.all(lives);
     await fleet.finish();
-    await waitFor(() => progress(gateway.dataDir).pending === 0, { what: 'the backlog to go', timeoutMs: DRAIN_MS });
+    await drained(gateway);
     await gateway.stop('SIGTERM');
     const { verdict, problems } = await judgeRun(gateway, fleet, readTopics(kafka.bootstrap));
     const { ackedCount, lostCount, repeatedCount } = verdict;

@@ -1,33 +1,23 @@
 /** One gateway on a machine whose clock is wrong, set right, and set wrong again; and the stick that it delivers to. */
 
-import { renameSync, writeFileSync } from 'node:fs';
-import { uptime } from 'node:os';
+import { renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import Database from 'better-sqlite3';
 import type { Seq } from '../../../src/core/record.ts';
 import type { GatewayProcess } from '../../support/gateway-process.ts';
+import { MachineClock } from '../../support/machine-clock.ts';
 import { progress } from '../../support/verify.ts';
 import { waitFor } from '../../support/wait-for.ts';
 import type { Fleet } from '../fleet.ts';
+import { DAY_MS, RESTARTS, STARTS, YEAR_MS } from './starts.ts';
 import type { Stretch } from './time-judge.ts';
 
 const HOUR_MS = 3_600_000;
-const YEAR_MS = 365.25 * 24 * HOUR_MS;
-/** Where the clock stands when the gateway starts. */
-const STARTS: readonly (readonly [name: string, offsetMs: () => number])[] = [
-  ['1970', () => -Date.now()],
-  ['+56 years', () => 56 * YEAR_MS],
-  ['-1 h', () => -HOUR_MS],
-  ['+10 years', () => 10 * YEAR_MS],
-  ['right, but nobody says so', () => 0],
-];
 /** What happens to it while nobody has synchronised it. */
-const DAYS_MS = 3 * 24 * HOUR_MS;
+const DAYS_MS = 3 * DAY_MS;
 /** What happens to it after it was synchronised, one cycle after the other. */
 const JUMPS = [10 * YEAR_MS, -HOUR_MS, 56 * YEAR_MS, -30 * YEAR_MS];
-/** Before the synchronisation, one cycle after the other. */
-const RESTARTS = ['nothing', 'the gateway', 'the machine'] as const;
 const UNSYNCED_MS = 300;
 const GOES_ON_MS = 10_000;
 
@@ -39,10 +29,11 @@ export class Scene {
   readonly lost: Stretch[] = [];
   slowestSyncMs = 0;
   readonly #configureWait: (waitForSync: string) => void;
-  #bootedAtS = 0;
+  readonly #clock: MachineClock;
 
   constructor(gateway: GatewayProcess, fleet: Fleet, configureWait: (waitForSync: string) => void) {
     this.gateway = gateway;
+    this.#clock = new MachineClock(gateway);
     this.fleet = fleet;
     this.#configureWait = configureWait;
   }
@@ -50,7 +41,7 @@ export class Scene {
   /** A life of the machine: it starts with a wrong clock, is set right, and is set wrong again while it runs. */
   async cycle(number: number): Promise<void> {
     const [name, offsetMs] = STARTS[number % STARTS.length] ?? ['', () => 0];
-    const startMs = offsetMs();
+    const startMs = offsetMs(Date.now());
     // What keeps records back: the gateway waits for the clock, or there is nothing to deliver to.
     const isPulledOut = number % 2 === 1;
     await this.gateway.stop('SIGKILL');
@@ -60,7 +51,7 @@ export class Scene {
     await this.#boot(startMs);
     const deliveredBefore = progress(this.gateway.dataDir).delivered;
     await delay(UNSYNCED_MS);
-    this.#setClock(startMs + DAYS_MS, 'unsynced');
+    this.#clock.set(startMs + DAYS_MS, 'unsynced');
     await this.#goesOn(`start at ${name}`, 'stored', () => this.#ackedCount());
     await this.#startAgain(RESTARTS[number % RESTARTS.length] ?? 'nothing', startMs, before);
     if (progress(this.gateway.dataDir).delivered > deliveredBefore)
@@ -70,8 +61,8 @@ export class Scene {
   }
 
   async #boot(offsetMs: number): Promise<void> {
-    this.#bootedAtS = uptime();
-    this.#setClock(offsetMs, 'unsynced');
+    this.#clock.boot();
+    this.#clock.set(offsetMs, 'unsynced');
     await this.gateway.start();
   }
 
@@ -90,7 +81,7 @@ export class Scene {
   async #synchronise(name: string, isPulledOut: boolean): Promise<void> {
     const seq = lastSeq(this.gateway.dataDir);
     const syncedAt = performance.now();
-    this.#setClock(0, 'synced');
+    this.#clock.set(0, 'synced');
     if (isPulledOut) {
       await this.#isCorrected(seq).catch(() => this.problems.push(`${name}: record ${seq} was not corrected`));
       this.#moveStick('pocket', 'upstream');
@@ -104,11 +95,11 @@ export class Scene {
     const when = `set by ${ms / HOUR_MS} h`;
     await this.#forwarding('pause');
     await this.#goesOn('paused', 'stored', () => this.#ackedCount());
-    this.#setClock(ms, 'synced');
+    this.#clock.set(ms, 'synced');
     await this.#goesOn(when, 'stored', () => this.#ackedCount());
     await this.#forwarding('resume');
     await this.#goesOn(when, 'delivered', () => progress(this.gateway.dataDir).delivered);
-    this.#setClock(0, 'synced');
+    this.#clock.set(0, 'synced');
   }
 
   async #forwarding(what: 'pause' | 'resume'): Promise<void> {
@@ -125,12 +116,6 @@ export class Scene {
     await waitFor(look, { what: 'the record to be corrected', timeoutMs: GOES_ON_MS });
   }
 
-  #setClock(offsetMs: number, state: 'synced' | 'unsynced'): void {
-    const file = join(this.gateway.directory, 'clock');
-    writeFileSync(`${file}.new`, `${Math.round(offsetMs)} ${state} ${this.#bootedAtS}`);
-    renameSync(`${file}.new`, file);
-  }
-
   #moveStick(from: string, to: string): void {
     renameSync(join(this.gateway.directory, from), join(this.gateway.directory, to));
   }
@@ -143,7 +128,7 @@ export class Scene {
   async #goesOn(when: string, what: string, count: () => number): Promise<void> {
     const wanted = count() + 100;
     const isThere = (): boolean => count() >= wanted;
-    await waitFor(isThere, { what, timeoutMs: GOES_ON_MS, everyMs: 10 }).catch(() => {
+    await waitFor(isThere, { what, timeoutMs: GOES_ON_MS, everyMs: 25 }).catch(() => {
       this.problems.push(`${when}: nothing was ${what} for ${GOES_ON_MS} ms`);
     });
   }

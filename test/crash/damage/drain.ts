@@ -1,12 +1,14 @@
 /**
  * A gateway's store without the gateway: opens the one in DIRECTORY, delivers all that is pending, and prints what it
- * found as JSON. Ends as the daemon does when it finds damage while it runs. `node drain.ts DIRECTORY`
+ * found as JSON. Ends as the daemon does when it finds damage while it runs. `node drain.ts DIRECTORY [TURNS]`: after so many
+ * turns of the loop it is killed.
  */
 
 import { Buffer } from 'node:buffer';
-import { appendFileSync, readFileSync } from 'node:fs';
+import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Gap } from '../../../src/core/gap.ts';
 import type { StoredRecord } from '../../../src/core/record.ts';
 import { STREAMS, type Stream } from '../../../src/core/stream.ts';
@@ -18,8 +20,8 @@ import { POWER_STORE, UPLINK } from '../power/power-store.ts';
 import { TOLD_FILE, type ToldLine } from './told.ts';
 
 export interface Drained {
-  /** Without the time in which others had the processor. */
-  readonly openMs: number;
+  /** UTC milliseconds. */
+  readonly openedAt: number;
   readonly repairs: readonly string[];
   /** Records that are not what their sender sent. */
   readonly wrongCount: number;
@@ -85,16 +87,15 @@ function partOf(text: string): Part | undefined {
   }
 }
 
-/** Time that passed, less that in which this thread could have gone on, but had to wait for a processor. */
-function ownTimeMs(): number {
-  const [, waitedNs = 0] = readFileSync('/proc/thread-self/schedstat', 'utf8').split(' ').map(Number);
-  return performance.now() - waitedNs / 1e6;
+async function dieAfter(turns: number): Promise<void> {
+  for (let turn = 0; turn < turns; turn += 1) await nextTurn();
+  process.kill(process.pid, 'SIGKILL');
 }
 
-const [dataDir = ''] = process.argv.slice(2);
-const startedAt = ownTimeMs();
+const [dataDir = '', turns] = process.argv.slice(2);
+if (turns !== undefined) void dieAfter(Number(turns));
 const store = await openStore({ ...POWER_STORE, dataDir });
-const openMs = ownTimeMs() - startedAt;
+const openedAt = Date.now();
 await store.client.salvaged();
 const logFile = join(dataDir, 'log.db');
 const drain = new Drain(store, new SqliteLogReader(logFile, endThreadAsDamaged(logFile)));
@@ -110,7 +111,7 @@ const devices = (await store.client.loadDevices()).filter(({ id, secretHash }) =
 const { firstSeq } = await store.client.append(entryOfNumber(1));
 const drained: Drained = {
   ...drain,
-  openMs,
+  openedAt,
   repairs: store.opened.repairs,
   devices: devices.map(({ id }) => id),
   firstSeq,

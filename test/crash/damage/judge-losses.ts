@@ -4,24 +4,27 @@
  *
  * 1. It arrives, or is told to be lost: it is set aside as damaged, or its seq lies in a gap with reason `corruption`.
  * 2. Of what the file itself still counts the number is exact: gaps that give a number give as many as are lost up to the
- *    last seq that the file counted.
+ *    last seq that the file counted. What had arrived, but was not settled, when the damage came, may be among them;
+ *    and what was told before, when the commit that told it is lost.
  * 3. A gap without a number (`count` 0) speaks only of what the file does not count: of seqs behind the last that it
  *    counted, or of any when its counts or its positions cannot be read.
  * 4. Nobody knows, so nothing need be told: of what stood behind the cut in a write-ahead log that was cut, or in its last
  *    commit when that is damaged. Both lie behind the last seq that the file counts.
- * 5. A damaged `state.db` loses no record.
+ * 5. A damaged `state.db`, or a damaged copy of it, loses no record.
+ * 6. What stands in a damaged file whole arrives. Of a write-ahead log that is another one's nobody can say what it hides.
  */
 
 import type { Gap } from '../../../src/core/gap.ts';
 import type { Seq } from '../../../src/core/record.ts';
 import type { Stream } from '../../../src/core/stream.ts';
 import { recordName, type Told } from './told.ts';
-import type { Wreck } from './wreck.ts';
+import { isOfWal, type Wreck } from './wreck.ts';
 
 /** Of one stream: what the damaged file says of it before anybody repairs anything. */
 export interface Known {
   readonly lastSeq: Seq;
-  readonly cursor: Seq;
+  /** Up to there everything was delivered. */
+  readonly done: Seq;
 }
 
 export interface Losses {
@@ -33,7 +36,10 @@ export interface Losses {
   /** Undefined when it cannot be read. */
   readonly known: Known | undefined;
   readonly told: Told;
-  readonly wreck: Wreck;
+  /** Names of records that stand in the damaged file whole, where that was looked for. */
+  readonly whole?: ReadonlySet<string>;
+  /** What was damaged, all at once. */
+  readonly wrecks: readonly Wreck[];
 }
 
 export interface LossVerdict {
@@ -49,16 +55,18 @@ export interface LossVerdict {
 const ONE_COMMIT = 64 * 5;
 
 export function judgeLosses(losses: Losses): LossVerdict {
-  const { stream, promised, settledUpTo, told, known, wreck } = losses;
+  const { stream, promised, settledUpTo, told, known, wrecks, whole } = losses;
   const gaps = told.gaps.filter((gap) => gap.stream === stream && gap.reason === 'corruption');
   const missing = promised.filter((seq) => !told.arrived.has(recordName(stream, seq)));
   const lost = missing.filter((seq) => seq > settledUpTo);
   const inNoReject = lost.filter((seq) => !told.rejected.has(recordName(stream, seq)));
   const untold = inNoReject.filter((seq) => !gaps.some((gap) => spans(gap, seq)));
-  const hidden = untold.filter((seq) => isBehind(seq, known) && mayBeHidden(wreck, untold.length));
+  const hidden = untold.filter((seq) => isBehind(seq, known) && mayBeHidden(wrecks, untold.length));
+  const givenUp = wrecks.some(isOfWal) ? [] : lost.filter((seq) => whole?.has(recordName(stream, seq)));
   const problems = [
+    ...(givenUp.length > 0 ? [`${givenUp.length} records lost that stand there whole`] : []),
     ...(hidden.length < untold.length ? [`${untold.length - hidden.length} records lost without a word`] : []),
-    ...(wreck.file === 'state.db' && lost.length > 0 ? [`${lost.length} records lost with state.db`] : []),
+    ...(lost.length > 0 && !wrecks.some(isOfLog) ? [`${lost.length} records lost with state.db`] : []),
     ...countProblems(losses, gaps, inNoReject),
     ...gaps
       .filter((gap) => gap.count === 0 && known !== undefined && (gap.first_seq ?? 0) <= known.lastSeq)
@@ -74,17 +82,23 @@ export function judgeLosses(losses: Losses): LossVerdict {
 
 /** What was delivered before counts too where the file does not know of it any more. */
 function countProblems(
-  { promised, known, told, stream }: Losses,
+  { promised, known, told, stream, wrecks }: Losses,
   gaps: readonly Gap[],
   lost: readonly Seq[],
 ): string[] {
   if (known === undefined) return [];
-  const isCounted = (seq: Seq): boolean => seq > known.cursor && seq <= known.lastSeq;
+  const isCounted = (seq: Seq): boolean => seq > known.done && seq <= known.lastSeq;
   const least = lost.filter(isCounted).length;
-  const most = promised.filter(isCounted).filter((seq) => !told.arrived.has(recordName(stream, seq))).length;
-  const count = gaps.reduce((sum, gap) => sum + gap.count, 0);
-  if (count >= least && count <= most) return [];
+  const isDelivered = (name: string): boolean => told.arrived.has(name) && told.arrivedBefore?.has(name) !== true;
+  const most = promised.filter(isCounted).filter((seq) => !isDelivered(recordName(stream, seq))).length;
+  const count = countOf(gaps);
+  const toldAgain = wrecks.some(isOfWal) ? countOf(told.gapsBefore?.filter((gap) => gap.stream === stream) ?? []) : 0;
+  if (count >= least && count <= most + toldAgain) return [];
   return [`gaps say that ${count} of those that were counted are lost, but ${least} are`];
+}
+
+function countOf(gaps: readonly Gap[]): number {
+  return gaps.reduce((sum, { count }) => sum + count, 0);
 }
 
 function spans({ first_seq: first, last_seq: last }: Gap, seq: Seq): boolean {
@@ -95,7 +109,12 @@ function isBehind(seq: Seq, known: Known | undefined): boolean {
   return known !== undefined && seq > known.lastSeq;
 }
 
-function mayBeHidden({ kind, file }: Wreck, count: number): boolean {
-  if (file !== 'log.db') return false;
-  return kind === 'cut_wal' || (kind === 'flip_bits_of_wal' && count <= ONE_COMMIT);
+function isOfLog({ file }: Wreck): boolean {
+  return file === 'log.db';
+}
+
+function mayBeHidden(wrecks: readonly Wreck[], count: number): boolean {
+  return wrecks
+    .filter(isOfLog)
+    .some(({ kind }) => kind === 'cut_wal' || (kind === 'flip_bits_of_wal' && count <= ONE_COMMIT));
 }

@@ -13,8 +13,12 @@ export type ToldLine =
 /** What a store gave up: the records that arrived, those set aside as damaged, and the gaps. */
 export interface Told {
   readonly arrived: ReadonlySet<string>;
+  /** Of these, what was upstream when the damage came, whether it was settled or not. */
+  readonly arrivedBefore?: ReadonlySet<string>;
   readonly rejected: ReadonlySet<string>;
   readonly gaps: readonly Gap[];
+  /** Those of earlier damages. */
+  readonly gapsBefore?: readonly Gap[];
 }
 
 export function recordName(stream: Stream, seq: Seq): string {

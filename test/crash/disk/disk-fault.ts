@@ -1,9 +1,20 @@
 import { writeFileSync } from 'node:fs';
 import type { SmallDisk } from './small-disk.ts';
 
-export const FAULTS = ['full', 'no_space', 'io_error', 'read_only', 'failed_sync'] as const;
+export const FAULTS = [
+  'full',
+  'no_space',
+  'io_error',
+  'read_only',
+  'failed_sync',
+  'read_error',
+  'unread_pages',
+] as const;
 
-/** `full`: a real file system without a free block; the others are played by the shim. */
+/**
+ * `full`: a real file system without a free block; the others are played by the shim. `unread_pages`: of each file only the first
+ * page can be read.
+ */
 export type FaultKind = (typeof FAULTS)[number];
 
 const OF_THE_SHIM: Readonly<Record<Exclude<FaultKind, 'full'>, string>> = {
@@ -11,6 +22,8 @@ const OF_THE_SHIM: Readonly<Record<Exclude<FaultKind, 'full'>, string>> = {
   io_error: 'e',
   read_only: 'r',
   failed_sync: 'f',
+  read_error: 'i',
+  unread_pages: 'p',
 };
 
 /** The disk of one gateway, and what is wrong with it. */

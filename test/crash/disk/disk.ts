@@ -3,7 +3,7 @@
  * stored, the gateway says so, and goes on by itself when the disk is mended.
  */
 
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -12,11 +12,12 @@ import { GatewayProcess } from '../../support/gateway-process.ts';
 import { SeededRandom } from '../../support/random.ts';
 import { countStore, progress } from '../../support/verify.ts';
 import { waitFor } from '../../support/wait-for.ts';
+import { drained } from '../drained.ts';
 import { Fleet } from '../fleet.ts';
 import { judgeRun } from '../promises.ts';
 import { defineScenario, flag, wholeNumber } from '../scenario.ts';
 import { openSink } from '../sink.ts';
-import { type FaultKind, FaultyDisk } from './disk-fault.ts';
+import { FAULTS, type FaultKind, FaultyDisk } from './disk-fault.ts';
 import { SmallDisk } from './small-disk.ts';
 
 export interface DiskOptions {
@@ -30,7 +31,11 @@ export interface DiskOptions {
 export interface DiskResult {
   readonly cycles: number;
   readonly byFault: Readonly<Partial<Record<FaultKind, number>>>;
+  /** Those that lasted until the gateway had noticed them. */
+  readonly judgedByFault: Readonly<Partial<Record<FaultKind, number>>>;
   readonly killsDuringFault: number;
+  /** That ended, because nothing could be read. */
+  readonly startsDuringFault: number;
   readonly ackedCount: number;
   readonly lostCount: number;
   /** From the mended disk to the next acknowledgement. */
@@ -42,9 +47,12 @@ export interface DiskResult {
 const DISK_BYTES = 64 * 2 ** 20;
 const MAX_BACK_MS = 5_000;
 const WAIT_MS = 20_000;
+/** It reads all of both files, and waits for what it does not get. */
+const START_MS = 60_000;
 /** For the acknowledgements that were on their way when the disk failed. */
 const LAST_ACKS_MS = 300;
-const UNNOTICED_MS = 3_000;
+const UNNOTICED_MS = 10_000;
+const READ_ERROR_MS = 8_000;
 const CONTROL = ['--import', new URL('./acknowledge-failed-commits.ts', import.meta.url).href];
 
 class DiskRun {
@@ -56,7 +64,9 @@ class DiskRun {
   readonly problems: string[] = [];
   readonly backMs: number[] = [];
   readonly byFault: Partial<Record<FaultKind, number>> = {};
+  readonly judgedByFault: Partial<Record<FaultKind, number>> = {};
   killsDuringFault = 0;
+  startsDuringFault = 0;
 
   constructor(parts: {
     gateway: GatewayProcess;
@@ -79,14 +89,24 @@ class DiskRun {
     const before = this.#ackedCount();
     await this.#until(() => this.#ackedCount() > before, 'acknowledgements before the fault');
     await delay(this.#random.between(0, 300));
-    this.#disk.break(kind);
-    await this.#duringFault(kind, `cycle ${index}, ${kind}`);
+    if (kind === 'unread_pages' || (kind === 'read_error' && this.#random.chance(0.5)))
+      await this.#startUnder(kind, `cycle ${index}, ${kind}`);
+    else {
+      this.#disk.break(kind);
+      await this.#duringFault(kind, `cycle ${index}, ${kind}`);
+    }
     await this.#mend(`cycle ${index}, ${kind}`);
   }
 
   async #duringFault(kind: FaultKind, where: string): Promise<void> {
     if (this.#control) {
       await delay(1_000);
+      return;
+    }
+    if (kind === 'read_error') {
+      // What is written needs not be read, so that storing may go on: only an end of the process would be wrong.
+      await delay(this.#random.between(1_000, READ_ERROR_MS));
+      this.judgedByFault[kind] = (this.judgedByFault[kind] ?? 0) + 1;
       return;
     }
     const says = async () => (await this.#storeHealth()) !== null;
@@ -100,8 +120,28 @@ class DiskRun {
     if (kind === 'full') await this.#until(() => progress(this.#gateway.dataDir).pending === 0, `${where}: the drain`);
     else await delay(500);
     const more = this.#ackedCount() - acked;
+    this.judgedByFault[kind] = (this.judgedByFault[kind] ?? 0) + 1;
     if (more > 0) this.problems.push(`${where}: ${more} records acknowledged while nothing could be stored`);
     if (this.#random.chance(0.25)) await this.#kill(kind);
+  }
+
+  /** Nothing may be given up for what cannot be read: until it can, each start ends, and says why. */
+  async #startUnder(kind: FaultKind, where: string): Promise<void> {
+    await this.#gateway.stop('SIGKILL');
+    this.#disk.break(kind);
+    const before = statSync(this.#gateway.logFile).size;
+    this.#gateway.launch();
+    const isOver = () => this.#gateway.pid === undefined;
+    await waitFor(isOver, { what: `${where}: a start to end`, timeoutMs: START_MS });
+    const { code } = await this.#gateway.exited();
+    const said = readFileSync(this.#gateway.logFile).subarray(before);
+    if (code !== 1 || !said.includes('store_unreadable'))
+      this.problems.push(`${where}: a start ended with ${code}:\n${this.#gateway.logTail(3)}`);
+    this.startsDuringFault += 1;
+    this.judgedByFault[kind] = (this.judgedByFault[kind] ?? 0) + 1;
+    this.#disk.mend();
+    this.#gateway.launch();
+    await this.#until(() => this.#storeHealth().then(() => true), 'the gateway to answer after a start');
   }
 
   /** The process ends in the middle; on a full disk it must come up all the same. */
@@ -123,6 +163,16 @@ class DiskRun {
     if (backMs > MAX_BACK_MS) this.problems.push(`${where}: back only after ${Math.round(backMs)} ms`);
     if (this.#control) return;
     await this.#until(async () => (await this.#storeHealth()) === null, `${where}: health to be well again`);
+  }
+
+  /** Kinds of which nothing is known after so many faults as there are kinds. */
+  unjudged(): string[] {
+    const kinds = FAULTS.filter((kind) => this.judgedByFault[kind] === undefined);
+    return kinds.map((kind) =>
+      this.#disk.kinds.includes(kind)
+        ? `${kind}: the gateway never noticed it, so nothing was judged`
+        : `${kind}: nothing was judged, run this where a file system can be mounted over a loop device (mkfs.ext4, root)`,
+    );
   }
 
   #ackedCount(): number {
@@ -156,7 +206,6 @@ export async function runDisk(options: DiskOptions): Promise<DiskResult> {
   mkdirSync(gateway.dataDir, { recursive: true });
   const image = join(shimDirectory, 'disk');
   const small = SmallDisk.mount({ image, bytes: DISK_BYTES, mountPoint: gateway.dataDir });
-  if (small === undefined) options.say('no file system can be mounted here: a full disk is played by the shim alone');
   const disk = new FaultyDisk(faultFile, small);
   const fleet = new Fleet({ port: gateway.mqttPort, apiPort: gateway.apiPort, seed: options.seed, messagesPerS: 300 });
   const random = new SeededRandom(options.seed);
@@ -170,15 +219,19 @@ export async function runDisk(options: DiskOptions): Promise<DiskResult> {
         options.say(`${index + 1} of ${options.cycles} faults, ${run.problems.length} problems`);
     }
     await fleet.finish();
-    await waitFor(() => progress(gateway.dataDir).pending === 0, { what: 'the drain', timeoutMs: WAIT_MS });
+    await drained(gateway);
     await gateway.stop('SIGTERM');
+    if (existsSync(join(gateway.dataDir, 'log.db.damaged'))) run.problems.push('a log that was whole was set aside');
+    if (options.cycles >= FAULTS.length) run.problems.push(...run.unjudged());
     run.problems.push(...countStore(gateway.dataDir, { deep: true }).problems);
     const { verdict, problems } = await judgeRun(gateway, fleet, sink.arrivals(gateway));
     const backMs = run.backMs.toSorted((a, b) => a - b);
     return {
       cycles: options.cycles,
       byFault: run.byFault,
+      judgedByFault: run.judgedByFault,
       killsDuringFault: run.killsDuringFault,
+      startsDuringFault: run.startsDuringFault,
       ackedCount: verdict.ackedCount,
       lostCount: verdict.lostCount,
       backMsMedian: Math.round(backMs[Math.floor(backMs.length / 2)] ?? 0),

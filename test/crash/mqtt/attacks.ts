@@ -37,6 +37,8 @@ export interface AttackContext {
   readonly packets: number;
   /** Clients that connect and then say nothing. */
   readonly idleClients: number;
+  /** Connections a second, but of those that are held open. */
+  readonly rate: number;
   /** The attack is at its height: memory may be looked at. */
   readonly reached: () => void;
 }
@@ -46,6 +48,8 @@ export type Sights = Readonly<Record<string, number>>;
 
 const MUTANT_CONNECTIONS_AT_ONCE = 20;
 const SILENT = 2_000;
+/** All are to be there before the first one is closed. */
+const HELD_PER_S = 500;
 const HOLD_MS = 3_000;
 const SLOW = 200;
 const SLOW_BYTE_MS = 100;
@@ -107,15 +111,11 @@ function end(sockets: readonly Socket[]): Promise<number> {
 
 interface Pace {
   readonly atOnce: number;
-  readonly perS?: number;
+  readonly perS: number;
 }
 
 /** Runs `work` for 0 … count − 1, a bounded number of them at once and in a second. */
-async function inTurns(
-  count: number,
-  { atOnce, perS = 500 }: Pace,
-  work: (index: number) => Promise<void>,
-): Promise<void> {
+async function inTurns(count: number, { atOnce, perS }: Pace, work: (index: number) => Promise<void>): Promise<void> {
   const startedAt = performance.now();
   let next = 0;
   const runner = async (): Promise<void> => {
@@ -129,11 +129,11 @@ async function inTurns(
   await Promise.all(Array.from({ length: Math.min(atOnce, count) }, runner));
 }
 
-async function mutants({ target, random, packets, reached }: AttackContext): Promise<Sights> {
+async function mutants({ target, random, packets, rate, reached }: AttackContext): Promise<Sights> {
   const counts: number[] = [];
   for (let left = packets; left > 0; left -= counts.at(-1) ?? 0) counts.push(Math.min(random.between(1, 6), left));
   reached();
-  await inTurns(counts.length, { atOnce: MUTANT_CONNECTIONS_AT_ONCE }, async (index) => {
+  await inTurns(counts.length, { atOnce: MUTANT_CONNECTIONS_AT_ONCE, perS: rate }, async (index) => {
     const letIn = random.chance(0.6);
     const ending = random.between(0, 2);
     const bytes = Array.from({ length: counts[index] ?? 0 }, () => mutant(random));
@@ -156,7 +156,7 @@ async function held(
   { count, opening }: { readonly count: number; readonly opening: Buffer },
 ): Promise<Sights> {
   const sockets: Socket[] = [];
-  await inTurns(count, { atOnce: CONNECTS_AT_ONCE }, async () => {
+  await inTurns(count, { atOnce: CONNECTS_AT_ONCE, perS: HELD_PER_S }, async () => {
     const socket = await open(target.port);
     socket.write(opening);
     sockets.push(socket);
@@ -183,9 +183,9 @@ async function slowConnect({ target, reached }: AttackContext): Promise<Sights> 
 }
 
 /** Let in, and gone without a word: nothing is read, nothing is said. */
-async function halfOpen({ target, reached }: AttackContext): Promise<Sights> {
+async function halfOpen({ target, rate, reached }: AttackContext): Promise<Sights> {
   const sockets: Socket[] = [];
-  await inTurns(FROZEN, { atOnce: CONNECTS_AT_ONCE }, async (index) => {
+  await inTurns(FROZEN, { atOnce: CONNECTS_AT_ONCE, perS: rate }, async (index) => {
     const socket = await open(target.port);
     socket.pause();
     socket.write(connectBytes({ clientId: `frozen-${index}`, clean: index % 2 === 0, keepAliveS: 2 }));
@@ -202,11 +202,11 @@ async function halfOpen({ target, reached }: AttackContext): Promise<Sights> {
 }
 
 /** Headers that promise far too much, followed by as much as is taken. */
-async function oversize({ target, reached }: AttackContext): Promise<Sights> {
+async function oversize({ target, rate, reached }: AttackContext): Promise<Sights> {
   const piece = Buffer.alloc(64 * 1024, 0x61);
   let takenBytes = 0;
   reached();
-  await inTurns(OVERSIZE, { atOnce: 8 }, async (index) => {
+  await inTurns(OVERSIZE, { atOnce: 8, perS: rate }, async (index) => {
     const socket = await open(target.port);
     socket.resume();
     if (index % 2 === 0) socket.write(connectBytes({ clientId: `large-${index}` }));
@@ -221,10 +221,10 @@ async function oversize({ target, reached }: AttackContext): Promise<Sights> {
 }
 
 /** A device with a secret of its own takes the names of others. */
-async function idTheft({ target, reached }: AttackContext): Promise<Sights> {
+async function idTheft({ target, rate, reached }: AttackContext): Promise<Sights> {
   let stolen = 0;
   reached();
-  await inTurns(THEFTS, { atOnce: 4 }, async (index) => {
+  await inTurns(THEFTS, { atOnce: 4, perS: rate }, async (index) => {
     const clientId = target.victims[index % target.victims.length] ?? '';
     const code = await connackCode(target.lockedPort, connectBytes({ clientId, ...target.thief }));
     if (code === 0) stolen += 1;
@@ -272,9 +272,9 @@ function filters(random: SeededRandom): readonly (readonly [string, 0 | 1])[] {
 }
 
 /** Many clients that do nothing wrong and nothing at all. */
-async function idle({ target, idleClients, reached }: AttackContext): Promise<Sights> {
+async function idle({ target, idleClients, rate, reached }: AttackContext): Promise<Sights> {
   const sockets: Socket[] = [];
-  await inTurns(idleClients, { atOnce: CONNECTS_AT_ONCE }, async (index) => {
+  await inTurns(idleClients, { atOnce: CONNECTS_AT_ONCE, perS: rate }, async (index) => {
     const socket = await open(target.port);
     socket.write(connectBytes({ clientId: `idle-${index}`, keepAliveS: 600 }));
     await happens(socket, 'data');
@@ -284,7 +284,7 @@ async function idle({ target, idleClients, reached }: AttackContext): Promise<Si
   reached();
   await delay(HOLD_MS);
   const turnedAway = sockets.filter((socket) => socket.closed).length;
-  await inTurns(sockets.length, { atOnce: CONNECTS_AT_ONCE }, async (index) => {
+  await inTurns(sockets.length, { atOnce: CONNECTS_AT_ONCE, perS: rate }, async (index) => {
     const socket = sockets[index];
     if (socket === undefined) return;
     socket.end(index % 2 === 0 ? packet(0xe0) : publishBytes({ topic: 'idle', payload: '' }));

@@ -1,7 +1,7 @@
 /**
  * A process that runs under the shim: works on the store in DIRECTORY, and writes what was promised to it into the file
  * `promises` in there, one line each, at the moment of the promise, so that the record holds both in their order.
- * `node workload.ts DIRECTORY ROUND SEED full|relaxed [kill|close]`
+ * `node workload.ts DIRECTORY ROUND SEED full|relaxed [kill|close|cut_off]`; `cut_off`: killed before `state.db` is copied again
  *
  * | line | means |
  * |---|---|

@@ -22,6 +22,7 @@ const HOW: Readonly<Record<string, () => void>> = {
   blocks: () => {
     for (;;);
   },
+  hangs: () => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0),
 };
 
 setInterval(() => {

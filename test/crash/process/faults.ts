@@ -12,6 +12,12 @@ export interface ProcessFault {
   readonly outcome: 'ends' | 'is ended' | 'goes on';
   /** What the log must say of it. */
   readonly says: RegExp;
+  /** What `/health/ready` must say before the process is gone. */
+  readonly shows?: RegExp;
+  /** No service manager watches: the process must see to its end itself. */
+  readonly isAlone?: true;
+  /** It is V8 that ends the process. */
+  readonly aborts?: true;
   provoke(gateway: GatewayProcess): Promise<void> | void;
 }
 
@@ -19,7 +25,22 @@ export interface ProcessFault {
 const DESCRIPTORS = 90;
 const CROWD = 120;
 
+const STORE_STUCK = /"store","status":"failed","reason":"store-worker has not answered for/;
+const UPLINK_STUCK = /"uplink:[^"]+","status":"degraded","reason":"uplink-worker has not answered for/;
+const READER_STUCK = /"reader","status":"degraded","reason":"reader-worker has not answered for/;
+
 const breaking = (what: string) => (gateway: GatewayProcess) => writeFileSync(breakDownFile(gateway), what);
+
+/** It runs only once it was asked for something. */
+const breakingReader = (how: string) => async (gateway: GatewayProcess) => {
+  await gateway.get('/v1/records');
+  breaking(`reader-worker ${how}`)(gateway);
+};
+
+/** The thread that was blocked, and none of the others. */
+function stuck(thread: string, message: string): RegExp {
+  return new RegExp(`"thread":"${thread}","silentS":\\d+,[^\\n]*${message}`);
+}
 
 export const FAULTS: readonly ProcessFault[] = [
   {
@@ -52,15 +73,77 @@ export const FAULTS: readonly ProcessFault[] = [
     says: /uplink-worker ended: .*memory/,
     provoke: breaking('uplink-worker hoards'),
   },
-  { name: 'main thread out of memory', outcome: 'ends', says: /heap out of memory/, provoke: breaking('main hoards') },
+  {
+    name: 'main thread out of memory',
+    outcome: 'ends',
+    aborts: true,
+    says: /heap out of memory/,
+    provoke: breaking('main hoards'),
+  },
   {
     name: 'main thread throws',
     outcome: 'ends',
     says: /"level":"error".*broken on purpose/,
     provoke: breaking('main throws'),
   },
-  { name: 'main thread blocked', outcome: 'is ended', says: /ready/, provoke: breaking('main blocks') },
-  { name: 'store worker blocked', outcome: 'is ended', says: /no progress/, provoke: breaking('store-worker blocks') },
+  {
+    name: 'main thread blocked',
+    outcome: 'is ended',
+    says: stuck('main', 'does not answer'),
+    provoke: breaking('main blocks'),
+  },
+  {
+    name: 'store worker blocked',
+    outcome: 'is ended',
+    says: stuck('store-worker', 'does not answer"[^]*no progress'),
+    shows: STORE_STUCK,
+    provoke: breaking('store-worker blocks'),
+  },
+  {
+    name: 'uplink worker blocked',
+    outcome: 'is ended',
+    says: stuck('uplink-worker', 'does not answer"[^]*no progress'),
+    shows: UPLINK_STUCK,
+    provoke: breaking('uplink-worker blocks'),
+  },
+  {
+    name: 'reader worker blocked',
+    outcome: 'is ended',
+    says: stuck('reader-worker', 'does not answer"[^]*no progress'),
+    shows: READER_STUCK,
+    provoke: breakingReader('blocks'),
+  },
+  {
+    name: 'main thread hangs, and nobody watches',
+    outcome: 'ends',
+    isAlone: true,
+    says: stuck('main', 'the process ends'),
+    provoke: breaking('main hangs'),
+  },
+  {
+    name: 'store worker hangs, and nobody watches',
+    outcome: 'ends',
+    isAlone: true,
+    says: stuck('store-worker', 'the process ends'),
+    shows: STORE_STUCK,
+    provoke: breaking('store-worker hangs'),
+  },
+  {
+    name: 'uplink worker hangs, and nobody watches',
+    outcome: 'ends',
+    isAlone: true,
+    says: stuck('uplink-worker', 'the process ends'),
+    shows: UPLINK_STUCK,
+    provoke: breaking('uplink-worker hangs'),
+  },
+  {
+    name: 'reader worker hangs, and nobody watches',
+    outcome: 'ends',
+    isAlone: true,
+    says: stuck('reader-worker', 'the process ends'),
+    shows: READER_STUCK,
+    provoke: breakingReader('hangs'),
+  },
   { name: 'out of descriptors', outcome: 'goes on', says: /too many files are open/, provoke: exhaustDescriptors },
   {
     name: 'second daemon on the same data',
@@ -69,6 +152,11 @@ export const FAULTS: readonly ProcessFault[] = [
     provoke: startSecond,
   },
 ];
+
+/** How the process must end: the exit code, or the signal of who had to end it. */
+export function endOf({ outcome, isAlone, aborts }: ProcessFault): 1 | 'SIGABRT' {
+  return outcome === 'is ended' || isAlone === true || aborts === true ? 'SIGABRT' : 1;
+}
 
 export function breakDownFile(gateway: GatewayProcess): string {
   return join(gateway.directory, 'break-down');

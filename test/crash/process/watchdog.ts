@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { DgramSocket } from 'node-unix-socket';
 import type { GatewayProcess } from '../../support/gateway-process.ts';
 
-export const WATCHDOG_MS = 4_000;
+export const WATCHDOG_MS = 8_000;
 
 /** What systemd is to a service: it hears from READY on that all goes well, and ends with SIGABRT a process that says nothing for too long. */
 export class Watchdog {

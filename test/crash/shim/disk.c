@@ -16,7 +16,9 @@
  *   7 sync_dir   fsync of the directory has returned
  *
  * A fault: '-' none; 's' no space: a write that makes a file longer fails; 'e' every write and every sync fails;
- * 'r' read-only; 'f' every sync fails, and what was written since the last one that did not is gone, as it is when the
+ * 'r' read-only; 'i' every read fails; 'p' every read behind the first page of a file fails; 'n' every read of one file fails,
+ * whose inode (u64) follows; 'o' that file cannot be opened; 'b' every read of one page fails, whose file's inode (u64) and offset (u64) follow, and how often
+ * (u64, 0 for ever); 'f' every sync fails, and what was written since the last one that did not is gone, as it is when the
  * kernel has marked the pages clean and then forgets them [lwn.net/Articles/752063].
  *
  * Entries are in the order of the operations, whatever the thread: one lock is held over operation and entry.
@@ -37,7 +39,7 @@
 #include <unistd.h>
 
 enum { WRITE = 1, TRUNCATE, SYNC, CREATE, UNLINK, RENAME, SYNC_DIR };
-enum { MAX_FDS = 65536 };
+enum { MAX_FDS = 65536, PAGE_BYTES = 4096, FAULT_BYTES = 25 };
 
 struct undo {
   struct undo *before;
@@ -59,6 +61,8 @@ static int (*real_open)(const char *, int, ...);
 static int (*real_close)(int);
 static ssize_t (*real_write)(int, const void *, size_t);
 static ssize_t (*real_pwrite)(int, const void *, size_t, off_t);
+static ssize_t (*real_read)(int, void *, size_t);
+static ssize_t (*real_pread)(int, void *, size_t, off_t);
 static int (*real_fsync)(int);
 static int (*real_fdatasync)(int);
 static int (*real_ftruncate)(int, off_t);
@@ -70,6 +74,8 @@ static void start_once(void) {
   real_close = dlsym(RTLD_NEXT, "close");
   real_write = dlsym(RTLD_NEXT, "write");
   real_pwrite = dlsym(RTLD_NEXT, "pwrite64");
+  real_read = dlsym(RTLD_NEXT, "read");
+  real_pread = dlsym(RTLD_NEXT, "pread64");
   real_fsync = dlsym(RTLD_NEXT, "fsync");
   real_fdatasync = dlsym(RTLD_NEXT, "fdatasync");
   real_ftruncate = dlsym(RTLD_NEXT, "ftruncate64");
@@ -81,7 +87,7 @@ static void start_once(void) {
   if (record_file) record = real_open(record_file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   const char *fault_file = getenv("SLUICE_SHIM_FAULT");
   int fd = fault_file ? real_open(fault_file, O_RDWR | O_CLOEXEC) : -1;
-  if (fd >= 0) fault = mmap(NULL, 1, PROT_READ, MAP_SHARED, fd, 0);
+  if (fd >= 0) fault = mmap(NULL, FAULT_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   if (fault == MAP_FAILED) fault = NULL;
 }
 
@@ -104,7 +110,11 @@ static const char *below(const char *path) {
 
 static int is_watched(int fd) {
   start();
-  return fd >= 0 && fd < MAX_FDS ? watched[fd] : 0;
+  if (fd < 0 || fd >= MAX_FDS || !watched[fd]) return 0;
+  /* Not every close comes by here, and a connection may have the number then. */
+  struct stat64 status;
+  if (fstat64(fd, &status) == 0 && S_ISSOCK(status.st_mode)) watched[fd] = 0;
+  return watched[fd];
 }
 
 static uint64_t inode_of(int fd) {
@@ -133,7 +143,7 @@ static void note(uint8_t kind, uint64_t inode, uint64_t offset, const void *byte
 static void remember(int fd, uint64_t offset, size_t length) {
   if (!fault) return;
   struct undo *undo = malloc(sizeof *undo + length);
-  ssize_t got = length > 0 ? pread64(fd, undo->bytes, length, offset) : 0;
+  ssize_t got = length > 0 ? real_pread(fd, undo->bytes, length, offset) : 0;
   undo->before = undos;
   undo->inode = inode_of(fd);
   undo->offset = offset;
@@ -194,6 +204,64 @@ ssize_t write(int fd, const void *bytes, size_t length) {
   return written;
 }
 
+/* How many bytes stand before the page of a read that is bad. One that begins in that page counts as a time. */
+static size_t before_bad_place(int fd, uint64_t offset, size_t length) {
+  uint64_t inode, bad, times;
+  memcpy(&inode, (const char *)fault + 1, 8);
+  memcpy(&bad, (const char *)fault + 9, 8);
+  memcpy(&times, (const char *)fault + 17, 8);
+  if (inode != inode_of(fd) || offset >= bad + PAGE_BYTES || bad >= offset + length) return length;
+  if (offset < bad) return bad - offset;
+  if (times == 1) *fault = '-';
+  if (times > 1) times -= 1;
+  memcpy((char *)fault + 17, &times, 8);
+  return 0;
+}
+
+static size_t before_first_page_ends(uint64_t offset, size_t length) {
+  size_t left = offset < PAGE_BYTES ? PAGE_BYTES - offset : 0;
+  return length < left ? length : left;
+}
+
+static int is_bad_file(uint64_t inode) { return memcmp((const char *)fault + 1, &inode, 8) == 0; }
+
+static int is_bad_path(const char *path) {
+  struct stat64 status;
+  return stat64(path, &status) == 0 && is_bad_file(status.st_ino);
+}
+
+/*
+ * How much of a read the disk gives before its first bad page. The kernel answers with so much and no error, and with EIO
+ * only when that is nothing.
+ */
+static size_t readable(int fd, uint64_t offset, size_t length) {
+  if (is_watched(fd) != 1) return length;
+  switch (fails()) {
+    case 'i': return 0;
+    case 'n': return is_bad_file(inode_of(fd)) ? 0 : length;
+    case 'p': return before_first_page_ends(offset, length);
+    case 'b': return before_bad_place(fd, offset, length);
+    default: return length;
+  }
+}
+
+static ssize_t fail_to_read(void) {
+  errno = EIO;
+  return -1;
+}
+
+ssize_t pread64(int fd, void *bytes, size_t length, off_t offset) {
+  size_t given = readable(fd, offset, length);
+  return given == 0 && length > 0 ? fail_to_read() : real_pread(fd, bytes, given, offset);
+}
+
+ssize_t pread(int fd, void *bytes, size_t length, off_t offset) { return pread64(fd, bytes, length, offset); }
+
+ssize_t read(int fd, void *bytes, size_t length) {
+  size_t given = is_watched(fd) == 1 ? readable(fd, lseek64(fd, 0, SEEK_CUR), length) : length;
+  return given == 0 && length > 0 ? fail_to_read() : real_read(fd, bytes, given);
+}
+
 static int sync_with(int (*real)(int), int fd) {
   int kind = is_watched(fd);
   if (!kind) return real(fd);
@@ -241,6 +309,10 @@ static int open_watched(const char *path, int flags, mode_t mode) {
   if (!name && !is_directory) return real_open(path, flags, mode);
   if (fails() == 'r' && (flags & O_ACCMODE) != O_RDONLY) {
     errno = EROFS;
+    return -1;
+  }
+  if (fails() == 'o' && is_bad_path(path)) {
+    errno = EIO;
     return -1;
   }
   pthread_mutex_lock(&lock);

@@ -27,9 +27,9 @@ function losses(
     stream: 'telemetry',
     promised: PROMISED,
     settledUpTo: 10,
-    known: { lastSeq: 100, cursor: 10 },
+    known: { lastSeq: 100, done: 10 },
     told: { arrived, rejected: names(rejected), gaps },
-    wreck: PAGES,
+    wrecks: [PAGES],
     ...rest,
   });
 }
@@ -53,13 +53,33 @@ describe('the judge of damaged stores', () => {
     expect(losses([20], { gaps }).problems).toContain('telemetry: 1 records lost without a word');
   });
 
+  it('finds a loss of what stood in the damaged file whole, although it is told; not beside another write-ahead log', () => {
+    const whole = new Set([20, 21].map((seq) => recordName('telemetry', seq)));
+    const gaps = [gap(11, 100, 1)];
+    expect(losses([20], { gaps, whole }).problems).toEqual(['telemetry: 1 records lost that stand there whole']);
+    expect(losses([30], { gaps, whole }).problems).toEqual([]);
+    expect(losses([20], { gaps, whole, wrecks: [CUT] }).problems).toEqual([]);
+  });
+
   it.each([1, 3])('finds gaps that say %s for two that are lost', (count) => {
     const { problems } = losses([20, 30], { gaps: [gap(11, 100, count)] });
     expect(problems).toEqual([`telemetry: gaps say that ${count} of those that were counted are lost, but 2 are`]);
   });
 
+  it('lets gaps count what was upstream already, but not settled', () => {
+    const names = (seqs: readonly number[]) => new Set(seqs.map((seq) => recordName('telemetry', seq)));
+    const told = {
+      arrived: names(PROMISED.filter((seq) => seq !== 20)),
+      arrivedBefore: names([11, 12]),
+      rejected: names([]),
+      gaps: [gap(11, 100, 3)],
+    };
+    expect(losses([], { told }).problems).toEqual([]);
+    expect(losses([], { told: { ...told, gaps: [gap(11, 100, 4)] } }).problems).toHaveLength(1);
+  });
+
   it('allows a gap without a number only behind what the file counts', () => {
-    const known = { lastSeq: 60, cursor: 10 };
+    const known = { lastSeq: 60, done: 10 };
     const lost = PROMISED.filter((seq) => seq > 60);
     expect(losses(lost, { known, gaps: [gap(61, 1_000, 0)] }).problems).toEqual([]);
     expect(losses(lost, { known, gaps: [gap(60, 1_000, 0)] }).problems).toEqual([
@@ -70,26 +90,26 @@ describe('the judge of damaged stores', () => {
   });
 
   it('needs no word about what nobody can know of', () => {
-    const known = { lastSeq: 60, cursor: 10 };
+    const known = { lastSeq: 60, done: 10 };
     const lost = PROMISED.filter((seq) => seq > 60);
     for (const wreck of [CUT, LAST_COMMIT]) {
-      expect(losses(lost, { known, wreck })).toMatchObject({ hiddenCount: 40, problems: [] });
-      expect(losses([20], { known, wreck }).problems).toContain('telemetry: 1 records lost without a word');
+      expect(losses(lost, { known, wrecks: [wreck] })).toMatchObject({ hiddenCount: 40, problems: [] });
+      expect(losses([20], { known, wrecks: [wreck] }).problems).toContain('telemetry: 1 records lost without a word');
     }
     expect(losses(lost, { known }).problems).toEqual(['telemetry: 40 records lost without a word']);
   });
 
   it('does not take more than a commit for the last one', () => {
     const promised = Array.from({ length: 1_000 }, (_, index) => index + 1);
-    const untold = { promised, known: { lastSeq: 100, cursor: 10 } };
-    expect(losses([], { ...untold, wreck: LAST_COMMIT }).problems).toEqual([
+    const untold = { promised, known: { lastSeq: 100, done: 10 } };
+    expect(losses([], { ...untold, wrecks: [LAST_COMMIT] }).problems).toEqual([
       'telemetry: 900 records lost without a word',
     ]);
-    expect(losses([], { ...untold, wreck: CUT }).problems).toEqual([]);
+    expect(losses([], { ...untold, wrecks: [CUT] }).problems).toEqual([]);
   });
 
   it('allows no loss with a damaged state.db', () => {
-    const { problems } = losses([20], { wreck: { ...PAGES, file: 'state.db' }, gaps: [gap(11, 100, 1)] });
+    const { problems } = losses([20], { wrecks: [{ ...PAGES, file: 'state.db' }], gaps: [gap(11, 100, 1)] });
     expect(problems).toEqual(['telemetry: 1 records lost with state.db']);
   });
 });
