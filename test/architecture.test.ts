@@ -26,12 +26,14 @@ const MAY_IMPORT: readonly (readonly [room: string, allowed: readonly string[]])
 /** Package → the only places that may import it. */
 const ONLY_PLACE: Readonly<Record<string, readonly string[]>> = {
   cborg: ['ingest/formats'],
+  re2js: ['core'],
   aedes: ['sources/mqtt'],
   'aedes-persistence': ['sources/mqtt'],
   'better-sqlite3': ['store'],
   kafkajs: ['uplink/kafka/kafkajs'],
   '@platformatic/kafka': ['uplink/kafka/platformatic'],
   ws: ['sources/mqtt'],
+  '@serialport/bindings-cpp': ['sources/serial'],
   hono: ['api'],
   '@hono/node-server': ['api'],
   '@hono/zod-openapi': ['api'],

@@ -45,7 +45,7 @@ const STEADY_MS = 20_000;
 const TIMEOUT_MS = 120_000;
 
 export async function benchClients({ rounds, messages }: ClientsOptions): Promise<boolean> {
-  const kafka = await startKafka();
+  const kafka = await startKafka({ isLasting: true });
   const results = new Map<KafkaClientName, Round[]>(KAFKA_CLIENTS.map((client) => [client, []]));
   try {
     for (let round = 1; round <= rounds; round += 1) {

@@ -45,7 +45,7 @@ export async function benchDrain({ rounds, records, order }: DrainOptions): Prom
 }
 
 async function drainOnce(records: number, order: Order): Promise<Round> {
-  const kafka = await startKafka();
+  const kafka = await startKafka({ isLasting: true });
   const uplink = {
     name: 'bench',
     type: 'kafka',

@@ -39,7 +39,7 @@ const AIM_DISK = 8;
 
 export async function benchE2e({ rounds, messages }: E2eOptions): Promise<boolean> {
   telegrafBinary();
-  const kafka = await startKafka();
+  const kafka = await startKafka({ isLasting: true });
   const results = { sluice: [] as Round[], memory: [] as Round[], disk: [] as Round[] };
   try {
     for (let round = 1; round <= rounds; round += 1) {

@@ -25,7 +25,7 @@ const AIM = 0.7;
 
 export async function benchExactlyOnce({ rounds, records }: ExactlyOnceOptions): Promise<boolean> {
   const rates = new Map<string, number[]>();
-  const kafka = await startKafka();
+  const kafka = await startKafka({ isLasting: true });
   try {
     for (let round = 1; round <= rounds; round += 1) {
       for (const way of ways()) {

@@ -1,5 +1,5 @@
 /**
- * npm run bench -- ack|api|e2e|drain|size|clients|wear|exactly-once [--rounds N] [--messages N] [--records N] [--seconds N] [--order strict|live_first]
+ * npm run bench -- NAME [options], see --help.
  * Each measurement is one line of JSON; at the end a table for docs/benchmarks.md. Exit code 1 when an aim is missed.
  */
 
@@ -8,10 +8,12 @@ import { parseArgs } from 'node:util';
 import { benchAck } from './ack.ts';
 import { benchApi } from './api.ts';
 import { benchClients } from './clients.ts';
-import { benchDrain, ORDERS, type Order } from './drain.ts';
+import { benchDrain, ORDERS } from './drain.ts';
 import { benchE2e } from './e2e.ts';
 import { benchExactlyOnce } from './exactly-once.ts';
 import { describeMachine, say } from './report.ts';
+import { LINE_KINDS } from './serial/lines.ts';
+import { benchSerial } from './serial.ts';
 import { benchSize } from './size.ts';
 import { benchWear } from './wear.ts';
 
@@ -21,8 +23,11 @@ const { values, positionals } = parseArgs({
     rounds: { type: 'string' },
     messages: { type: 'string' },
     records: { type: 'string' },
-    seconds: { type: 'string', default: '200' },
+    seconds: { type: 'string' },
     order: { type: 'string', default: 'strict' },
+    lines: { type: 'string', default: 'all' },
+    control: { type: 'boolean', default: false },
+    help: { type: 'boolean', short: 'h', default: false },
   },
 });
 
@@ -33,10 +38,10 @@ function count(text: string | undefined, byDefault: number): number {
   process.exit(2);
 }
 
-function orderNamed(text: string): Order {
-  const order = ORDERS.find((name) => name === text);
-  if (order !== undefined) return order;
-  process.stderr.write(`not an order, strict or live_first: ${text}\n`);
+function oneOf<T extends string>(names: readonly T[], text: string): T {
+  const found = names.find((name) => name === text);
+  if (found !== undefined) return found;
+  process.stderr.write(`not one of ${names.join(', ')}: ${text}\n`);
   process.exit(2);
 }
 
@@ -49,7 +54,7 @@ const benches: Readonly<Record<string, () => Promise<boolean>>> = {
     benchDrain({
       rounds: count(values.rounds, 1),
       records: count(values.records, 1_000_000),
-      order: orderNamed(values.order),
+      order: oneOf(ORDERS, values.order),
     }),
   size: () =>
     benchSize({
@@ -59,13 +64,29 @@ const benches: Readonly<Record<string, () => Promise<boolean>>> = {
     }),
   clients: () => benchClients({ rounds: count(values.rounds, 3), messages: count(values.messages, 200_000) }),
   wear: () => benchWear({ seconds: count(values.seconds, 200) }),
+  serial: () =>
+    benchSerial({
+      rounds: count(values.rounds, 3),
+      seconds: count(values.seconds, 30),
+      lines: oneOf(['all', ...LINE_KINDS], values.lines),
+      control: values.control,
+    }),
 };
 
+const usage = `usage: npm run bench -- ${Object.keys(benches).join('|')} [options]
+
+  --rounds N, --messages N, --records N, --seconds N   how long it takes
+  --order strict|live_first                            drain: the order of the uplink
+  --lines all|${LINE_KINDS.join('|')}                          serial: which devices send
+  --control                                            serial: stop the gateway for a while: frames must be lost
+`;
+if (values.help) {
+  say(usage);
+  process.exit(0);
+}
 const bench = benches[positionals[0] ?? ''];
 if (bench === undefined) {
-  process.stderr.write(
-    `usage: npm run bench -- ${Object.keys(benches).join('|')} [--rounds N] [--messages N] [--records N] [--seconds N] [--order strict|live_first]\n`,
-  );
+  process.stderr.write(usage);
   process.exit(2);
 }
 say(describeMachine());

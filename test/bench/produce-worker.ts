@@ -2,7 +2,7 @@
 
 import process from 'node:process';
 import { parentPort, workerData } from 'node:worker_threads';
-import type { LaneId } from '../../src/core/ports.ts';
+import type { LaneId } from '../../src/core/lane-log.ts';
 import type { StoredRecord } from '../../src/core/record.ts';
 import { loadKafkaClient } from '../../src/uplink/kafka/client-library.ts';
 import { createKafkaUpstream } from '../../src/uplink/kafka/create-upstream.ts';

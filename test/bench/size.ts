@@ -66,7 +66,7 @@ async function startEmpty({ rounds }: SizeOptions): Promise<Row[]> {
 }
 
 async function atWork({ messages }: SizeOptions): Promise<Row[]> {
-  const kafka = await startKafka();
+  const kafka = await startKafka({ isLasting: true });
   const uplinks = [kafkaUplink(kafka.bootstrap)];
   const gateway = await GatewayProcess.create({ build: 'launcher', config: { uplinks } });
   try {

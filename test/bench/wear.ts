@@ -37,7 +37,7 @@ const SECONDS_PER_DAY = 86_400;
 const SETTLE_MS = 5_000;
 
 export async function benchWear({ seconds }: WearOptions): Promise<boolean> {
-  const kafka = await startKafka();
+  const kafka = await startKafka({ isLasting: true });
   try {
     const results: Wear[] = [];
     for (const commitInterval of INTERVALS) {

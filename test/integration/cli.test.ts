@@ -89,7 +89,7 @@ describe('the command line beside a running gateway', () => {
 
   it('gives programs the documents of the gateway themselves', async () => {
     const documents = JSON.parse(ask('status', '--json').out);
-    expect(Object.keys(documents)).toEqual(['gateway', 'buffer', 'uplinks', 'devices', 'health']);
+    expect(Object.keys(documents)).toEqual(['gateway', 'buffer', 'uplinks', 'replays', 'devices', 'health']);
     const [uplink] = documents.uplinks.uplinks;
     const fromApi = (await gateway.get('/v1/uplinks/file')) as object;
     expect([uplink.name, Object.keys(uplink)]).toEqual(['file', Object.keys(fromApi)]);

@@ -1,4 +1,15 @@
-import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -46,6 +57,13 @@ describe('sluice doctor', () => {
     closeSync(fd);
   }
 
+  function files(): unknown[] {
+    return readdirSync(dataDir).map((name) => {
+      const { size, mtimeNs } = statSync(join(dataDir, name), { bigint: true });
+      return [name, size, mtimeNs, readFileSync(join(dataDir, name)).toString('base64')];
+    });
+  }
+
   function exported(): unknown[] {
     const lines = readFileSync(join(directory, 'records.ndjson'), 'utf8').trimEnd().split('\n');
     return lines.map((line) => (JSON.parse(line) as { value: { n: number } }).value.n);
@@ -72,7 +90,16 @@ describe('sluice doctor', () => {
     const repaired = run('doctor --repair --export records.ndjson --config sluice.yaml');
     expect(repaired).toMatchObject({ code: 0, err: '', out: expect.stringContaining('Repaired: ') });
     expect(exported().length).toBeGreaterThan(COUNT - 50);
+    expect(new Set(exported()).size).toBe(exported().length);
     expect(run('doctor --config sluice.yaml')).toMatchObject({ code: 0 });
+  });
+
+  it.each(['whole', 'damaged'])('leaves no trace where it only looks at a store that is %s', (condition) => {
+    if (condition === 'damaged') damage(40);
+    const before = files();
+    run('doctor --config sluice.yaml');
+    run('doctor --export records.ndjson --config sluice.yaml');
+    expect(files()).toEqual(before);
   });
 
   it('does not overwrite a file', () => {

@@ -1,47 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { KafkaUplinkOptions } from '../../src/uplink/options.ts';
+import { BROKEN_ANSWERS, refusing, seqOf } from '../support/fake-kafka/arrivals.ts';
 import { type Answer, FakeKafka } from '../support/fake-kafka/fake-kafka.ts';
+import { BLOCKING, OF_A_RECORD, PASSING } from '../support/fake-kafka/produce-codes.ts';
 import { type RunningUplink, runUplink } from '../support/running-uplink.ts';
-import { KAFKA_CLIENTS, kafkaOptions, seqOfEventId, topicsUnder } from '../support/uplink-options.ts';
+import { KAFKA_CLIENTS, kafkaOptions, topicsUnder } from '../support/uplink-options.ts';
 
-/** Kafka protocol, "Error Codes": those that a broker may answer to Produce, by what people must do about them. */
-const PASSING = {
-  UNKNOWN_SERVER_ERROR: -1,
-  LEADER_NOT_AVAILABLE: 5,
-  NOT_LEADER_OR_FOLLOWER: 6,
-  REQUEST_TIMED_OUT: 7,
-  BROKER_NOT_AVAILABLE: 8,
-  REPLICA_NOT_AVAILABLE: 9,
-  NETWORK_EXCEPTION: 13,
-  NOT_ENOUGH_REPLICAS: 19,
-  NOT_ENOUGH_REPLICAS_AFTER_APPEND: 20,
-  INVALID_REQUIRED_ACKS: 21,
-  OUT_OF_ORDER_SEQUENCE_NUMBER: 45,
-  KAFKA_STORAGE_ERROR: 56,
-  FENCED_LEADER_EPOCH: 74,
-  UNKNOWN_LEADER_EPOCH: 75,
-  THROTTLING_QUOTA_EXCEEDED: 89,
-  'a code that nobody knows': 9_999,
-} as const;
-const BLOCKING = {
-  UNKNOWN_TOPIC_OR_PARTITION: 3,
-  INVALID_TOPIC_EXCEPTION: 17,
-  TOPIC_AUTHORIZATION_FAILED: 29,
-  CLUSTER_AUTHORIZATION_FAILED: 31,
-  UNSUPPORTED_VERSION: 35,
-  UNSUPPORTED_FOR_MESSAGE_FORMAT: 43,
-  POLICY_VIOLATION: 44,
-  UNSUPPORTED_COMPRESSION_TYPE: 76,
-} as const;
-const OF_A_RECORD = {
-  CORRUPT_MESSAGE: 2,
-  MESSAGE_TOO_LARGE: 10,
-  RECORD_LIST_TOO_LARGE: 18,
-  INVALID_RECORD: 87,
-} as const;
 const INVALID_TIMESTAMP = 32;
-
-const BROKEN: readonly Answer['kind'][] = ['hang', 'half', 'garbage', 'silence', 'huge', 'cut'];
 
 describe.each(KAFKA_CLIENTS)('%s, whatever a broker answers', (client) => {
   let kafka: FakeKafka;
@@ -71,13 +36,13 @@ describe.each(KAFKA_CLIENTS)('%s, whatever a broker answers', (client) => {
     });
   }
 
-  const arrived = (): number[] => kafka.records.map(({ headers }) => seqOfEventId(headers['ce_id']));
+  const arrived = (): number[] => kafka.records.map(seqOf);
 
   /** Each is there, and for each key in order of first arrival. */
   function expectAll(seqs: readonly number[]): void {
     expect([...new Set(arrived())].sort((a, b) => a - b)).toEqual(seqs);
     for (const list of Map.groupBy(kafka.records, ({ key }) => key).values()) {
-      const first = [...new Set(list.map(({ headers }) => seqOfEventId(headers['ce_id'])))];
+      const first = [...new Set(list.map(seqOf))];
       expect(first).toEqual(first.toSorted((a, b) => a - b));
     }
     expect(uplink.counts()).toMatchObject({ deliveredCount: seqs.length, rejectedCount: 0, pendingCount: 0 });
@@ -103,11 +68,11 @@ describe.each(KAFKA_CLIENTS)('%s, whatever a broker answers', (client) => {
 
   it.each(Object.entries(BLOCKING))(
     'is blocked by %s, says what to do, and goes on when that is done',
-    async (_, code) => {
+    async (_, [code, hint]) => {
       kafka.always = { kind: 'refuse', code };
       const seqs = uplink.append(50);
       await uplink.reaches('blocked');
-      expect(uplink.status()?.reason).toBeTruthy();
+      expect(uplink.status()?.reason).toMatch(hint);
       expect(uplink.counts()).toMatchObject({ deliveredCount: 0, rejectedCount: 0, pendingCount: 50 });
       kafka.always = undefined;
       await uplink.drained();
@@ -118,11 +83,7 @@ describe.each(KAFKA_CLIENTS)('%s, whatever a broker answers', (client) => {
   it.each(Object.entries(OF_A_RECORD))('sets aside the one record that is the cause of %s', async (_, code) => {
     const seqs = uplink.append(50);
     const bad = seqs[25] ?? 0;
-    kafka.always = {
-      kind: 'refuse',
-      code,
-      when: ({ records }) => records.some(({ headers }) => seqOfEventId(headers['ce_id']) === bad),
-    };
+    kafka.always = refusing(bad, code);
     await uplink.drained();
     expect([...new Set(arrived())].sort((a, b) => a - b)).toEqual(seqs.filter((seq) => seq !== bad));
     expect(uplink.counts()).toMatchObject({ deliveredCount: 49, rejectedCount: 1, pendingCount: 0 });
@@ -135,7 +96,7 @@ describe.each(KAFKA_CLIENTS)('%s, whatever a broker answers', (client) => {
     expectAll(seqs);
   });
 
-  it.each(BROKEN.flatMap((kind) => [[kind, true] as const, [kind, false] as const]))(
+  it.each(BROKEN_ANSWERS)(
     'loses nothing when an answer is broken: %s (the records were taken: %s)',
     async (kind, taken) => {
       kafka.script.push({ kind: 'take' }, { kind, taken } as Answer);

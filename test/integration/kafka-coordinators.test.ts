@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { expectEachOnce } from '../support/fake-kafka/arrivals.ts';
 import type { CoordinatorApi } from '../support/fake-kafka/coordinator.ts';
 import { FakeKafka } from '../support/fake-kafka/fake-kafka.ts';
 import { type RunningUplink, runUplink } from '../support/running-uplink.ts';
-import { KAFKA_CLIENTS, kafkaOptions, seqOfEventId, topicsUnder } from '../support/uplink-options.ts';
+import { KAFKA_CLIENTS, kafkaOptions, topicsUnder } from '../support/uplink-options.ts';
 
 /** Kafka protocol, "Error Codes": what a coordinator says that loads, moves, or has not ended the last transaction. */
 const BUSY = {
@@ -46,11 +47,7 @@ describe.each(KAFKA_CLIENTS)('exactly once over %s, whatever a coordinator answe
 
   /** Each is there once, and for each key in order. */
   function expectOnce(seqs: readonly number[]): void {
-    const seqOf = ({ headers }: FakeKafka['records'][number]): number => seqOfEventId(headers['ce_id']);
-    expect(kafka.records.map(seqOf).toSorted((a, b) => a - b)).toEqual(seqs);
-    for (const list of Map.groupBy(kafka.records, ({ key }) => key).values()) {
-      expect(list.map(seqOf)).toEqual(list.map(seqOf).toSorted((a, b) => a - b));
-    }
+    expectEachOnce(kafka.records, seqs);
     expect(uplink.counts()).toMatchObject({ deliveredCount: seqs.length, rejectedCount: 0, pendingCount: 0 });
   }
 
@@ -86,6 +83,18 @@ describe.each(KAFKA_CLIENTS)('exactly once over %s, whatever a coordinator answe
       expectOnce(seqs);
     },
   );
+
+  it('keeps the position when an answer to TxnOffsetCommit says nothing of it', async () => {
+    await run();
+    const seqs = uplink.append(100);
+    await uplink.drained();
+    kafka.coordinator.silentCommits = 1;
+    seqs.push(...uplink.append(20));
+    await uplink.drained();
+    expect(kafka.coordinator.silentCommits).toBe(0);
+    expect(kafka.coordinator.positions()).toEqual([seqs.at(-1)]);
+    expectOnce(seqs);
+  });
 
   it('follows a coordinator that moves', async () => {
     await run();

@@ -6,14 +6,8 @@ import { countStore } from '../support/verify.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const WAIT = { timeoutMs: 30_000, everyMs: 50 };
-const DAY_MS = 86_400_000;
 
 interface Uplink {
-  readonly state: string;
-  readonly code: string | null;
-  readonly reason: string | null;
-  readonly retry_at: string | null;
-  readonly sent_bytes_today: number | null;
   readonly replayed: number;
   readonly totals: { readonly delivered: number; readonly pending: number };
 }
@@ -29,20 +23,23 @@ describe('a gateway with a file uplink', { timeout: 90_000 }, () => {
 
   afterEach(() => gateway.dispose());
 
+  const configOf = (options: Readonly<Record<string, unknown>>) => ({
+    uplinks: [{ name: 'stick', type: 'file', directory: '{directory}/stick', ...options }],
+  });
   const make = async (options: Readonly<Record<string, unknown>>): Promise<void> => {
-    const uplink = { name: 'stick', type: 'file', directory: '{directory}/stick', ...options };
-    gateway = await GatewayProcess.create({ config: { uplinks: [uplink] } });
+    gateway = await GatewayProcess.create({ config: configOf(options) });
     await gateway.start();
   };
 
-  const post = async (path: string, body?: unknown): Promise<Response> => {
+  const ask = async (method: string, path: string, body?: unknown): Promise<Response> => {
     const response = await fetch(`http://127.0.0.1:${gateway.apiPort}${path}`, {
-      method: 'POST',
+      method,
       ...(body !== undefined && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
     });
     expect(response.ok, path).toBe(true);
     return response;
   };
+  const post = (path: string, body?: unknown): Promise<Response> => ask('POST', path, body);
 
   const store = (device: string, count: number): Promise<Response> =>
     post(
@@ -61,6 +58,14 @@ describe('a gateway with a file uplink', { timeout: 90_000 }, () => {
     return Object.fromEntries([...parts].map(([part, its]) => [part, its.map(({ seq }) => seq)]));
   };
 
+  const replays = async (): Promise<readonly Replay[]> =>
+    ((await gateway.get('/v1/replays')) as { replays: Replay[] }).replays;
+  const replayed = (id: number) =>
+    waitFor(async () => (await replays()).find((replay) => replay.id === id)?.state === 'done', {
+      ...WAIT,
+      what: `replay ${id}`,
+    });
+
   it('sends a backlog beside the lane after a kill, and a replay that was asked for before it', async () => {
     await make({ order: 'live_first', batch: { maxRecords: 10 } });
     await store('a', 30);
@@ -74,10 +79,8 @@ describe('a gateway with a file uplink', { timeout: 90_000 }, () => {
     await gateway.start();
     await post('/v1/uplinks/stick/resume');
     await delivered(150);
-    const replay = async (): Promise<Replay | undefined> =>
-      ((await gateway.get('/v1/replays')) as { replays: Replay[] }).replays[0];
-    await waitFor(async () => (await replay())?.state === 'done', { ...WAIT, what: 'the replay' });
-    expect(await replay()).toMatchObject({ delivered: 20 });
+    await replayed((await replays())[0]?.id ?? 0);
+    expect((await replays())[0]).toMatchObject({ delivered: 20 });
     await waitFor(async () => (await uplink()).replayed === 20, { ...WAIT, what: 'the count of replays' });
     const { lane = [], backfill = [], replay: again = [] } = sent();
     const once = [...lane, ...backfill];
@@ -90,23 +93,30 @@ describe('a gateway with a file uplink', { timeout: 90_000 }, () => {
     expect(countStore(gateway.dataDir, { deep: true }).problems).toEqual([]);
   });
 
-  it('sends no more than the budget of the day, over a restart too, and says until when it waits', async () => {
-    await make({ maxBytesPerDay: '4KiB', batch: { maxRecords: 5 } });
+  it('sends no more of a replay that was cancelled, over a kill too', async () => {
+    const slow = { batch: { maxRecords: 2 }, maxBytesPerSecond: '2KiB' };
+    await make({});
     await store('a', 100);
-    const isSpent = async (): Promise<boolean> => (await uplink()).code === 'daily_budget_spent';
-    await waitFor(isSpent, { ...WAIT, what: 'the budget to be spent' });
-    // Figures are up to a second old.
-    await waitFor(async () => ((await uplink()).sent_bytes_today ?? 0) > 3_000, { ...WAIT, what: 'the count' });
-    const before = await uplink();
-    expect(before).toMatchObject({ state: 'up' });
-    expect(before.reason).toContain('4096 bytes a day');
-    expect(Date.parse(before.retry_at ?? '') % DAY_MS).toBe(0);
-    await gateway.stop('SIGKILL');
+    await delivered(100);
+    await gateway.stop('SIGTERM');
+    gateway.configure(configOf(slow));
     await gateway.start();
-    await waitFor(isSpent, { ...WAIT, what: 'the budget to be spent still' });
-    const after = await uplink();
-    expect(after.sent_bytes_today).toBeLessThanOrEqual(4_096);
-    expect(after.totals).toMatchObject({ delivered: before.totals.delivered, pending: 100 - before.totals.delivered });
-    expect(sent()['lane']).toHaveLength(before.totals.delivered);
+    const whole = (await (await post('/v1/replays', { uplink: 'stick', stream: 'telemetry' })).json()) as Replay;
+    await waitFor(async () => ((await replays())[0]?.delivered ?? 0) > 0, { ...WAIT, what: 'some of the replay' });
+    await ask('DELETE', `/v1/replays/${whole.id}`);
+    await gateway.stop('SIGKILL');
+    const before = sent()['replay'] ?? [];
+    expect(before.length).toBeLessThan(100);
+    gateway.configure(configOf({}));
+    await gateway.start();
+    expect(await replays()).toEqual([]);
+    // Behind the first one, were it still there.
+    const { lane = [] } = sent();
+    const asked = { uplink: 'stick', stream: 'telemetry', first_seq: lane[0], last_seq: lane[9] };
+    const other = (await (await post('/v1/replays', asked)).json()) as Replay;
+    await replayed(other.id);
+    const { replay: again = [] } = sent();
+    expect(again.slice(before.length)).toEqual(lane.slice(0, 10));
+    expect(again.slice(0, before.length)).toEqual(lane.slice(0, before.length));
   });
 });

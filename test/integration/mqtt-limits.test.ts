@@ -191,6 +191,22 @@ describe('client ids', () => {
   });
 });
 
+describe('connections that come too fast', () => {
+  it('wait, and leave the way free for those of other addresses', async () => {
+    const { port } = await startMqtt({ mqtt: { maxConnectRate: 20 } });
+    const order: string[] = [];
+    const connect = async (address: string, clientId: string): Promise<void> => {
+      const client = await RawClient.open(port, address);
+      expect(await client.connect({ clientId })).toBe(0);
+      order.push(clientId);
+    };
+    const flood = Array.from({ length: 30 }, (_, index) => connect('127.0.0.1', `flood-${index}`));
+    await waitFor(() => order.length === 4, { what: 'the first of the flood', timeoutMs: 5_000 });
+    await Promise.all([connect('127.0.0.2', 'quiet'), ...flood]);
+    expect(order.indexOf('quiet')).toBeLessThan(15);
+  });
+});
+
 describe('too many clients', () => {
   it('are told so, and let in when there is room again', async () => {
     const { source, logger, port } = await startMqtt({ mqtt: { maxClients: 3 } });

@@ -115,6 +115,15 @@ describe.each(TRANSPORTS)('MQTT over %s', (transport) => {
     await connected(harness, { clientId: 'late' });
   });
 
+  it('lets clients in that had to wait for their turn', async () => {
+    const harness = await start({ maxConnectRate: 4 });
+    const codes = Array.from({ length: 6 }, async (_, index) =>
+      (await open(harness)).connect({ clientId: `c${index}` }),
+    );
+    expect(await Promise.all(codes)).toEqual([0, 0, 0, 0, 0, 0]);
+    expect(warnings(harness)).toEqual(['MQTT connections come too fast: they wait for their turn']);
+  });
+
   it('slows a client that sends too fast', async () => {
     const harness = await start({ maxPublishRate: 2 });
     const client = await connected(harness, { clientId: 'c' });

@@ -68,7 +68,21 @@ function upstreamDevices(): ReadonlySet<string> {
   const folder = join(directory, 'upstream');
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ndjson'));
   const lines = files.flatMap((file) => readFileSync(join(folder, file), 'utf8').split('\n'));
-  return new Set(lines.flatMap((line) => /greenhouse|arduino-1|meter/.exec(line)?.[0] ?? []));
+  return new Set(lines.flatMap((line) => /greenhouse|plant|meter|arduino-1/.exec(line)?.[0] ?? []));
+}
+
+async function isOnline(device: string): Promise<boolean> {
+  const response = await fetch(`http://127.0.0.1:${ports.api}/v1/devices/${device}`);
+  return ((await response.json()) as { readonly online?: boolean }).online === true;
+}
+
+async function command(device: string, name: string, params: unknown): Promise<unknown> {
+  const response = await fetch(`http://127.0.0.1:${ports.api}/v1/devices/${device}/commands/${name}?wait=20s`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ params, timeout_ms: 20_000 }),
+  });
+  return response.json();
 }
 
 /** Processes whose command line names the demonstration's own port or directory. */
@@ -86,15 +100,19 @@ function leftOver(): string[] {
 }
 
 describe('scripts/start', () => {
-  it('runs the gateway and three sensors whose records arrive upstream, and leaves nothing running', async () => {
+  it('runs the gateway, three sensors and an Arduino whose records arrive upstream, and leaves nothing running', async () => {
     const { child, output } = await demonstration();
     expect(output).toContain(`mosquitto_pub -p ${ports.mqtt} -q 1 -t devices/kitchen/telemetry`);
-    const arrived = (): boolean => upstreamDevices().size === 3;
-    await waitFor(arrived, { what: 'records of all three sensors upstream', timeoutMs: 20_000 });
+    const arrived = (): boolean => upstreamDevices().size === 4;
+    await waitFor(arrived, { what: 'records of all four devices upstream', timeoutMs: 20_000 });
+    await waitFor(() => isOnline('arduino-1'), { what: 'the Arduino to be plugged in', timeoutMs: 20_000 });
+    await waitFor(async () => !(await isOnline('arduino-1')), { what: 'its cable to be pulled', timeoutMs: 30_000 });
+    await waitFor(() => isOnline('arduino-1'), { what: 'it to be plugged in again', timeoutMs: 20_000 });
+    expect(await command('arduino-1', 'led', { on: true })).toMatchObject({ state: 'done', result: { on: true } });
     child.kill('SIGTERM');
     expect(await once(child, 'exit')).toEqual([0, null]);
     await waitFor(() => leftOver().length === 0, { what: 'every process to be gone', timeoutMs: 20_000 });
-  });
+  }, 90_000);
 
   it('stops the sensors when the gateway is killed', async () => {
     const { child } = await demonstration();

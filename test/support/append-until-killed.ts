@@ -13,7 +13,8 @@
 import { Buffer } from 'node:buffer';
 import { openSync, writeSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
-import type { LaneId, LogEntry } from '../../src/core/ports.ts';
+import type { LaneId } from '../../src/core/lane-log.ts';
+import type { LogEntry } from '../../src/core/ports.ts';
 import type { StoredRecord } from '../../src/core/record.ts';
 import { type OpenStore, openStore } from './open-store.ts';
 import { newRecord } from './records.ts';

@@ -23,7 +23,7 @@ export interface BrokerSessions {
   readonly journal: SessionJournal;
   readonly store: FakeSessionStore;
   readonly online: Set<string>;
-  /** `full a`, `aged a 2`, `evicted a`, `too large a`, `expired a` */
+  /** `full a`, `aged a 2`, `lost a 2`, `evicted a`, `too large a`, `expired a` */
   readonly told: string[];
   /** null: not synchronised. */
   now: number | null;
@@ -45,6 +45,7 @@ export function brokerSessions(limits: Partial<SessionLimits> = {}, store = new 
       isConnected: (clientId) => online.has(clientId),
       onQueueFull: (clientId) => told.push(`full ${clientId}`),
       onAged: (clientId, count) => told.push(`aged ${clientId} ${count}`),
+      onLost: (clientId, count) => told.push(`lost ${clientId} ${count}`),
       onReplaced: (clientId) => told.push(`replaced ${clientId}`),
       onEvicted: (clientId) => told.push(`evicted ${clientId}`),
       onTooLarge: (clientId) => told.push(`too large ${clientId}`),

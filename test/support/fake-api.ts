@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { createApi, createControlApi } from '../../src/api/app.ts';
 import type { ApiMetrics } from '../../src/api/context.ts';
 import { WaitingRoom } from '../../src/api/waiting-room.ts';
+import { CommandDesk } from '../../src/devices/commands/command-desk.ts';
 import type { HttpRequestLabels } from '../../src/platform/metrics.ts';
 import { FakeBrowser } from './fake-browser.ts';
 import { FakeIntake } from './fake-intake.ts';
@@ -33,6 +34,7 @@ export function fakeApi({ storeTimeoutMs = 10_000 } = {}) {
   const intake = new FakeIntake();
   const browser = new FakeBrowser();
   const log = new FakeLog();
+  const commands = new CommandDesk({ clock: { now: () => FAKE_NOW, monotonic: () => performance.now() }, logger });
   const deps = {
     logger,
     metrics,
@@ -43,6 +45,7 @@ export function fakeApi({ storeTimeoutMs = 10_000 } = {}) {
     browser,
     kept: browser,
     replays: log,
+    commands,
     room: new WaitingRoom({ maxBytes: 65_536, timeoutMs: storeTimeoutMs }),
     webDirectory: WEB,
   };
@@ -53,6 +56,7 @@ export function fakeApi({ storeTimeoutMs = 10_000 } = {}) {
     intake,
     browser,
     log,
+    commands,
     deps,
     app: createApi(views, deps),
     control: createControlApi(views, deps),

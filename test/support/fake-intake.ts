@@ -1,4 +1,5 @@
-import type { Acceptance, Intake, Message } from '../../src/core/ports.ts';
+import { type NumberedFrame, numberedFrame } from '../../src/core/frame-key.ts';
+import type { Acceptance, FrameIntake, Message, Overrun } from '../../src/core/ports.ts';
 import type { Handshake } from '../../src/core/record.ts';
 import type { FakeSessionStore } from './fake-session-store.ts';
 
@@ -11,13 +12,15 @@ interface Entry {
  * A door that stores in memory: everything that waits is "committed" together at the end of the turn, in the order
  * of the calls. Can be held, so that nothing becomes durable, and thrown away like a process that is killed.
  */
-export class FakeIntake implements Intake {
+export class FakeIntake implements FrameIntake {
   /** What was stored, duplicates left out, refused and local messages included. */
   readonly stored: { readonly kind: Acceptance['kind']; readonly topic: string; readonly payload: string }[] = [];
   /** Who sent what was asked for, in the order of the calls. */
   readonly senders: Message['identity'][] = [];
   /** In the order of the calls: `accept {payload}`, `settled`, `release {client id} {packet id}`. */
   readonly calls: string[] = [];
+  /** Payloads that nobody waits for. */
+  readonly lingering: string[] = [];
   /** Topics that no route knows. */
   isLocal: (topic: string) => boolean = (topic) => !/^devices\/[^/]+\/./.test(topic);
   /** The reason why a payload is refused. */
@@ -26,6 +29,10 @@ export class FakeIntake implements Intake {
   rateWaitMs: (payload: string) => number = () => 0;
   /** Why a request is to be sent again later. */
   postponed: Pick<Extract<Acceptance, { kind: 'postponed' }>, 'reason' | 'waitMs'> | undefined;
+  /** The number of a frame from a serial port. */
+  frameNumber: (payload: string) => number | undefined = () => undefined;
+  /** Frames of serial ports that found no room to wait. */
+  readonly overruns: (Overrun & { readonly channel: string })[] = [];
   /** Where it keeps what the broker keeps, when it is given one. */
   sessions: FakeSessionStore | undefined;
   readonly #handshakes = new Set<string>();
@@ -38,6 +45,7 @@ export class FakeIntake implements Intake {
   accept(message: Message): Promise<Acceptance> {
     this.calls.push(`accept ${Buffer.from(message.payload)}`);
     this.senders.push(message.identity);
+    if (message.mayLinger === true) this.lingering.push(Buffer.from(message.payload).toString());
     return this.#commit(() => this.#store(message));
   }
 
@@ -54,6 +62,17 @@ export class FakeIntake implements Intake {
         if (open.clientId === clientId && (packetId === null || open.packetId === packetId))
           this.#handshakes.delete(key);
       }
+    });
+  }
+
+  deviceOf(channel: string): string | null {
+    return channel.split('/')[1] ?? null;
+  }
+
+  overrun(channel: string, overrun: Overrun): Promise<void> {
+    this.calls.push(`overrun ${overrun.count}`);
+    return this.#commit(() => {
+      this.overruns.push({ channel, ...overrun });
     });
   }
 
@@ -101,9 +120,9 @@ export class FakeIntake implements Intake {
   }
 
   #store(message: Message): Acceptance {
-    const { channel, payload, handshake } = message;
+    const { channel, payload } = message;
     const text = Buffer.from(payload).toString();
-    const acceptance = this.#known(message) ?? this.#judge(channel, text, handshake);
+    const acceptance = this.#known(message) ?? this.#judge(message, text);
     const { idempotency, keep } = message;
     const kept = keep && { ...keep, topic: channel, payload };
     if (acceptance.kind !== 'duplicate' && kept !== undefined) void this.sessions?.keep(kept);
@@ -125,21 +144,26 @@ export class FakeIntake implements Intake {
     return isSame ? { kind: 'repeated', device, firstSeq: known.firstSeq, count: 1 } : { kind: 'key_reused', device };
   }
 
-  #judge(topic: string, payload: string, handshake: Handshake | null): Acceptance {
-    if (this.isLocal(topic)) return { kind: 'local' };
+  #judge(message: Message, payload: string): Acceptance {
+    const topic = message.channel;
+    if (message.source !== 'serial' && this.isLocal(topic)) return { kind: 'local' };
     const reason = this.refusal(payload);
     if (reason !== undefined) return { kind: 'refused', reason };
     const device = topic.split('/')[1] ?? '';
     if (this.postponed !== undefined) return { kind: 'postponed', device, ...this.postponed };
+    const number = this.frameNumber(payload);
+    const frame = number === undefined ? undefined : numberedFrame(topic, number, message.payload);
+    const handshake = frame?.key ?? message.handshake;
+    const told: { readonly frame?: NumberedFrame } = frame === undefined ? {} : { frame };
     if (handshake !== null) {
       const key = JSON.stringify([handshake.clientId, handshake.packetId]);
-      if (this.#handshakes.has(key)) return { kind: 'duplicate', device };
+      if (this.#handshakes.has(key)) return { kind: 'duplicate', device, ...told };
       this.#handshakes.add(key);
     }
     this.#seq += 1;
     const waitMs = this.rateWaitMs(payload);
     const slow = waitMs === 0 ? {} : { slow: { reason: 'rate', waitMs } as const };
-    return { kind: 'accepted', device, firstSeq: this.#seq, count: 1, ...slow };
+    return { kind: 'accepted', device, firstSeq: this.#seq, count: 1, ...slow, ...told };
   }
 }
 

@@ -5,16 +5,16 @@ import type {
   Handshake,
   NewRecord,
   RefusedMessage,
-  RefusedShare,
   Seq,
   StoredRecord,
+  Untaken,
 } from '../../src/core/record.ts';
 
 /** What would be on disk. */
 class Disk {
   readonly records: StoredRecord[] = [];
   readonly refused: RefusedMessage[] = [];
-  readonly shares: RefusedShare[] = [];
+  readonly untaken: Untaken[] = [];
   readonly handshakes = new Map<string, Handshake>();
   readonly keys = new Map<string, { readonly fingerprint: string; readonly firstSeq: Seq }>();
   lastSeq: Seq = 0;
@@ -48,9 +48,9 @@ export class FakeLogWriter implements LogWriter {
     return this.#disk.refused;
   }
 
-  /** Refused because a device was over its share. */
-  get shares(): readonly RefusedShare[] {
-    return this.#disk.shares;
+  /** Not taken: a device was over its share, or a port had no room. */
+  get untaken(): readonly Untaken[] {
+    return this.#disk.untaken;
   }
 
   /** Entries asked for and not yet committed, in order. */
@@ -106,9 +106,9 @@ export class FakeLogWriter implements LogWriter {
         if (this.#isRepeated(entry.handshake ?? null)) return { firstSeq: 0, duplicate: true };
         this.#disk.refused.push({ ...entry.message, payload: Buffer.from(entry.message.payload) });
         return NOTHING;
-      case 'over_share':
+      case 'untaken':
         if (this.#isRepeated(entry.handshake)) return { firstSeq: 0, duplicate: true };
-        this.#disk.shares.push(entry.share);
+        this.#disk.untaken.push(entry.untaken);
         return NOTHING;
       case 'release':
         for (const [key, { clientId, packetId }] of this.#disk.handshakes)

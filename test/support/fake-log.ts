@@ -5,14 +5,13 @@ import type {
   LaneLog,
   LaneRange,
   LogReader,
-  NewReplay,
   ReadLimit,
   Rejection,
-  ReplayStats,
-  ReplayStore,
   Settlement,
-} from '../../src/core/ports.ts';
+} from '../../src/core/lane-log.ts';
+import type { NewReplay, ReplayStats, ReplayStore } from '../../src/core/log-stats.ts';
 import type { BootStart, NewRecord, Seq, StoredRecord } from '../../src/core/record.ts';
+import { encodeRecord } from '../../src/core/record-codec.ts';
 import type { Stream } from '../../src/core/stream.ts';
 import { corrected } from './corrected.ts';
 
@@ -132,16 +131,18 @@ export class FakeLog implements LogReader, LaneLog, ReplayStore {
     const damaged: Seq[] = [];
     let upTo = after;
     let bytes = 0;
+    let hasMore = false;
     for (const record of this.#records) {
       if (record.stream !== stream || record.seq <= after) continue;
       const isFirst = records.length + damaged.length === 0;
-      bytes += record.value.byteLength;
-      if (!isFirst && (records.length + damaged.length >= maxRecords || bytes > maxBytes)) break;
+      bytes += encodeRecord(record, 0).byteLength;
+      hasMore = !isFirst && (records.length + damaged.length >= maxRecords || bytes > maxBytes);
+      if (hasMore) break;
       if (this.#damaged.has(record.seq)) damaged.push(record.seq);
       else records.push(record);
       upTo = record.seq;
     }
-    return { records, damaged, upTo };
+    return { records, damaged, upTo, hasMore };
   }
 
   async open(id: LaneId, from: 'oldest' | 'now'): Promise<Seq> {

@@ -1,5 +1,4 @@
 import { Buffer } from 'node:buffer';
-import type { SessionStore } from '../../src/core/ports.ts';
 import type {
   KeptMessage,
   Place,
@@ -13,6 +12,7 @@ import type {
   SessionRow,
   StoredWill,
 } from '../../src/core/session.ts';
+import type { SessionStore } from '../../src/core/state-store.ts';
 
 /** What would be on disk. */
 class Memory {
@@ -63,6 +63,10 @@ export class FakeSessionStore implements SessionStore {
     return { messages, upTo: messages.at(-1) ?? null };
   }
 
+  async salvaged(): Promise<null> {
+    return null;
+  }
+
   async changeQueues(changes: readonly QueueChange[]): Promise<void> {
     for (const change of changes) this.#changeQueue(change);
   }
@@ -72,7 +76,7 @@ export class FakeSessionStore implements SessionStore {
     const payload = Buffer.from(message.payload ?? []);
     this.#memory.lastPlace = Math.max(this.#memory.lastPlace, place);
     for (const copy of message.copies)
-      this.#memory.queued.push({ ...copy, place, at, released: false, topic, payload });
+      this.#memory.queued.push({ ...copy, place, at, released: false, content: { topic, payload } });
     if (message.retained && payload.length === 0) this.#memory.retained.delete(topic);
     else if (message.retained) this.#memory.retained.set(topic, { topic, qos, payload });
   }

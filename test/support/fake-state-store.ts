@@ -1,5 +1,5 @@
-import type { DeviceRow, StateStore } from '../../src/core/ports.ts';
 import type { Seq } from '../../src/core/record.ts';
+import type { DeviceRow, StateStore } from '../../src/core/state-store.ts';
 
 /** What would be on disk. */
 class Memory {

@@ -1,6 +1,7 @@
 import { SluiceError } from '../../src/core/errors.ts';
-import type { LaneId, Outcome, SendOptions, Upstream } from '../../src/core/ports.ts';
+import type { LaneId } from '../../src/core/lane-log.ts';
 import type { Seq, StoredRecord } from '../../src/core/record.ts';
+import type { Outcome, SendOptions, Upstream } from '../../src/core/upstream.ts';
 
 export interface Sent {
   readonly lane: LaneId;
@@ -37,8 +38,8 @@ export class FakeUpstream implements Upstream {
     return await this.onSend(sent, after);
   }
 
-  bytesOf(_lane: LaneId, records: readonly StoredRecord[]): number {
-    return records.reduce((sum, { value }) => sum + value.byteLength, 0);
+  bytesOf(_lane: LaneId, { value }: StoredRecord): number {
+    return value.byteLength;
   }
 
   finish(lane: LaneId): void {

@@ -1,6 +1,8 @@
+import type { CommandCounts } from '../../src/core/commands.ts';
 import { SluiceError } from '../../src/core/errors.ts';
-import type { LaneStats, LinkStatus, LogStats } from '../../src/core/ports.ts';
+import type { LaneStats, LogStats } from '../../src/core/log-stats.ts';
 import { parseSecretHash } from '../../src/core/secret-hash.ts';
+import type { LinkStatus } from '../../src/core/upstream.ts';
 import type {
   DeviceDirectory,
   DeviceRegistry,
@@ -10,6 +12,8 @@ import type {
   HealthPart,
   LatestMetric,
   MessageCounts,
+  OfferedSerialPort,
+  SerialPortView,
   UplinkControl,
   UplinkView,
   WearView,
@@ -45,6 +49,11 @@ export function linkStatus(changes: Partial<LinkStatus> = {}): LinkStatus {
     rate: 10,
     ...changes,
   };
+}
+
+export function uplinkView(changes: Partial<UplinkView> = {}): UplinkView {
+  const limits = { maxBytesPerSecond: null, maxBytesPerDay: null };
+  return { name: 'plant', type: 'kafka', streams: ['telemetry', 'gaps'], ...limits, link: linkStatus(), ...changes };
 }
 
 export function logStats(changes: Partial<LogStats> = {}): LogStats {
@@ -85,6 +94,8 @@ export function logStats(changes: Partial<LogStats> = {}): LogStats {
     refusedCount: 3,
     rejectsCount: 2,
     writtenBytes: 123_456,
+    salvaged: null,
+    salvageStuck: null,
     full: null,
     ...changes,
   };
@@ -144,7 +155,7 @@ export class FakeDevices implements DeviceDirectory, DeviceRegistry {
 
 /** One uplink unless told otherwise. */
 export class FakeUplinks implements UplinkControl {
-  views: UplinkView[] = [{ name: 'plant', type: 'kafka', streams: ['telemetry', 'gaps'], link: linkStatus() }];
+  views: UplinkView[] = [uplinkView()];
 
   list(): readonly UplinkView[] {
     return this.views;
@@ -166,6 +177,23 @@ export class FakeUplinks implements UplinkControl {
 }
 
 /** A gateway that is well; a test changes what it needs. */
+export function serialPortView(changes: Partial<SerialPortView> = {}): SerialPortView {
+  return {
+    name: 'arduino-1',
+    path: '/dev/serial/by-id/usb-Arduino_Uno-if00',
+    device: 'greenhouse',
+    state: 'open',
+    reason: null,
+    reconnectCount: 2,
+    byteCount: 4711,
+    frames: { accepted: 98, checksum: 1, overrun: 3 },
+    lastFrameAt: FAKE_NOW - 500,
+    badFrames: [{ at: FAKE_NOW - 60_000, reason: 'checksum', byteCount: 3, hex: '016161' }],
+    units: [{ unitId: 7, device: 'meter-7', isOnline: true, lastAnswerAt: FAKE_NOW, reason: 'input 52: exception 2' }],
+    ...changes,
+  };
+}
+
 export class FakeViews implements GatewayViews {
   readonly devices = new FakeDevices();
   readonly registry = this.devices;
@@ -220,6 +248,35 @@ export class FakeViews implements GatewayViews {
 
   mqttClientCount(): number {
     return 7;
+  }
+
+  currentSerialPorts: readonly SerialPortView[] = [serialPortView()];
+
+  currentOffers: readonly OfferedSerialPort[] = [
+    {
+      path: '/dev/ttyACM0',
+      byId: '/dev/serial/by-id/usb-Arduino_Uno-if00',
+      vendorId: '2341',
+      productId: '0043',
+      vendor: 'Arduino',
+      product: 'Uno',
+      serialNumber: '5543',
+      port: 'arduino-1',
+      config: '- { name: uno, path: "/dev/serial/by-id/usb-Arduino_Uno-if00", baudRate: 115200 }',
+    },
+  ];
+
+  async offeredSerialPorts(): Promise<readonly OfferedSerialPort[]> {
+    return this.currentOffers;
+  }
+
+  serialPorts(): readonly SerialPortView[] {
+    return this.currentSerialPorts;
+  }
+
+  commands(): CommandCounts {
+    const finished = { done: 8, failed: 2, expired: 1, cancelled: 0 };
+    return { finished, unfinished: 3, ignoredResponses: { unknown_request: 1 }, refused: { not_json: 2 } };
   }
 
   messages(): MessageCounts {

@@ -1,6 +1,6 @@
 /** Writes batches of a file uplink until it fails; run as a program: directory. Prints what the last send said. */
 
-import type { Outcome } from '../../src/core/ports.ts';
+import type { Outcome } from '../../src/core/upstream.ts';
 import { FileUpstream } from '../../src/uplink/file/file-upstream.ts';
 import { storedRecords } from './stored-record.ts';
 import { IDENTITY, upstreamParts } from './uplink-options.ts';

@@ -10,8 +10,8 @@ import { brokerProperties, internalTopics } from './kafka-properties.ts';
 import { startCommand } from './run-command.ts';
 import { waitFor } from './wait-for.ts';
 
-/** So that three fit beside a gateway, and start on two cores: no second compiler, which pays after minutes. */
-const JAVA_OPTIONS = ['-Xmx256m', '-XX:TieredStopAtLevel=1'];
+/** So that three fit beside a gateway. */
+const HEAP_MB = 256;
 export const BROKER_COUNT = 3;
 const MIN_IN_SYNC = 2;
 const INTERNAL = { partitions: 3, replicas: BROKER_COUNT, minInSync: MIN_IN_SYNC };
@@ -169,8 +169,8 @@ async function prepareNodes(): Promise<ReadonlyMap<number, Node>> {
           'auto.leader.rebalance.enable': false,
           ...internalTopics(INTERNAL),
         },
-        javaOptions: JAVA_OPTIONS,
-        answers: () => withAdmin([address], (admin) => admin.listTopics()),
+        heapMb: HEAP_MB,
+        answers: () => withAdmin([address], (admin) => admin.listTopics(), { retries: 0 }),
       });
       process.format(clusterId);
       return [id, { address, process }];

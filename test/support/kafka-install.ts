@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 const VERSION = '4.1.0';
 const POM = join(import.meta.dirname, 'kafka', 'pom.xml');
@@ -11,11 +11,25 @@ const POM = join(import.meta.dirname, 'kafka', 'pom.xml');
  * `~/.cache/sluice-test`. Two runs at once do not disturb each other: the folder appears whole or not at all.
  */
 export function kafkaJars(): string {
-  requireTool('java', ['-version'], 'Java 17 or newer (Debian: apt-get install openjdk-17-jre-headless)');
+  requireJava();
   const cache = process.env['SLUICE_TEST_CACHE'] || join(homedir(), '.cache', 'sluice-test');
   const jars = join(cache, `kafka-${VERSION}-tools`);
   if (!existsSync(jars)) fetchJars(cache, jars);
   return jars;
+}
+
+/**
+ * Where Java finds the classes of those jars as they are in memory, once `make-kafka-archive.ts` has put them there: a
+ * start takes a third of the time then. Another Java would not take it, and has one of its own.
+ */
+export function kafkaArchive(jars: string): string {
+  const [, java = ''] = /version "([^"]+)"/.exec(requireJava()) ?? [];
+  return join(dirname(jars), `kafka-${VERSION}-java-${java}.jsa`);
+}
+
+/** What it says of itself. */
+function requireJava(): string {
+  return requireTool('java', ['-version'], 'Java 17 or newer (Debian: apt-get install openjdk-17-jre-headless)');
 }
 
 function fetchJars(cache: string, jars: string): void {
@@ -37,7 +51,8 @@ function fetchJars(cache: string, jars: string): void {
   }
 }
 
-function requireTool(command: string, args: readonly string[], what: string): void {
-  const run = spawnSync(command, [...args], { stdio: 'ignore' });
+function requireTool(command: string, args: readonly string[], what: string): string {
+  const run = spawnSync(command, [...args], { encoding: 'utf8' });
   if (run.error !== undefined || run.status !== 0) throw new Error(`'${command}' does not run: please install ${what}`);
+  return run.stdout + run.stderr;
 }

@@ -1,21 +1,27 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { endWithUs } from './end-with-us.ts';
-import { kafkaJars } from './kafka-install.ts';
+import { kafkaArchive, kafkaJars } from './kafka-install.ts';
 import { waitFor } from './wait-for.ts';
 
 export const START_TIMEOUT_MS = 120_000;
-const STOP_TIMEOUT_MS = 15_000;
+const STOP_TIMEOUT_MS = 60_000;
+/** So that they start on two cores beside a gateway: no second compiler, which pays after minutes. */
+const QUICK_START = ['-XX:TieredStopAtLevel=1'];
 
 export interface KafkaProcessOptions {
   /** Lines of server.properties, but for where the data stand. */
   readonly properties: Readonly<Record<string, unknown>>;
-  /** Default: a heap of 512 MiB. */
+  /** Default 512. */
+  readonly heapMb?: number;
+  /** It runs for many minutes, or is measured: worth Java's second compiler. */
+  readonly isLasting?: boolean;
+  /** Beside those. */
   readonly javaOptions?: readonly string[];
-  /** Whether it serves clients; may throw until it does. */
+  /** Whether it serves clients; asked again and again, may throw until it does. */
   readonly answers: () => Promise<unknown>;
 }
 
@@ -25,12 +31,15 @@ export class KafkaProcess {
   readonly logFile: string;
   readonly #options: KafkaProcessOptions;
   readonly #jars: string;
+  readonly #archive: readonly string[];
   readonly #properties: string;
   #child: ChildProcess | undefined;
 
   constructor(options: KafkaProcessOptions) {
     this.#options = options;
     this.#jars = kafkaJars();
+    const archive = kafkaArchive(this.#jars);
+    this.#archive = existsSync(archive) ? [`-XX:SharedArchiveFile=${archive}`] : [];
     this.directory = mkdtempSync(join(tmpdir(), 'sluice-kafka-'));
     this.logFile = join(this.directory, 'kafka.log');
     this.#properties = join(this.directory, 'server.properties');
@@ -61,6 +70,7 @@ export class KafkaProcess {
     await waitFor(() => this.#answers(child), {
       what: () => `Kafka to answer\n${this.#logTail()}`,
       timeoutMs: START_TIMEOUT_MS,
+      everyMs: 50,
     });
   }
 
@@ -100,9 +110,13 @@ export class KafkaProcess {
   }
 
   #java(...args: readonly string[]): string[] {
+    const { heapMb = 512, isLasting = false, javaOptions = [] } = this.#options;
     const log4j = `-Dlog4j2.configurationFile=file:${join(this.directory, 'log4j2.properties')}`;
     return [
-      ...(this.#options.javaOptions ?? ['-Xmx512m']),
+      `-Xmx${heapMb}m`,
+      ...(isLasting ? [] : QUICK_START),
+      ...this.#archive,
+      ...javaOptions,
       '-XX:+UseSerialGC',
       log4j,
       '-cp',

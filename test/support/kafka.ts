@@ -20,6 +20,10 @@ export interface KafkaOptions {
   readonly listeners?: readonly KafkaListener[];
   /** Passwords of users who may log in by SCRAM. */
   readonly scramUsers?: Readonly<Record<string, string>>;
+  /** It runs for many minutes, or is measured. */
+  readonly isLasting?: boolean;
+  /** Of Java, beside its own. */
+  readonly javaOptions?: readonly string[];
 }
 
 export interface TopicOptions {
@@ -66,7 +70,9 @@ export class Kafka {
         'controller.quorum.bootstrap.servers': `127.0.0.1:${ports.controller}`,
         ...options.extraProperties,
       },
-      answers: () => this.admin((admin) => admin.listTopics()),
+      isLasting: options.isLasting ?? false,
+      javaOptions: options.javaOptions ?? [],
+      answers: () => withAdmin([this.bootstrap], (admin) => admin.listTopics(), { retries: 0 }),
     });
     const users = scramOptions(options.scramUsers ?? {});
     this.#process.format(randomBytes(16).toString('base64url'), ['--standalone', ...users]);

@@ -1,4 +1,6 @@
 import { Buffer } from 'node:buffer';
+import type { OnReachable } from '../../src/core/command.ts';
+import type { CommandDoor } from '../../src/core/commands.ts';
 import type { Handshake } from '../../src/core/record.ts';
 import type { AccessControl, Presence } from '../../src/core/views.ts';
 import { MqttSource } from '../../src/sources/mqtt/mqtt-source.ts';
@@ -46,6 +48,9 @@ export interface MqttHarnessOptions {
   readonly intake?: FakeIntake;
   readonly sessions?: FakeSessionStore;
   readonly openHandshakes?: readonly Handshake[];
+  readonly onReachable?: OnReachable;
+  /** Default: no device takes commands another way. */
+  readonly commandDoor?: CommandDoor;
   /** Devices known at the start. */
   readonly devices?: readonly string[];
 }
@@ -62,6 +67,14 @@ export interface MqttHarness {
   readonly securePort: number;
 }
 
+const NO_OTHER_WAY: CommandDoor = {
+  takes: () => false,
+  give: () => {
+    throw new Error('nothing takes commands');
+  },
+  get: () => undefined,
+  finished: () => Promise.resolve(undefined),
+};
 const KIB = 1024;
 const running: MqttSource[] = [];
 
@@ -82,6 +95,8 @@ export async function startMqtt(options: MqttHarnessOptions = {}): Promise<MqttH
     logger,
     openHandshakes: options.openHandshakes ?? [],
     sessions,
+    onReachable: options.onReachable ?? (() => undefined),
+    commandDoor: options.commandDoor ?? NO_OTHER_WAY,
     queueBudgetBytes: 32 * KIB * KIB,
     clock: { now: Date.now, quality: () => 'synced' },
   });
@@ -114,6 +129,7 @@ function mqttOptions(changes: Partial<MqttOptions> = {}): MqttOptions {
     maxPacketSize: 256 * KIB,
     maxPacketSizeBeforeConnect: 16 * KIB,
     maxClients: 500,
+    maxConnectRate: 0,
     maxPublishRate: 0,
     maxQueuedMessages: 1000,
     maxQueuedBytes: 4 * KIB * KIB,

@@ -12,6 +12,8 @@ import { CONNACK, connectPacket, DISCONNECT, PacketReader, PUBACK, publishPacket
 export interface LoadOptions {
   readonly port: number;
   readonly host?: string;
+  /** The address that all clients show. */
+  readonly from?: string;
   readonly clientCount: number;
   /** QoS 1 messages without an acknowledgement, per client. */
   readonly inFlight: number;
@@ -135,10 +137,13 @@ class LoadClient {
 }
 
 async function openSocket(options: LoadOptions, clientId: string): Promise<Socket> {
-  const socket = connect({ port: options.port, host: options.host ?? '127.0.0.1', noDelay: true });
+  const { port, host = '127.0.0.1', from } = options;
+  const socket = connect({ port, host, noDelay: true, ...(from !== undefined && { localAddress: from }) });
+  const closed = new AbortController();
+  socket.once('close', () => closed.abort());
   await once(socket, 'connect');
   socket.write(connectPacket({ clientId, clean: true, keepAliveS: 60 }));
-  const [chunk] = (await once(socket, 'data')) as [Buffer];
+  const [chunk] = (await once(socket, 'data', { signal: closed.signal })) as [Buffer];
   if (chunk[0] !== CONNACK << 4 || chunk[3] !== 0) throw new Error(`CONNECT refused: ${chunk.toString('hex')}`);
   return socket;
 }

@@ -34,7 +34,7 @@ export const STORE_DEFAULTS: Omit<StoreOptions, 'dataDir'> = {
   idempotency: { windowMs: 24 * 3_600_000, maxKeys: 100_000 },
 };
 
-const SYSTEM_CLOCK: StoreClock = {
+export const SYSTEM_CLOCK: StoreClock = {
   now: Date.now,
   elapsed: () => performance.now(),
   quality: () => 'synced',

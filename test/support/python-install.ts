@@ -6,7 +6,7 @@ import { join } from 'node:path';
 const PYTHON = '/usr/bin/python3';
 
 /** What `python/{name}.txt` lists, with all that it needs. */
-export type PythonPackage = 'schemathesis' | 'confluent-kafka';
+export type PythonPackage = 'schemathesis' | 'confluent-kafka' | 'pymodbus';
 
 /**
  * The Python of a virtual environment that holds the package, made once in `$SLUICE_TEST_CACHE` or

@@ -1,6 +1,7 @@
-import type { LaneId, LinkStatus } from '../../src/core/ports.ts';
+import type { LaneId } from '../../src/core/lane-log.ts';
 import type { NewRecord } from '../../src/core/record.ts';
 import type { Stream } from '../../src/core/stream.ts';
+import type { LinkStatus } from '../../src/core/upstream.ts';
 import type { GatewayIdentity, TopicRoute, UplinkOptions } from '../../src/uplink/options.ts';
 import { createUplinkSet } from '../../src/uplink/uplink-set.ts';
 import { FakeLog, type LaneCounts } from './fake-log.ts';

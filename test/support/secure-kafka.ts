@@ -9,6 +9,7 @@ import {
   AclOperationTypes,
   AclPermissionTypes,
   AclResourceTypes,
+  type Admin,
   ConfigResourceTypes,
   ResourcePatternTypes,
 } from 'kafkajs';
@@ -35,6 +36,7 @@ export interface SecureKafka {
   readonly brokers: Readonly<Record<ListenerName, string>>;
   /** Gives the listener another certificate, without a restart. */
   present(listener: ListenerName, certificate: CertificateOptions, authority?: CertificateAuthority): Promise<void>;
+  /** Resolves when the broker goes by it; so does `forbid`. */
   allow(...grants: readonly Grant[]): Promise<void>;
   forbid(...grants: readonly Grant[]): Promise<void>;
   stop(): Promise<void>;
@@ -100,13 +102,18 @@ export async function startSecureKafka(): Promise<SecureKafka> {
       };
       await waitFor(isShown, { what: `the new certificate of ${listener}`, timeoutMs: 20_000 });
     },
-    allow: async (...grants) => {
-      await kafka.admin((admin) => admin.createAcls({ acl: grants.map(aclOf) }));
-    },
-    forbid: async (...grants) => {
-      const filters = grants.map((grant) => ({ ...aclOf(grant) }));
-      await kafka.admin((admin) => admin.deleteAcls({ filters }));
-    },
+    allow: (...grants) =>
+      kafka.admin(async (admin) => {
+        const acl = grants.map(aclOf);
+        await admin.createAcls({ acl });
+        for (const entry of acl) await untilGranted(admin, entry, true);
+      }),
+    forbid: (...grants) =>
+      kafka.admin(async (admin) => {
+        const filters = grants.map(aclOf);
+        await admin.deleteAcls({ filters });
+        for (const entry of filters) await untilGranted(admin, entry, false);
+      }),
     stop: async () => {
       await kafka.stop();
       authority.remove();
@@ -159,6 +166,13 @@ async function changeBroker(kafka: Kafka, entries: Readonly<Record<string, strin
   const configEntries = Object.entries(all).map(([name, value]) => ({ name, value }));
   const resources = [{ type: ConfigResourceTypes.BROKER, name: '1', configEntries }];
   await kafka.admin((admin) => admin.alterConfigs({ validateOnly: false, resources }));
+}
+
+/** The controller answers when it has written a grant down; the broker goes by it when it has read that, a little later. */
+async function untilGranted(admin: Admin, acl: AclEntry, wanted: boolean): Promise<void> {
+  const isGranted = async (): Promise<boolean> => (await admin.describeAcls(acl)).resources.length > 0;
+  const what = `the broker to ${wanted ? 'grant' : 'refuse'} operation ${acl.operation} on ${acl.resourceName}`;
+  await waitFor(async () => (await isGranted()) === wanted, { what, timeoutMs: 20_000 });
 }
 
 function aclOf({ operation, topic, of, prefixed = false, user = USER }: Grant): AclEntry {

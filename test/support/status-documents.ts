@@ -1,4 +1,4 @@
-import type { StatusDocuments, UplinkDocument } from '../../src/cli/status-documents.ts';
+import type { ReplayDocument, StatusDocuments, UplinkDocument } from '../../src/cli/status-documents.ts';
 
 export function uplinkDocument(changes: Partial<UplinkDocument> = {}): UplinkDocument {
   return {
@@ -8,6 +8,11 @@ export function uplinkDocument(changes: Partial<UplinkDocument> = {}): UplinkDoc
     reason: null,
     rate: 10,
     lag_seconds: 0,
+    seconds_to_drained: 0,
+    sent_bytes_today: null,
+    max_bytes_per_second: null,
+    max_bytes_per_day: null,
+    backfills: [],
     totals: { accepted: 100, delivered: 100, rejected: 0, dropped: 0, pending: 0 },
     ...changes,
   };
@@ -18,6 +23,7 @@ export function statusDocuments(changes: {
   readonly gateway?: Partial<StatusDocuments['gateway']>;
   readonly buffer?: Partial<StatusDocuments['buffer']>;
   readonly uplinks?: readonly UplinkDocument[];
+  readonly replays?: readonly ReplayDocument[];
   readonly devices?: StatusDocuments['devices']['devices'];
   readonly health?: StatusDocuments['health'];
 }): StatusDocuments {
@@ -39,6 +45,7 @@ export function statusDocuments(changes: {
       max_bytes: 2 * 2 ** 30,
       room_bytes: 1.5 * 2 ** 30,
       full: null,
+      salvaged: null,
       wear: {
         bytes_per_record: 545,
         bytes_per_day: 5 * 2 ** 30,
@@ -52,6 +59,7 @@ export function statusDocuments(changes: {
       ...changes.buffer,
     },
     uplinks: { uplinks: changes.uplinks ?? [uplinkDocument()] },
+    replays: { replays: changes.replays ?? [] },
     devices: { devices: changes.devices ?? [{ age_seconds: 2, stale: false }], next_cursor: null },
     health: changes.health ?? { status: 'ready', parts: [] },
   };

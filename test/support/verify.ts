@@ -83,6 +83,19 @@ export function countStore(dataDir: string, { deep = false } = {}): StoreCount {
   }
 }
 
+/** Device and value of each telemetry record of a store whose gateway does not run. */
+export function* readTelemetry(dataDir: string): Generator<{ readonly device: string; readonly value: string }> {
+  const db = new Database(join(dataDir, 'log.db'), { readonly: true, fileMustExist: true });
+  try {
+    for (const { seq, body } of rows(db, 'telemetry', ALL)) {
+      const { device, value } = readRecord('telemetry', seq, body);
+      yield { device, value: value.toString() };
+    }
+  } finally {
+    db.close();
+  }
+}
+
 export interface Progress {
   readonly delivered: number;
   readonly pending: number;

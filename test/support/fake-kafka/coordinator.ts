@@ -54,6 +54,8 @@ export interface CoordinatorNode {
 export class FakeCoordinator {
   /** The next requests of that kind are answered with these error codes, and have no effect. */
   readonly refusals = new Map<CoordinatorApi, number[]>();
+  /** The next so many requests of TxnOffsetCommit have no effect, and an answer that says nothing of any partition. */
+  silentCommits = 0;
   readonly #transactions = new Map<string, Transaction>();
   readonly #positions = new Map<string, Position>();
   readonly #onCommit: (records: readonly ProducedRecord[]) => void;
@@ -82,6 +84,11 @@ export class FakeCoordinator {
     };
     const body = answers[api]();
     return isFlexible ? Buffer.concat([NO_TAGS, body, NO_TAGS]) : body;
+  }
+
+  /** Offsets of committed transactions, of all groups. */
+  positions(): readonly number[] {
+    return Array.from(this.#positions.values(), ({ offset }) => offset);
   }
 
   /** Takes what a transaction sends, of the partitions that are not refused. @returns an error code */
@@ -139,6 +146,10 @@ export class FakeCoordinator {
     const offset = reader.int64();
     if (version >= 2) reader.int32(); // committed_leader_epoch
     const metadata = text();
+    if (this.silentCommits > 0) {
+      this.silentCommits -= 1;
+      return Buffer.concat([int32(0), isFlexible ? compactArray([], same) : array([], same)]);
+    }
     const answer = code === 0 && isOld ? INVALID_PRODUCER_EPOCH : code;
     if (answer === 0) transaction?.positions.set(group, { offset, metadata });
     const result = Buffer.concat([int32(partition), int16(answer), ...(isFlexible ? [NO_TAGS] : [])]);

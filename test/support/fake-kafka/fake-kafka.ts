@@ -6,6 +6,7 @@
 import { Buffer } from 'node:buffer';
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { type Breakage, type SpoiltAnswer, sendSpoilt } from './broken.ts';
 import { array, framed, int8, int16, int32, int64, Reader, string } from './codec.ts';
 import { COORDINATOR_APIS, type CoordinatorApi, FakeCoordinator } from './coordinator.ts';
 import { type ProducedRecord, type ProducePart, type ProduceRequest, readProduce } from './produced.ts';
@@ -17,7 +18,10 @@ export type Answer =
   /** Not taken, with an error code of Kafka's for all of it, or for some. */
   | { readonly kind: 'refuse'; readonly code: number; readonly when?: (part: ProducePart) => boolean }
   /** `taken`: it is in the log all the same, only the answer is missing or broken. */
-  | { readonly kind: 'hang' | 'half' | 'garbage' | 'silence' | 'huge' | 'cut'; readonly taken: boolean };
+  | { readonly kind: Breakage | 'silence'; readonly taken: boolean };
+
+/** All that is asked for but Produce. */
+export type AskedApi = CoordinatorApi | 'Metadata' | 'ApiVersions';
 
 const PRODUCE = 0;
 const METADATA = 3;
@@ -25,13 +29,14 @@ const API_VERSIONS = 18;
 const UNSUPPORTED_VERSION = 35;
 /** Key, and the versions whose bytes are known here. */
 const APIS = [[PRODUCE, 3, 7], [METADATA, 4, 5], [API_VERSIONS, 0, 2], ...Object.values(COORDINATOR_APIS)] as const;
-const COORDINATOR_NAMES = new Map(
-  Object.entries(COORDINATOR_APIS).map(([name, [key]]) => [key as number, name as CoordinatorApi]),
-);
+const ASKED: ReadonlyMap<number, AskedApi> = new Map<number, AskedApi>([
+  [METADATA, 'Metadata'],
+  [API_VERSIONS, 'ApiVersions'],
+  ...Object.entries(COORDINATOR_APIS).map(([name, [key]]) => [key, name as CoordinatorApi] as const),
+]);
 const MAX_API_VERSIONS = 2;
 const PARTITIONS = 3;
 const NOT_LEADER = 6;
-const HUGE = 0x7fff_fff0;
 
 export class FakeKafka {
   /** In the order of arrival, repetitions included; those of a transaction when it is committed. */
@@ -41,6 +46,10 @@ export class FakeKafka {
   /** Instead of the script, for every Produce request, while it is set. */
   always: Answer | undefined;
   produceCount = 0;
+  /** How the answers to the next requests of that kind are broken; `taken`: what was asked for is done all the same. */
+  readonly breakages = new Map<AskedApi, { readonly how: Breakage; readonly taken: boolean }[]>();
+  /** Bytes of answers without an end that were sent. */
+  floodedBytes = 0;
   /** Brokers by partition, the first is 1. */
   readonly leaders = Array.from({ length: PARTITIONS }, () => 1);
   readonly coordinator = new FakeCoordinator((records) => this.records.push(...records));
@@ -104,15 +113,30 @@ export class FakeKafka {
     const version = reader.int16();
     const correlation = int32(reader.int32());
     reader.string();
-    const reply = (...parts: readonly Buffer[]) => void socket.write(framed(correlation, ...parts));
-    const ofCoordinator = COORDINATOR_NAMES.get(api);
-    if (ofCoordinator !== undefined) {
-      const now = { id: this.coordinatorNode, port: this.#port(this.coordinatorNode) };
-      reply(this.coordinator.answer(ofCoordinator, { reader, version, asked: node, now }));
-    } else if (api === API_VERSIONS) reply(apiVersions(version));
-    else if (api === METADATA) reply(this.#metadata(reader));
+    const asked = ASKED.get(api);
+    if (asked !== undefined) this.#asked(socket, asked, { reader, version, node, correlation });
     else if (api === PRODUCE) this.#produce(socket, { request: readProduce(reader), node, correlation });
     else socket.destroy();
+  }
+
+  #asked(socket: Socket, api: AskedApi, { reader, version, node, correlation }: Asked): void {
+    const breakage = this.breakages.get(api)?.shift();
+    const answer = (): Buffer => {
+      if (api === 'Metadata') return this.#metadata(reader);
+      if (api === 'ApiVersions') return apiVersions(version);
+      const now = { id: this.coordinatorNode, port: this.#port(this.coordinatorNode) };
+      return this.coordinator.answer(api, { reader, version, asked: node, now });
+    };
+    const whole = framed(correlation, breakage?.taken === false ? Buffer.alloc(8) : answer());
+    if (breakage === undefined) socket.write(whole);
+    else this.#spoil(socket, { how: breakage.how, whole, correlation });
+  }
+
+  #spoil(socket: Socket, answer: Pick<SpoiltAnswer, 'how' | 'whole' | 'correlation'>): void {
+    const onFlood = (bytes: number): void => {
+      this.floodedBytes += bytes;
+    };
+    sendSpoilt(socket, { ...answer, onFlood });
   }
 
   /** Version 5. */
@@ -156,7 +180,10 @@ export class FakeKafka {
       Buffer.concat([string(name), array(its, result)]);
     const throttleMs = answer.kind === 'take' ? (answer.throttleMs ?? 0) : 0;
     const whole = framed(correlation, array(byTopic, topic), int32(throttleMs));
-    answerWith(socket, { answer, whole, correlation });
+    if (answer.kind === 'take' || answer.kind === 'refuse') socket.write(whole);
+    // Well formed, and not a word of any partition.
+    else if (answer.kind === 'silence') socket.write(framed(correlation, int32(0), int32(0)));
+    else this.#spoil(socket, { how: answer.kind, whole, correlation });
   }
 
   #take(request: ProduceRequest, parts: readonly ProducePart[]): number {
@@ -166,40 +193,17 @@ export class FakeKafka {
   }
 }
 
-interface Produce {
-  readonly request: ProduceRequest;
+interface Asked {
+  readonly reader: Reader;
+  readonly version: number;
   readonly node: number;
   readonly correlation: Buffer;
 }
 
-function answerWith(
-  socket: Socket,
-  { answer, whole, correlation }: { answer: Answer; whole: Buffer; correlation: Buffer },
-): void {
-  switch (answer.kind) {
-    case 'take':
-    case 'refuse':
-      socket.write(whole);
-      break;
-    case 'hang':
-      break;
-    case 'half':
-      socket.end(whole.subarray(0, whole.byteLength >> 1));
-      break;
-    case 'garbage':
-      socket.write(framed(correlation, Buffer.alloc(64, 0xa5)));
-      break;
-    case 'silence':
-      // Well formed, and not a word of any partition.
-      socket.write(framed(correlation, int32(0), int32(0)));
-      break;
-    case 'huge':
-      socket.write(Buffer.concat([int32(HUGE), correlation, Buffer.alloc(1_024)]));
-      break;
-    case 'cut':
-      socket.resetAndDestroy();
-      break;
-  }
+interface Produce {
+  readonly request: ProduceRequest;
+  readonly node: number;
+  readonly correlation: Buffer;
 }
 
 /** A version that is not known is answered in version 0 (KIP-511). */
