@@ -6,13 +6,13 @@ const WORKERS = 'src/gateway';
 
 /** Left as packages: they hold native code, are optional, or are reached into while they are loaded. */
 const PACKAGES = [
+  '@serialport/bindings-cpp',
   'aedes',
   'aedes-persistence',
   'better-sqlite3',
   'kafkajs',
   'mqtt-packet',
   'node-unix-socket',
-  'serialport',
   'ws',
   /^@platformatic\//,
 ];

@@ -5,17 +5,9 @@
 
 import process from 'node:process';
 import mqtt, { type MqttClient } from 'mqtt';
+import { wander } from './wander.ts';
 
 type Behaviour = (client: MqttClient) => void;
-
-/** A value that wanders slowly, as a room's temperature does. */
-function wander(start: number, step: number): () => number {
-  let value = start;
-  return () => {
-    value += (Math.random() - 0.5) * step + (start - value) * 0.05;
-    return Math.round(value * 100) / 100;
-  };
-}
 
 function publish(client: MqttClient, topic: string, value: unknown, qos: 0 | 1 | 2): void {
   // A client that cannot publish says so by its 'error' and 'close' events, and keeps the message.
@@ -32,13 +24,13 @@ const greenhouse: Behaviour = (client) => {
   }, 2000);
 };
 
-/** An Arduino: one number per topic, QoS 0, no clock. */
-const arduino: Behaviour = (client) => {
+/** An ESP8266: one number per topic, QoS 0, no clock. */
+const plant: Behaviour = (client) => {
   const moisture = wander(412, 15);
   const light = wander(640, 60);
   setInterval(() => {
-    publish(client, 'devices/arduino-1/telemetry/soil_moisture', Math.round(moisture()), 0);
-    publish(client, 'devices/arduino-1/telemetry/light', Math.round(light()), 0);
+    publish(client, 'devices/plant/telemetry/soil_moisture', Math.round(moisture()), 0);
+    publish(client, 'devices/plant/telemetry/light', Math.round(light()), 0);
   }, 1000);
 };
 
@@ -56,7 +48,7 @@ const meter: Behaviour = (client) => {
   }, 500);
 };
 
-const BEHAVIOURS: Readonly<Record<string, Behaviour>> = { greenhouse, arduino, meter };
+const BEHAVIOURS: Readonly<Record<string, Behaviour>> = { greenhouse, plant, meter };
 
 const [kind = '', url = 'mqtt://127.0.0.1:1883'] = process.argv.slice(2);
 const behaviour = BEHAVIOURS[kind];
