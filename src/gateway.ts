@@ -203,6 +203,8 @@ export class Gateway {
       logger: this.#logger,
       repeats: this.#repeats,
       now: () => this.#clock.now(),
+      watch: this.#watch(),
+      onDeath: (error) => this.#die(error),
     });
     this.#running.add('serial', () => serial.stop());
     return serial;

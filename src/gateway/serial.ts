@@ -1,5 +1,6 @@
 import type { Config } from '../config/config.ts';
 import type { CommandSink, OnReachable } from '../core/command.ts';
+import type { SluiceError } from '../core/errors.ts';
 import { channelOfKey } from '../core/frame-key.ts';
 import type { FrameIntake } from '../core/ports.ts';
 import type { Handshake } from '../core/record.ts';
@@ -7,6 +8,8 @@ import type { SerialPortView, Speakers } from '../core/views.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { RepeatSummary } from '../platform/repeat-summary.ts';
 import { portOptions } from './serial-ports.ts';
+import { SerialThread } from './serial-thread.ts';
+import type { Watch } from './spawn-worker.ts';
 
 /** A serial source, or none where no port is configured. */
 export interface Serial {
@@ -23,6 +26,8 @@ export interface SerialParts {
   readonly openHandshakes: readonly Handshake[];
   readonly logger: Logger;
   readonly repeats: RepeatSummary;
+  readonly watch: Watch;
+  readonly onDeath: (error: SluiceError) => void;
   readonly now: () => number;
 }
 
@@ -49,6 +54,8 @@ export async function startSerial({
   openHandshakes,
   devices,
   commands,
+  watch,
+  onDeath,
   ...parts
 }: SerialParts): Promise<Serial> {
   const knownFrames = frameKeysApart(openHandshakes).frames;
@@ -58,8 +65,21 @@ export async function startSerial({
     devices.introduce(device);
     commands.reachable(device);
   };
-  const source = new SerialSource({ ...parts, onReachable, ports: config.map(portOptions), knownFrames });
+  const thread = new SerialThread({ watch, onDeath });
+  const source = new SerialSource({
+    ...parts,
+    openReading: thread.open,
+    onReachable,
+    ports: config.map(portOptions),
+    knownFrames,
+  });
   commands.addSink(source.commands);
   await source.start();
-  return source;
+  return {
+    ports: () => source.ports(),
+    stop: async () => {
+      await source.stop();
+      await thread.stop();
+    },
+  };
 }

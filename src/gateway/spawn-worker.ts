@@ -7,7 +7,7 @@ import type { WatchData } from '../platform/thread-watch.ts';
 
 export interface SpawnOptions {
   /** The entry file beside this one, without its ending: `.ts` in the source tree, `.js` when built. */
-  readonly entry: 'store-worker' | 'uplink-worker' | 'reader-worker';
+  readonly entry: 'store-worker' | 'uplink-worker' | 'reader-worker' | 'serial-worker';
   readonly data: object;
   readonly transfer: readonly MessagePort[];
   readonly watch: Watch;
@@ -39,6 +39,7 @@ const MEMORY = {
   'store-worker': { maxYoungGenerationSizeMb: 3, maxOldGenerationSizeMb: 256 },
   'uplink-worker': { maxYoungGenerationSizeMb: 6, maxOldGenerationSizeMb: 256 },
   'reader-worker': { maxYoungGenerationSizeMb: 3, maxOldGenerationSizeMb: 128 },
+  'serial-worker': { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 32 },
 };
 
 export function spawnWorker({ entry, data, transfer, watch, onDeath }: SpawnOptions): SpawnedWorker {
@@ -51,6 +52,8 @@ export function spawnWorker({ entry, data, transfer, watch, onDeath }: SpawnOpti
     workerData: { ...data, watch: { memory: beats.memory, limits, log } } satisfies WorkerData,
     transferList: [...transfer],
     resourceLimits: MEMORY[entry],
+    // It would close, by their numbers, files that have been closed and whose numbers are others' by now.
+    trackUnmanagedFds: false,
   });
   beats.add(entry);
   let ended = false;

@@ -138,7 +138,8 @@ export class Views implements GatewayViews {
       ...links,
       ...ports,
       ...this.#salvageHealth(),
-      ...this.#readerHealth(),
+      ...this.#threadHealth('reader', 'reader-worker'),
+      ...this.#threadHealth('serial', 'serial-worker'),
     ];
   }
 
@@ -149,9 +150,9 @@ export class Views implements GatewayViews {
   }
 
   /** Named only when something is wrong: as a rule nobody needs it. */
-  #readerHealth(): readonly HealthPart[] {
-    const reason = this.#parts.watch.whyStuck('reader-worker');
-    return reason === null ? [] : [{ name: 'reader', status: 'degraded', reason }];
+  #threadHealth(name: string, thread: ThreadName): readonly HealthPart[] {
+    const reason = this.#parts.watch.whyStuck(thread);
+    return reason === null ? [] : [{ name, status: 'degraded', reason }];
   }
 
   #salvageHealth(): readonly HealthPart[] {

@@ -1,4 +1,4 @@
-export const THREADS = ['main', 'store-worker', 'uplink-worker', 'reader-worker'] as const;
+export const THREADS = ['main', 'store-worker', 'uplink-worker', 'reader-worker', 'serial-worker'] as const;
 
 export type ThreadName = (typeof THREADS)[number];
 

@@ -1,19 +1,32 @@
 import { Buffer } from 'node:buffer';
-import { execFileSync, fork } from 'node:child_process';
+import { execFileSync, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync, readdirSync, renameSync, symlinkSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  symlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { SerialThread } from '../../src/gateway/serial-thread.ts';
 import { CommandBook } from '../../src/sources/serial/commands/command-book.ts';
 import { createFraming } from '../../src/sources/serial/framing/create-framing.ts';
-import { type OpenPort, openPort } from '../../src/sources/serial/open-port.ts';
+import { type OpenPort, openPort, type PortToOpen } from '../../src/sources/serial/open-port.ts';
 import type { LineSettings } from '../../src/sources/serial/options.ts';
 import { PortLife, type PortState } from '../../src/sources/serial/port-life.ts';
 import { turnName } from '../../src/sources/serial/port-lock.ts';
 import { PortSession } from '../../src/sources/serial/port-session.ts';
+import type { OpenReading } from '../../src/sources/serial/reading/port-reading.ts';
+import { readHere } from '../../src/sources/serial/reading/read-here.ts';
 import type { OpenerMessage, Opening } from '../support/port-opener.ts';
 import { PtyPair } from '../support/pty-pair.ts';
+import { unwatched } from '../support/unwatched.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const LINE: LineSettings = { baudRate: 115_200, dataBits: 8, stopBits: 1, parity: 'none', flowControl: 'none' };
@@ -21,6 +34,7 @@ const SOON = { timeoutMs: 10_000 };
 const OPENER = join(import.meta.dirname, '../support/port-opener.ts');
 
 let pair: PtyPair;
+let thread: SerialThread;
 const opened: OpenPort[] = [];
 
 async function device(): Promise<OpenPort> {
@@ -33,12 +47,17 @@ class Heard {
   readonly states: string[] = [];
   text = '';
   readonly #ending = new AbortController();
+  readonly #open: typeof openPort;
   #ended: Promise<void> = Promise.resolve();
+
+  constructor(open: typeof openPort) {
+    this.#open = open;
+  }
 
   start({ silenceTimeout = 0, path = pair.path } = {}): this {
     const life = new PortLife({
       options: { path, line: LINE, lock: true, silenceTimeout },
-      open: openPort,
+      open: this.#open,
       listen: () => ({
         take: (bytes) => {
           this.text += bytes.toString();
@@ -62,20 +81,46 @@ function named(state: PortState): string {
   return state.kind === 'closed' ? `closed ${state.end}` : state.kind;
 }
 
+/** More than both ends of a pair and the one that joins them hold; and more than a ring holds beside them. */
+const SOME_BYTES = 100_000;
+const MUCH_BYTES = 400_000;
+const NOT_SOON_MS = 1_000;
+
+/** Another program, which writes numbers to the device's end and waits until they are taken. */
+function sender(byteCount: number) {
+  const text = Array.from({ length: byteCount / 8 }, (_, index) => String(index).padStart(8, '0')).join('');
+  const file = `${pair.devicePath}-text`;
+  writeFileSync(file, text);
+  const child = spawn('sh', ['-c', 'cat "$0" > "$1"; touch "$0-written"', file, pair.devicePath], { stdio: 'ignore' });
+  return { text, sent: once(child, 'exit'), isWritten: () => existsSync(`${file}-written`) };
+}
+
 const descriptors = (): number => readdirSync('/proc/self/fd').length;
 
 beforeEach(() => {
   pair = new PtyPair();
+  thread = new SerialThread({
+    watch: unwatched(),
+    onDeath: (error) => {
+      throw error;
+    },
+  });
 });
 
 afterEach(async () => {
   await Promise.all(opened.splice(0).map((port) => port.close()));
+  await thread.stop();
   await pair.dispose();
 });
 
-describe('a serial port', () => {
+describe.each([
+  ['here', readHere],
+  ['by a thread of its own', (...port) => thread.open(...port)],
+] satisfies [string, OpenReading][])('a serial port that is read %s', (_where, openReading) => {
+  const openForGateway = (port: PortToOpen): Promise<OpenPort> => openPort(port, openReading);
+
   it('is read from the moment it appears, and again when it was plugged in anew', async () => {
-    const heard = new Heard().start();
+    const heard = new Heard(openForGateway).start();
     await waitFor(() => heard.states.at(-1) === 'absent', { what: 'its absence to be told', ...SOON });
     for (const text of ['one ', 'two ']) {
       await pair.plug();
@@ -95,7 +140,7 @@ describe('a serial port', () => {
     await first.plug();
     const path = `${first.path}-link`;
     symlinkSync(first.path, path);
-    const heard = new Heard().start({ path });
+    const heard = new Heard(openForGateway).start({ path });
     await waitFor(() => heard.states.at(-1) === 'open', { what: 'the port to be opened', ...SOON });
     pair = new PtyPair();
     try {
@@ -114,7 +159,7 @@ describe('a serial port', () => {
 
   it('is opened anew when it says nothing for too long', async () => {
     await pair.plug();
-    const heard = new Heard().start({ silenceTimeout: 600 });
+    const heard = new Heard(openForGateway).start({ silenceTimeout: 600 });
     await waitFor(() => heard.states.length >= 3, { what: 'the port to be opened twice', ...SOON });
     await heard.stop();
     expect(heard.states.slice(0, 3)).toEqual(['open', 'closed silent', 'open']);
@@ -122,8 +167,8 @@ describe('a serial port', () => {
 
   it('is read by one program alone, and by this one as soon as the other lets go', async () => {
     await pair.plug();
-    const other = await openPort({ path: pair.path, line: LINE, lock: true });
-    const heard = new Heard().start();
+    const other = await openForGateway({ path: pair.path, line: LINE, lock: true });
+    const heard = new Heard(openForGateway).start();
     await waitFor(() => heard.states.at(-1) === 'refused serial_in_use', { what: 'the refusal', ...SOON });
     await other.close();
     await waitFor(() => heard.states.at(-1) === 'open', { what: 'the port to be opened', ...SOON });
@@ -134,11 +179,11 @@ describe('a serial port', () => {
     await pair.plug();
     const settings = () => execFileSync('stty', ['-F', pair.path, '-a'], { encoding: 'utf8' });
     opened.push(
-      await openPort({ path: pair.path, line: { ...LINE, stopBits: 2, flowControl: 'software' }, lock: true }),
+      await openForGateway({ path: pair.path, line: { ...LINE, stopBits: 2, flowControl: 'software' }, lock: true }),
     );
     const before = settings();
     expect(before).toMatch(/ cstopb.* ixon ixoff/s);
-    await expect(openPort({ path: pair.path, line: LINE, lock: true })).rejects.toMatchObject({
+    await expect(openForGateway({ path: pair.path, line: LINE, lock: true })).rejects.toMatchObject({
       code: 'serial_in_use',
     });
     expect(settings()).toBe(before);
@@ -171,7 +216,7 @@ describe('a serial port', () => {
     const squatter = createServer().listen({ path: await turnName(pair.path) });
     try {
       await once(squatter, 'listening');
-      opened.push(await openPort({ path: pair.path, line: LINE, lock: true }));
+      opened.push(await openForGateway({ path: pair.path, line: LINE, lock: true }));
     } finally {
       squatter.close();
     }
@@ -179,7 +224,7 @@ describe('a serial port', () => {
 
   it('says one frame where silence divides them, however long the gateway was busy meanwhile', async () => {
     await pair.plug();
-    const port = await openPort({ path: pair.path, line: LINE, lock: true });
+    const port = await openForGateway({ path: pair.path, line: LINE, lock: true });
     opened.push(port);
     const other = openSync(pair.devicePath, 'r+');
     const frames: string[] = [];
@@ -219,7 +264,7 @@ describe('a serial port', () => {
 
   it('that is hung up while nobody reads ends what is read of it next', async () => {
     await pair.plug();
-    const port = await openPort({ path: pair.path, line: LINE, lock: true });
+    const port = await openForGateway({ path: pair.path, line: LINE, lock: true });
     opened.push(port);
     const isHeard = Promise.withResolvers<void>();
     const isUnplugged = Promise.withResolvers<void>();
@@ -239,14 +284,14 @@ describe('a serial port', () => {
     pair = new PtyPair();
     writeFileSync(`${pair.path}.txt`, '');
     symlinkSync(`${pair.path}.txt`, pair.path);
-    await expect(openPort({ path: pair.path, line: LINE, lock: true })).rejects.toMatchObject({
+    await expect(openForGateway({ path: pair.path, line: LINE, lock: true })).rejects.toMatchObject({
       code: 'serial_no_port',
       hint: expect.stringContaining('sluice serial list'),
     });
   });
 
   it('leaves no descriptor behind, however often it comes and goes', async () => {
-    const heard = new Heard().start();
+    const heard = new Heard(openForGateway).start();
     await pair.plug();
     await waitFor(() => heard.states.at(-1) === 'open', { what: 'the port to be opened', ...SOON });
     await pair.unplug();
@@ -263,5 +308,48 @@ describe('a serial port', () => {
       ...SOON,
     });
     await heard.stop();
+  });
+
+  it('gives all that comes, in order, however long nobody takes it', async () => {
+    await pair.plug();
+    const port = await openForGateway({ path: pair.path, line: LINE, lock: true });
+    opened.push(port);
+    const { promise: taken, resolve: take } = Promise.withResolvers<void>();
+    let heard = '';
+    void port.read((bytes) => {
+      heard += bytes.toString('latin1');
+      return taken;
+    });
+    const { isWritten, sent, text } = sender(MUCH_BYTES);
+    await waitFor(() => heard !== '', { what: 'the first bytes', ...SOON });
+    expect(isWritten()).toBe(false);
+    take();
+    await waitFor(() => heard.length === text.length, { what: () => `all bytes, now ${heard.length}`, ...SOON });
+    expect(heard).toBe(text);
+    await sent;
+  });
+});
+
+describe('a thread that reads serial ports', () => {
+  it.each([
+    ['goes on while the one that decodes is busy', true],
+    ['is what does it: without one the line waits', false],
+  ])('%s', async (_what, isApart) => {
+    await pair.plug();
+    const port = await openPort({ path: pair.path, line: LINE, lock: true }, isApart ? thread.open : readHere);
+    opened.push(port);
+    let heard = '';
+    let wasWritten = false;
+    const { isWritten, sent, text } = sender(SOME_BYTES);
+    void port.read((bytes) => {
+      const until = performance.now() + (isApart ? SOON.timeoutMs : NOT_SOON_MS);
+      if (heard === '') while (!isWritten() && performance.now() < until);
+      wasWritten ||= heard === '' && isWritten();
+      heard += bytes.toString('latin1');
+      return undefined;
+    });
+    await waitFor(() => heard.length === text.length, { what: () => `all bytes, now ${heard.length}`, ...SOON });
+    expect([heard === text, wasWritten]).toEqual([true, isApart]);
+    await sent;
   });
 });

@@ -20,7 +20,7 @@ const FAULTS: readonly OpenFault[] = [
     hint: accessHint,
   },
   {
-    says: /Cannot lock port|Device or resource busy/,
+    says: /Cannot lock port|resource busy/,
     code: 'serial_in_use',
     reason: 'another program has it open',
     hint: (path) =>

@@ -1,48 +1,47 @@
-import { Buffer } from 'node:buffer';
-import { readSync } from 'node:fs';
+import type { Buffer } from 'node:buffer';
 import { LinuxBinding, type LinuxPortBinding } from '@serialport/bindings-cpp';
-import { codeOf, SluiceError } from '../../core/errors.ts';
+import { SluiceError } from '../../core/errors.ts';
 import { BUSY, openError } from './open-error.ts';
 import type { LineSettings, PortOptions } from './options.ts';
 import { inTurn, isLocked } from './port-lock.ts';
-
-/** As many as the kernel holds of a terminal. What is read at once is decoded at once, and may be a thousand frames. */
-const READ_BYTES = 4096;
+import type { OpenReading, PortReading } from './reading/port-reading.ts';
+import { readHere } from './reading/read-here.ts';
 
 /** A port that is open. */
-export interface OpenPort {
-  /**
-   * Calls back with what comes, and waits for what that returns, until the port is gone or closed; then resolves. The bytes
-   * are only lent. Never rejects.
-   */
-  read(onBytes: (bytes: Buffer) => Promise<void> | undefined): Promise<void>;
-  /** Resolves when what had come by now is read and called back with. Never rejects. */
-  caughtUp(): Promise<void>;
+export interface OpenPort extends PortReading {
   /** Resolves when the operating system has taken the bytes; rejects when the port is gone. */
   write(bytes: Buffer): Promise<void>;
-  /** Never rejects. */
-  close(): Promise<void>;
 }
 
-export type PortToOpen = Pick<PortOptions, 'path' | 'line' | 'lock'>;
+export interface PortToOpen extends Pick<PortOptions, 'path' | 'line' | 'lock'> {
+  /** When bytes come is part of what they say. */
+  readonly isPrompt?: boolean;
+}
 
-/** @throws SluiceError that says what to do */
-export async function openPort(port: PortToOpen): Promise<OpenPort> {
+/** `openReading`: by whom it is read; by the thread that opens it when left out. @throws SluiceError that says what to do */
+export async function openPort(port: PortToOpen, openReading: OpenReading = readHere): Promise<OpenPort> {
   const { path, lock } = port;
   try {
-    return await (lock ? inTurn(path, () => openLocked(port)) : open(port));
+    return await (lock ? inTurn(path, () => openLocked(port, openReading)) : open(port, openReading));
   } catch (error) {
     throw await openError(path, error);
   }
 }
 
-async function openLocked(port: PortToOpen): Promise<OpenPort> {
+async function openLocked(port: PortToOpen, openReading: OpenReading): Promise<OpenPort> {
   if (await isLocked(port.path)) throw new Error(BUSY);
-  return await open(port);
+  return await open(port, openReading);
 }
 
-async function open({ path, line, lock }: PortToOpen): Promise<OpenPort> {
-  return new BoundPort(await LinuxBinding.open({ path, lock, ...settingsOf(line) }));
+/** For reading first: the lock keeps out whoever opens it later, this program too. */
+async function open({ path, line, lock, isPrompt = true }: PortToOpen, openReading: OpenReading): Promise<OpenPort> {
+  const reading = await openReading(path, { isPrompt });
+  try {
+    return new BoundPort(await LinuxBinding.open({ path, lock, ...settingsOf(line) }), reading);
+  } catch (error) {
+    await reading.close();
+    throw error;
+  }
 }
 
 function settingsOf({ baudRate, dataBits, stopBits, parity, flowControl }: LineSettings) {
@@ -60,25 +59,19 @@ function settingsOf({ baudRate, dataBits, stopBits, parity, flowControl }: LineS
 
 class BoundPort implements OpenPort {
   readonly #binding: LinuxPortBinding;
+  readonly #reading: PortReading;
 
-  constructor(binding: LinuxPortBinding) {
+  constructor(binding: LinuxPortBinding, reading: PortReading) {
     this.#binding = binding;
+    this.#reading = reading;
   }
 
-  async read(onBytes: (bytes: Buffer) => Promise<void> | undefined): Promise<void> {
-    const buffer = Buffer.allocUnsafe(READ_BYTES);
-    while (await this.#isReadable()) {
-      const count = this.#readInto(buffer);
-      if (count === undefined) return;
-      if (count > 0) await onBytes(buffer.subarray(0, count));
-    }
+  read(onBytes: (bytes: Buffer) => Promise<void> | undefined): Promise<void> {
+    return this.#reading.read(onBytes);
   }
 
-  /** What has come is told in the poll phase of the loop, and read in it. */
-  async caughtUp(): Promise<void> {
-    // Called in the poll phase itself, the first one comes before the next.
-    await new Promise(setImmediate);
-    await new Promise(setImmediate);
+  caughtUp(): Promise<void> {
+    return this.#reading.caughtUp();
   }
 
   async write(bytes: Buffer): Promise<void> {
@@ -89,27 +82,9 @@ class BoundPort implements OpenPort {
     }
   }
 
+  /** The lock goes last. */
   async close(): Promise<void> {
+    await this.#reading.close();
     if (this.#binding.isOpen) await this.#binding.close().catch(() => undefined);
-  }
-
-  /** False when the port is gone or closed. */
-  #isReadable(): Promise<boolean> {
-    const { isOpen, poller } = this.#binding;
-    if (!isOpen) return Promise.resolve(false);
-    return new Promise((resolve) => poller.once('readable', (error) => resolve(!error)));
-  }
-
-  /**
-   * Undefined when the port is gone. What is there is read at once: the library's own way goes over another thread, twice for
-   * each piece, and on a line that was hung up for ever.
-   */
-  #readInto(buffer: Buffer): number | undefined {
-    try {
-      // A line that was hung up gives nothing, at once.
-      return readSync(this.#binding.fd ?? -1, buffer) || undefined;
-    } catch (error) {
-      return codeOf(error) === 'EAGAIN' ? 0 : undefined;
-    }
   }
 }

@@ -7,6 +7,7 @@ import type { Unit } from './modbus/unit.ts';
 import { type OpenPort, openPort } from './open-port.ts';
 import type { PortOptions } from './options.ts';
 import { PortLife, type PortState } from './port-life.ts';
+import type { OpenReading } from './reading/port-reading.ts';
 import type { Receiver } from './receiver.ts';
 import type { Session } from './session.ts';
 
@@ -15,6 +16,7 @@ export interface PortParts {
   readonly path: string;
   /** Begins when the port was opened. */
   readonly begin: (port: OpenPort) => Session;
+  readonly openReading: OpenReading;
   readonly receiver: Receiver;
   /** Whose its frames are; null when only they say it. */
   readonly device: string | null;
@@ -44,10 +46,10 @@ export class Port {
 
   /** Resolves when the signal is aborted and the port closed. Never rejects. */
   run(ending: AbortSignal): Promise<void> {
-    const { options, path } = this.#parts;
+    const { options, path, openReading } = this.#parts;
     const life = new PortLife({
-      options: { ...options, path },
-      open: openPort,
+      options: { ...options, path, isPrompt: dependsOnTime(options) },
+      open: (port) => openPort(port, openReading),
       listen: (port) => this.#listen(port),
       onState: (state) => this.#changed(state),
     });
@@ -118,6 +120,11 @@ export class Port {
     else if (state.kind === 'closed' && state.end !== 'stopped')
       repeats.warn(`${state.end} ${path}`, fields, GONE[state.end]);
   }
+}
+
+/** Silence ends a frame, or an answer is waited for. */
+function dependsOnTime({ framing, modbus }: PortOptions): boolean {
+  return modbus !== undefined || framing.kind === 'inter-byte-timeout';
 }
 
 function reasonOf({ message, hint }: SluiceError): string {

@@ -22,12 +22,16 @@ import { planWrite, refusalOf } from './modbus/write-plan.ts';
 import type { LineSettings, PortOptions } from './options.ts';
 import { Port, type PortParts } from './port.ts';
 import { PortSession } from './port-session.ts';
+import type { OpenReading } from './reading/port-reading.ts';
+import { readHere } from './reading/read-here.ts';
 import { Receiver } from './receiver.ts';
 
 export interface SerialSourceOptions {
   readonly ports: readonly PortOptions[];
   readonly intake: FrameIntake;
   readonly speakers: Speakers;
+  /** Who reads the ports; the thread of the source when left out. */
+  readonly openReading?: OpenReading;
   /** A device may be worth a command that could not reach it. */
   readonly onReachable: (device: string) => void;
   /** Frames that the store knows from before. */
@@ -134,7 +138,7 @@ export class SerialSource implements Stage {
   #run(options: PortOptions, { path, port: matched }: MatchingPath): void {
     const channel = serialChannel(options.name, matched);
     if (this.#running.has(channel) || this.#ending.signal.aborted) return;
-    const { intake, logger, repeats, now } = this.#options;
+    const { intake, openReading = readHere, logger, repeats, now } = this.#options;
     const ofPattern = [...this.#running.keys()].filter((other) => other.startsWith(serialChannel(options.name, '')));
     if (ofPattern.length >= MAX_MATCHES) {
       repeats.warn(
@@ -152,7 +156,7 @@ export class SerialSource implements Stage {
       options.modbus === undefined
         ? this.#listening(options, receiver, device)
         : this.#polling({ line: options.line, modbus: options.modbus }, receiver, units);
-    const port = new Port({ options, path, ...ways, receiver, device, units, logger, repeats });
+    const port = new Port({ options, path, ...ways, openReading, receiver, device, units, logger, repeats });
     this.#running.set(channel, { port, receiver });
     this.#lives.push(port.run(this.#ending.signal));
   }
