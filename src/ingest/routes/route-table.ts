@@ -9,9 +9,14 @@ export interface RouteMatch {
   readonly captures: ReadonlyMap<string, string>;
 }
 
+/** Devices say something on the same few topics all the time; who makes up ever new ones keeps no more than these in memory. */
+const MAX_KNOWN = 1_000;
+const MAX_KNOWN_CHARS = 200;
+
 /** Finds the route of a topic: the first whose filter matches. */
 export class RouteTable {
   readonly #routes = new FirstMatch<Route>();
+  readonly #known = new Map<string, RouteMatch>();
 
   /** @throws Error when a route is not one that the configuration lets through */
   constructor(routes: readonly RouteOptions[]) {
@@ -25,8 +30,18 @@ export class RouteTable {
   }
 
   find(topic: string): RouteMatch | undefined {
+    const known = this.#known.get(topic);
+    if (known !== undefined) return known;
     const route = this.#routes.find(topic);
-    return route === undefined ? undefined : { route, captures: capture(route.pattern, topic) };
+    if (route === undefined) return undefined;
+    const match = { route, captures: capture(route.pattern, topic) };
+    if (topic.length <= MAX_KNOWN_CHARS) this.#keep(topic, match);
+    return match;
+  }
+
+  #keep(topic: string, match: RouteMatch): void {
+    if (this.#known.size >= MAX_KNOWN) this.#known.clear();
+    this.#known.set(topic, match);
   }
 }
 

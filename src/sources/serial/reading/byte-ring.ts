@@ -33,9 +33,12 @@ export class ByteRing {
     if (bytes.length > this.room) throw new RangeError(`${bytes.length} bytes, and room for ${this.room}`);
     const put = Atomics.load(this.#cells, PUT);
     const at = placeOf(put);
-    const first = bytes.subarray(0, RING_BYTES - at);
-    this.#bytes.set(first, at);
-    this.#bytes.set(bytes.subarray(first.length), 0);
+    const toEnd = RING_BYTES - at;
+    if (bytes.length <= toEnd) this.#bytes.set(bytes, at);
+    else {
+      this.#bytes.set(bytes.subarray(0, toEnd), at);
+      this.#bytes.set(bytes.subarray(toEnd));
+    }
     Atomics.store(this.#cells, PUT, put + bytes.length);
   }
 
@@ -44,9 +47,9 @@ export class ByteRing {
     const count = Math.min(this.#count(), into.length);
     const taken = Atomics.load(this.#cells, TAKEN);
     const at = placeOf(taken);
-    const first = this.#bytes.subarray(at, Math.min(at + count, RING_BYTES));
-    into.set(first);
-    into.set(this.#bytes.subarray(0, count - first.length), first.length);
+    const end = at + count;
+    into.set(this.#bytes.subarray(at, end));
+    if (end > RING_BYTES) into.set(this.#bytes.subarray(0, end - RING_BYTES), RING_BYTES - at);
     Atomics.store(this.#cells, TAKEN, taken + count);
     return count;
   }

@@ -26,6 +26,17 @@ describe('the table of routes', () => {
     );
   });
 
+  it('says the same of a topic each time, however many others come between', () => {
+    const table = new RouteTable([{ topic: 'plant/{device}/#', stream: 'telemetry', device: '{device}' }]);
+    const found = (topic: string) => table.find(topic)?.captures.get('device');
+    const topics = Array.from({ length: 2_500 }, (_, index) => `plant/d${index}/${'x'.repeat(index % 400)}`);
+    for (let round = 0; round < 2; round += 1) {
+      for (const [index, topic] of topics.entries()) {
+        expect([found(topic), found('plant/same/t'), found('other')]).toEqual([`d${index}`, 'same', undefined]);
+      }
+    }
+  });
+
   it('never throws, whatever is published, and makes only device ids', () => {
     const all = routesOf(
       '{ zone: Europe/Berlin, includeRoutes: [ tasmota, zigbee2mqtt, shelly, esphome, openmqttgateway ] }',
