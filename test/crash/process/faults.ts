@@ -16,6 +16,8 @@ export interface ProcessFault {
   readonly shows?: RegExp;
   /** No service manager watches: the process must see to its end itself. */
   readonly isAlone?: true;
+  /** The thread runs only while a serial port is there. */
+  readonly needsPort?: true;
   /** It is V8 that ends the process. */
   readonly aborts?: true;
   provoke(gateway: GatewayProcess): Promise<void> | void;
@@ -27,6 +29,7 @@ const CROWD = 120;
 
 const STORE_STUCK = /"store","status":"failed","reason":"store-worker has not answered for/;
 const UPLINK_STUCK = /"uplink:[^"]+","status":"degraded","reason":"uplink-worker has not answered for/;
+const SERIAL_STUCK = /"serial","status":"degraded","reason":"serial-worker has not answered for/;
 const READER_STUCK = /"reader","status":"degraded","reason":"reader-worker has not answered for/;
 
 const breaking = (what: string) => (gateway: GatewayProcess) => writeFileSync(breakDownFile(gateway), what);
@@ -112,6 +115,21 @@ export const FAULTS: readonly ProcessFault[] = [
     says: stuck('reader-worker', 'does not answer"[^]*no progress'),
     shows: READER_STUCK,
     provoke: breakingReader('blocks'),
+  },
+  {
+    name: 'serial worker throws',
+    outcome: 'ends',
+    needsPort: true,
+    says: /serial-worker ended: broken/,
+    provoke: breaking('serial-worker throws'),
+  },
+  {
+    name: 'serial worker blocked',
+    outcome: 'is ended',
+    needsPort: true,
+    says: stuck('serial-worker', 'does not answer"[^]*no progress'),
+    shows: SERIAL_STUCK,
+    provoke: breaking('serial-worker blocks'),
   },
   {
     name: 'main thread hangs, and nobody watches',

@@ -1,6 +1,7 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type GatewayExit, GatewayProcess } from '../../support/gateway-process.ts';
+import { PtyPair } from '../../support/pty-pair.ts';
 import { waitFor } from '../../support/wait-for.ts';
 import { drained } from '../drained.ts';
 import { Fleet } from '../fleet.ts';
@@ -48,8 +49,11 @@ export async function play(
 ): Promise<FaultResult> {
   const sink = await openSink('file', 'kafkajs');
   const watched = { NOTIFY_SOCKET: '{directory}/notify.sock', WATCHDOG_USEC: String(WATCHDOG_MS * 1_000) };
+  const port = new PtyPair();
+  if (fault.needsPort) await port.plug();
+  const serial = fault.needsPort ? [{ name: 'port', path: port.path }] : [];
   const gateway = await GatewayProcess.create({
-    config: { uplinks: sink.uplinks },
+    config: { uplinks: sink.uplinks, serial },
     nodeOptions: ['--max-old-space-size=256', ...importing('break-down'), ...(control ? importing(control) : [])],
     env: { BREAK_DOWN_FILE: '{directory}/break-down', ...(fault.isAlone ? { NOTIFY_SOCKET: '' } : watched) },
   });
@@ -87,6 +91,7 @@ export async function play(
     fleet.close();
     await gateway.dispose();
     await sink.close();
+    await port.dispose();
   }
 }
 

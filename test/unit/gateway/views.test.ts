@@ -116,6 +116,8 @@ describe('health', () => {
     expect(views().uplinks.list()).toMatchObject([{ link: { state: 'down', code: 'stuck' } }]);
     stuck = 'reader-worker';
     expect(wrong()).toEqual(['reader degraded: reader-worker has not answered']);
+    stuck = 'serial-worker';
+    expect(wrong()).toEqual(['serial degraded: serial-worker has not answered']);
   });
 
   it('says why the figures of the store are old', () => {
