@@ -40,8 +40,10 @@ export class PtyPair {
     this.#socat = undefined;
     if (socat === undefined) return;
     const exited = once(socat, 'exit');
-    socat.kill('SIGTERM');
+    // Told to end with SIGTERM, socat was seen to stay for good now and then. Killed, it leaves its links behind.
+    socat.kill('SIGKILL');
     await exited;
+    for (const link of [this.path, this.devicePath]) rmSync(link, { force: true });
   }
 
   async dispose(): Promise<void> {
