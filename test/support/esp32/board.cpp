@@ -9,6 +9,7 @@ inline float temperatureRead() { return 21.5; }
 void tell(char *line) {
   esp_mqtt_event_t event;
   int32_t kind = MQTT_EVENT_CONNECTED;
+  if (strcmp(line, "disconnected") == 0) kind = MQTT_EVENT_DISCONNECTED;
   if (sscanf(line, "puback %d", &event.msg_id) == 1) kind = MQTT_EVENT_PUBLISHED;
   if (strncmp(line, "message ", 8) == 0) {
     kind = MQTT_EVENT_DATA;

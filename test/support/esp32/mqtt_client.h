@@ -1,5 +1,5 @@
-// What a sketch needs of Espressif's MQTT client, in lines: it says `publish ID QOS TOPIC PAYLOAD` and `subscribe TOPIC`, and is told
-// `connected`, `puback ID` and `message TOPIC PAYLOAD`.
+// What a sketch needs of Espressif's MQTT client, in lines: it says `connect URI CLIENT USER PASSWORD`, `publish ID QOS TOPIC PAYLOAD` and
+// `subscribe TOPIC`, and is told `connected`, `disconnected`, `puback ID` and `message TOPIC PAYLOAD`.
 #pragma once
 
 #include <cstdint>
@@ -44,8 +44,19 @@ struct esp_mqtt_client_config_t {
 typedef void (*EventHandler)(void *, esp_event_base_t, int32_t, void *);
 inline EventHandler onEvent = NULL;
 
-inline esp_mqtt_client_handle_t esp_mqtt_client_init(const esp_mqtt_client_config_t *) { return 1; }
-inline void esp_mqtt_client_start(esp_mqtt_client_handle_t) {}
+inline esp_mqtt_client_config_t mqttConfig;
+
+inline esp_mqtt_client_handle_t esp_mqtt_client_init(const esp_mqtt_client_config_t *config) {
+  mqttConfig = *config;
+  return 1;
+}
+
+inline void esp_mqtt_client_start(esp_mqtt_client_handle_t) {
+  const auto &credentials = mqttConfig.credentials;
+  printf("connect %s %s %s %s\n", mqttConfig.broker.address.uri, credentials.client_id, credentials.username,
+         credentials.authentication.password);
+}
+
 inline void esp_mqtt_client_register_event(esp_mqtt_client_handle_t, esp_mqtt_event_id_t, EventHandler handler, void *) {
   onEvent = handler;
 }
