@@ -5,6 +5,8 @@ export const STATE_NOTES = {
   gatewayId: 'gateway_id',
   /** Only where the system has none. */
   machineId: 'machine_id',
+  /** Of this file: it is open, or was when its process ended. */
+  open: 'open',
   /** Of the good copy: grows with each. */
   generation: 'generation',
   logEpoch: 'log_epoch',

@@ -3,7 +3,7 @@ import type { Seq } from '../core/record.ts';
 import { randomMachineId } from '../platform/machine-id.ts';
 import { openState } from './damage/good-copy.ts';
 import { noteCarriedOver, openLog, type Roots } from './damage/open-log.ts';
-import { hasLog } from './damage/set-aside.ts';
+import { logBeside } from './damage/set-aside.ts';
 import { endThreadAsDamaged, markSuspect } from './damage/suspect.ts';
 import { DataDirLock } from './lock.ts';
 import type { Log } from './log/log.ts';
@@ -89,7 +89,7 @@ export class StoreFiles {
     reader.close();
     log.close();
     closed();
-    state.close();
+    closeState(state);
     this.#lock.release();
   }
 
@@ -108,7 +108,16 @@ export function namesIn({ dataDir }: Pick<StoreOptions, 'dataDir'>) {
 function closeUnfinished(logFile: string, { state, log }: Unfinished): void {
   log?.abandon();
   if (log !== undefined && state !== undefined) noteCarriedOver(logFile, state);
-  state?.close();
+  if (state !== undefined) closeState(state);
+}
+
+function closeState(state: State): void {
+  try {
+    state.note(STATE_NOTES.open, undefined);
+  } catch {
+    // On a disk that takes nothing: the file is closed all the same.
+  }
+  state.close();
 }
 
 function walBytesOf({ maxBytes }: StoreOptions): number {
@@ -122,7 +131,7 @@ function openAll(options: StoreOptions, clock: StoreClock, opened: Unfinished): 
   // A full write-ahead log is carried over, and meanwhile another one is written.
   const reserve = new Reserve({ dataDir: options.dataDir, bytes: 2 * walBytes });
   reserve.releaseIfScarce();
-  const { state, repairs } = openState(names.state, hasLog(names.log));
+  const { state, repairs } = openState(names.state, logBeside(names.log));
   opened.state = state;
   const machineId = options.machineId ?? state.remember(STATE_NOTES.machineId, randomMachineId());
   const firstSeq = state.reservedSeq() + 1;

@@ -20,6 +20,13 @@ const FAULTS: readonly OpenFault[] = [
     hint: accessHint,
   },
   {
+    says: /operation not permitted/i,
+    code: 'serial_not_allowed',
+    reason: 'the service manager, or the container, keeps devices from this program',
+    hint: () =>
+      'allow it: DeviceAllow=char-ttyACM rw (or char-ttyUSB) in the service, docker run --device; systemctl show -p DevicePolicy,DeviceAllow,ProtectClock SERVICE shows what holds',
+  },
+  {
     says: /Cannot lock port|resource busy/,
     code: 'serial_in_use',
     reason: 'another program has it open',

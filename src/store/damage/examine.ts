@@ -7,7 +7,7 @@ import { examineLog } from './examine-log.ts';
 import { examineState } from './examine-state.ts';
 import type { Finding } from './finding.ts';
 import { isSalvageUnfinished } from './read-meta.ts';
-import { hasLog, setAsideBytes, setAsideName } from './set-aside.ts';
+import { logBeside, setAsideBytes, setAsideName } from './set-aside.ts';
 
 export interface Examination {
   readonly findings: readonly Finding[];
@@ -21,7 +21,7 @@ export interface Examination {
  */
 export function examineStore(dataDir: string): Examination {
   const [logFile, stateFile] = [join(dataDir, 'log.db'), join(dataDir, 'state.db')];
-  const state = examineState(stateFile, hasLog(logFile));
+  const state = examineState(stateFile, logBeside(logFile));
   const log = examineLog(logFile, state.notes);
   const findings = [
     ...orGood(stateFile, state.findings),

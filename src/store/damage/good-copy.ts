@@ -7,12 +7,15 @@ import { notedIn, STATE_NOTES } from '../notes.ts';
 import { damaged, diskFaultOf, isDamageAtOpening } from '../sqlite.ts';
 import { findDamagedRows, problemOf } from '../state/damaged-rows.ts';
 import { SKIPPED_SEQS, State } from '../state/state.ts';
-import { setAside, syncDirectory } from './set-aside.ts';
+import { type LogBeside, setAside, syncDirectory } from './set-aside.ts';
 
 /** What devices were last seen with is derived from the log: a copy of that may be this old. */
 const REFRESH_MS = 10 * 60_000;
 /** On a disk that does not take the copy. */
 const RETRY_MS = 10_000;
+
+export const END_IS_GONE =
+  'its write-ahead log is gone, and with it what was written last; there is no copy that can be used: devices that were added last must be added again';
 
 export interface OpenedState {
   readonly state: State;
@@ -23,21 +26,41 @@ export interface OpenedState {
 /**
  * Opens `state.db`. Of one in which rows are damaged these are given up; one that is damaged beyond that, or older than its
  * good copy because its write-ahead log is gone, is set aside and the good copy takes its place.
- * `isKnown`: there was one, as a log stands beside it.
  * @throws SluiceError as `openForWriting` and `lookTwice`, but never `store_damaged`
  */
-export function openState(file: string, isKnown = false): OpenedState {
-  return lookTwice([file, `${file}-wal`], (believe) => openOrRestore(file, { isKnown, believe }));
+export function openState(file: string, log: LogBeside = { isThere: false, hasWal: false }): OpenedState {
+  // Whatever looks into the file takes its write-ahead log away.
+  const files: Files = { file, log, hasWal: isThere(walOf(file)) };
+  return lookTwice([file, walOf(file)], (believe) => openOrRestore(files, believe));
 }
 
-function openOrRestore(file: string, { isKnown, believe }: { isKnown: boolean; believe: Believe }): OpenedState {
+interface Files {
+  readonly file: string;
+  readonly hasWal: boolean;
+  readonly log: LogBeside;
+}
+
+const walOf = (file: string): string => `${file}-wal`;
+
+/** Whether its write-ahead log was removed: a life that did not end in good order leaves one. */
+export function isWalOfStateGone(
+  noted: (name: string) => string | undefined,
+  { hasWal, log }: Omit<Files, 'file'>,
+): boolean {
+  if (hasWal) return false;
+  // One that was closed is older than a log that was not.
+  return noted(STATE_NOTES.open) !== undefined || (log.hasWal && noted(STATE_NOTES.logOpen) === undefined);
+}
+
+function openOrRestore(files: Files, believe: Believe): OpenedState {
+  const { file } = files;
   const good = `${file}.good`;
   let state: State | undefined;
   try {
-    if (!isThere(file) && (isKnown || isSurelyUsable(good))) return restore(file, 'it is gone');
+    if (!isThere(file) && (files.log.isThere || isSurelyUsable(good))) return restore(file, 'it is gone');
     state = new State(file);
     const why = whyNot(state, good, believe);
-    if (why === null || !isSurelyUsable(good)) return mended(state, file);
+    if (why === null || !isSurelyUsable(good)) return withWord(mended(state, file), files);
     state.close();
     return restore(file, why);
   } catch (error) {
@@ -73,6 +96,13 @@ function mended(state: State, file: string): OpenedState {
   const repairs = state.mend(`${file}.good`).map((done) => `${file}: ${done}`);
   state.check();
   return { state, repairs };
+}
+
+/** What was written last and is gone can be known of no more, where no copy has it. */
+function withWord({ state, repairs }: OpenedState, files: Files): OpenedState {
+  const { file } = files;
+  const isGone = isWalOfStateGone((name) => state.noted(name), files) && !isUsable(`${file}.good`);
+  return { state, repairs: isGone ? [`${file}: ${END_IS_GONE}`, ...repairs] : repairs };
 }
 
 function restore(file: string, why: string): OpenedState {

@@ -56,6 +56,7 @@ static volatile char *fault;
 static struct undo *undos;
 /* 1: a file in the directory; 2: the directory. */
 static unsigned char watched[MAX_FDS];
+static uint64_t watched_inode[MAX_FDS];
 
 static int (*real_open)(const char *, int, ...);
 static int (*real_close)(int);
@@ -108,18 +109,17 @@ static const char *below(const char *path) {
   return path + directory_length + 1;
 }
 
-static int is_watched(int fd) {
-  start();
-  if (fd < 0 || fd >= MAX_FDS || !watched[fd]) return 0;
-  /* Not every close comes by here, and a connection may have the number then. */
-  struct stat64 status;
-  if (fstat64(fd, &status) == 0 && S_ISSOCK(status.st_mode)) watched[fd] = 0;
-  return watched[fd];
-}
-
 static uint64_t inode_of(int fd) {
   struct stat64 status;
   return fstat64(fd, &status) == 0 ? status.st_ino : 0;
+}
+
+static int is_watched(int fd) {
+  start();
+  if (fd < 0 || fd >= MAX_FDS || !watched[fd]) return 0;
+  /* Not every close comes by here, and a connection or another file may have the number then. */
+  if (inode_of(fd) != watched_inode[fd]) watched[fd] = 0;
+  return watched[fd];
 }
 
 static uint64_t size_of(int fd) {
@@ -319,7 +319,10 @@ static int open_watched(const char *path, int flags, mode_t mode) {
   int is_new = name && (flags & O_CREAT) && access(path, F_OK) != 0;
   int fd = real_open(path, flags, mode);
   int error = errno;
-  if (fd >= 0 && fd < MAX_FDS) watched[fd] = name ? 1 : 2;
+  if (fd >= 0 && fd < MAX_FDS) {
+    watched[fd] = name ? 1 : 2;
+    watched_inode[fd] = inode_of(fd);
+  }
   if (fd >= 0 && is_new) note(CREATE, inode_of(fd), 0, name, strlen(name));
   if (fd >= 0 && name && !is_new && (flags & O_TRUNC)) note(TRUNCATE, inode_of(fd), 0, NULL, 0);
   pthread_mutex_unlock(&lock);

@@ -94,6 +94,22 @@ describe('what the doctor says of a store that was killed', () => {
     ['whose state.db is deleted', 'state.db: it is gone; its copy takes its place', () => remove('state.db')],
     ['whose state.db-wal is deleted', 'it lacks what was written last; its copy', () => remove('state.db-wal')],
     [
+      'whose state.db-wal is deleted with the copy',
+      'state.db: its write-ahead log is gone, and with it what was written last; there is no copy',
+      () => {
+        remove('state.db-wal');
+        remove('state.db.good');
+      },
+    ],
+    [
+      'whose state.db-wal is deleted, and whose copy is damaged',
+      'devices that were added last must be added again',
+      () => {
+        remove('state.db-wal');
+        writeFileSync(join(dataDir, 'state.db.good'), Buffer.alloc(50_000, 7));
+      },
+    ],
+    [
       'whose log.db is an older one',
       'what was stored last is not in it',
       () => {

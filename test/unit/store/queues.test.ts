@@ -110,8 +110,8 @@ describe('what the broker keeps', () => {
     const [log = 0, state = 0] = commits();
     expect(log - logBefore).toBeGreaterThanOrEqual(100);
     expect(log - logBefore).toBeLessThanOrEqual(100 + carried);
-    // And how far the log has got is noted there behind the first commit.
-    expect(state - stateBefore).toBeLessThanOrEqual(carried + 1);
+    // How far the log has got, and which copy is the newest, is noted there too, each once a second at most.
+    expect(state - stateBefore).toBeLessThanOrEqual(3 * carried);
   });
 
   it('has its place without its content when its record is damaged', async () => {

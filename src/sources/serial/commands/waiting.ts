@@ -1,9 +1,9 @@
 import type { Command, CommandAnswer } from '../../../core/command.ts';
+import { MAX_TIMER_MS } from '../../../platform/timers.ts';
 import { refused } from './refused.ts';
 
 /** Of one port: those that wait for their turn, and those that wait for their answer. */
 export const MAX_COMMANDS = 32;
-export const MAX_TIMER_MS = 2 ** 31 - 1;
 
 export function tooManyWait(): CommandAnswer {
   return refused(503, 'too many commands wait for this port');

@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import type { Command, CommandAnswer, Handover } from '../../../core/command.ts';
-import { MAX_TIMER_MS } from '../commands/waiting.ts';
+import { MAX_TIMER_MS } from '../../../platform/timers.ts';
 import type { OpenPort } from '../open-port.ts';
 import type { LineSettings } from '../options.ts';
 import type { Receiver } from '../receiver.ts';
