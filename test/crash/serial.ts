@@ -30,6 +30,8 @@ interface SerialResult {
   readonly verdict: Verdict;
   readonly repeatedFrames: number;
   readonly storedTwice: number;
+  /** From when a port was plugged in again until its device had an acknowledgement; null when none was. */
+  readonly slowestBackMs: number | null;
   /** Descriptors of the gateway more than before, when all ports are open again. */
   readonly leakedDescriptors: number;
   readonly problems: readonly string[];
@@ -70,8 +72,8 @@ async function runSerial({ cycles, fault, control, seed }: SerialRun): Promise<S
     await allOpen(gateway);
     const before = descriptorsOf(gateway);
     for (const sender of senders) sender.start();
+    const backMs = fault === 'kill' ? [] : await replugAll(senders, cycles, seed);
     if (fault === 'kill') await killAgainAndAgain(gateway, cycles, new SeededRandom(seed));
-    else await Promise.all(senders.map((sender, index) => replug(sender, cycles, new SeededRandom(seed * 31 + index))));
     await allOpen(gateway);
     const leakedDescriptors = fault === 'kill' ? 0 : await leaked(gateway, before);
     await finish(senders);
@@ -79,7 +81,13 @@ async function runSerial({ cycles, fault, control, seed }: SerialRun): Promise<S
     await gateway.stop('SIGTERM');
     const judge = new Judge(senders.map(({ ledger }) => ledger));
     await judge.readAll(sink.arrivals(gateway));
-    return concluded({ verdict: judge.verdict(), senders, leakedDescriptors, store: countStore(gateway.dataDir) });
+    return concluded({
+      verdict: judge.verdict(),
+      senders,
+      backMs,
+      leakedDescriptors,
+      store: countStore(gateway.dataDir),
+    });
   } catch (cause) {
     throw new Error(`the run broke off; the gateway's last lines:\n${gateway.logTail()}`, { cause });
   } finally {
@@ -98,16 +106,25 @@ async function killAgainAndAgain(gateway: GatewayProcess, cycles: number, random
   }
 }
 
-/** Its share of the cycles; sometimes before the gateway has noticed. */
-async function replug(sender: SerialSender, cycles: number, random: SeededRandom): Promise<void> {
+async function replugAll(senders: readonly SerialSender[], cycles: number, seed: number): Promise<number[]> {
+  const each = senders.map((sender, index) => replug(sender, cycles, new SeededRandom(seed * 31 + index)));
+  return (await Promise.all(each)).flat();
+}
+
+/** Its share of the cycles; sometimes before the gateway has noticed. With how long the device then waited for an acknowledgement. */
+async function replug(sender: SerialSender, cycles: number, random: SeededRandom): Promise<number[]> {
+  const backMs: number[] = [];
   for (let cycle = 0; cycle < Math.ceil(cycles / DEVICES); cycle += 1) {
     const acked = sender.ledger.ackedCount;
+    const startedAt = performance.now();
     await waitFor(() => sender.ledger.ackedCount > acked, { what: 'an acknowledgement', timeoutMs: OPEN_MS });
+    if (cycle > 0) backMs.push(Math.round(performance.now() - startedAt));
     await delay(random.between(0, 100));
     await sender.unplug();
     await delay(random.between(0, 300));
     await sender.plug();
   }
+  return backMs;
 }
 
 interface PortsDocument {
@@ -147,10 +164,11 @@ async function finish(senders: readonly SerialSender[]): Promise<void> {
 function concluded(run: {
   verdict: Verdict;
   senders: readonly SerialSender[];
+  backMs: readonly number[];
   leakedDescriptors: number;
   store: ReturnType<typeof countStore>;
 }): SerialResult {
-  const { verdict, senders, leakedDescriptors, store } = run;
+  const { verdict, senders, backMs, leakedDescriptors, store } = run;
   const storedTwice = Object.values(verdict.storedTwiceCount).reduce((sum, count) => sum + count, 0);
   const repeatedFrames = senders.reduce((sum, sender) => sum + sender.repeatedCount, 0);
   const problems = [...store.problems];
@@ -160,7 +178,8 @@ function concluded(run: {
   if (storedTwice > 0) problems.push(`${storedTwice} frames stored twice`);
   if (verdict.strangeCount > 0) problems.push(`${verdict.strangeCount} records that nobody sent`);
   if (leakedDescriptors > 0) problems.push(`${leakedDescriptors} descriptors leaked`);
-  return { verdict, repeatedFrames, storedTwice, leakedDescriptors, problems };
+  const slowestBackMs = backMs.length === 0 ? null : Math.max(...backMs);
+  return { verdict, repeatedFrames, storedTwice, slowestBackMs, leakedDescriptors, problems };
 }
 
 export const scenario = defineScenario({
