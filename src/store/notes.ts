@@ -5,8 +5,6 @@ export const STATE_NOTES = {
   gatewayId: 'gateway_id',
   /** Only where the system has none. */
   machineId: 'machine_id',
-  /** Of this file: it is open, or was when its process ended. */
-  open: 'open',
   /** Of the good copy: grows with each. */
   generation: 'generation',
   logEpoch: 'log_epoch',
@@ -34,6 +32,8 @@ export const LOG_NOTES = {
   salvage: 'salvage',
   /** When all was put back of a damaged log: the last seqs that were counted, whose records may be lost. JSON. */
   salvagedEnds: 'salvaged_ends',
+  /** Of the last copy of `state.db`: one that is behind lacks what was written last. */
+  stateGeneration: 'state_generation',
   /** A log was lost with its positions, and no seq of it is higher than this one. */
   lostUpTo: 'positions_lost_up_to',
 } as const;

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import type { Seq } from '../core/record.ts';
 import { randomMachineId } from '../platform/machine-id.ts';
-import { openState } from './damage/good-copy.ts';
+import { END_IS_GONE, lacksEnd, openState } from './damage/good-copy.ts';
 import { noteCarriedOver, openLog, type Roots } from './damage/open-log.ts';
-import { logBeside } from './damage/set-aside.ts';
+import { hasLog } from './damage/set-aside.ts';
 import { endThreadAsDamaged, markSuspect } from './damage/suspect.ts';
 import { DataDirLock } from './lock.ts';
 import type { Log } from './log/log.ts';
@@ -89,7 +89,7 @@ export class StoreFiles {
     reader.close();
     log.close();
     closed();
-    closeState(state);
+    state.close();
     this.#lock.release();
   }
 
@@ -108,16 +108,7 @@ export function namesIn({ dataDir }: Pick<StoreOptions, 'dataDir'>) {
 function closeUnfinished(logFile: string, { state, log }: Unfinished): void {
   log?.abandon();
   if (log !== undefined && state !== undefined) noteCarriedOver(logFile, state);
-  if (state !== undefined) closeState(state);
-}
-
-function closeState(state: State): void {
-  try {
-    state.note(STATE_NOTES.open, undefined);
-  } catch {
-    // On a disk that takes nothing: the file is closed all the same.
-  }
-  state.close();
+  state?.close();
 }
 
 function walBytesOf({ maxBytes }: StoreOptions): number {
@@ -131,7 +122,7 @@ function openAll(options: StoreOptions, clock: StoreClock, opened: Unfinished): 
   // A full write-ahead log is carried over, and meanwhile another one is written.
   const reserve = new Reserve({ dataDir: options.dataDir, bytes: 2 * walBytes });
   reserve.releaseIfScarce();
-  const { state, repairs } = openState(names.state, logBeside(names.log));
+  const { state, repairs } = openState(names.state, hasLog(names.log));
   opened.state = state;
   const machineId = options.machineId ?? state.remember(STATE_NOTES.machineId, randomMachineId());
   const firstSeq = state.reservedSeq() + 1;
@@ -141,6 +132,7 @@ function openAll(options: StoreOptions, clock: StoreClock, opened: Unfinished): 
   const { log, repair, toSalvage } = openLog({ ...options, ...of, clock, seqs: state, skips: state }, state);
   opened.log = log;
   const reader = new SqliteLogReader(names.log, endThreadAsDamaged(names.log));
-  const allRepairs = [...repairs, ...(repair === null ? [] : [repair])];
+  const ofState = repairs.length === 0 && lacksEnd(state, log) ? [`${names.state}: ${END_IS_GONE}`] : repairs;
+  const allRepairs = [...ofState, ...(repair === null ? [] : [repair])];
   return { names, walBytes, reserve, state, log, reader, repairs: allRepairs, toSalvage, machineId, firstSeq };
 }

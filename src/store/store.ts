@@ -163,7 +163,7 @@ export class Store {
       const keptRepairs = this.#recoverKept();
       this.outage.takeReserve();
       this.#opened = this.#found(keptRepairs);
-      this.#copy.step();
+      this.#copyState();
       this.#salvage?.whenEnded(() => this.#carryRetained());
       this.#salvage?.start(this.commits);
     } catch (error) {
@@ -259,10 +259,17 @@ export class Store {
     }
   }
 
+  /** The log notes which copy is the newest: should the file lose its end, and the copy be of no use, the next start says so. */
+  #copyState(): void {
+    if (!this.#copy.step()) return;
+    const generation = this.state.noted(STATE_NOTES.generation);
+    if (generation !== undefined) this.log.recovery.noteStateGeneration(generation);
+  }
+
   /** The next start looks at all of `state.db` without being told, and `log.db` has nothing to do with it. */
   #keepCopy(): void {
     try {
-      this.#copy.step();
+      this.#copyState();
     } catch (error) {
       const cause = isDamage(error) ? this.#files.readError() : error;
       if (cause === undefined) throw error;

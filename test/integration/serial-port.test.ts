@@ -6,6 +6,7 @@ import {
   existsSync,
   openSync,
   readdirSync,
+  readFileSync,
   renameSync,
   symlinkSync,
   writeFileSync,
@@ -91,8 +92,22 @@ function sender(byteCount: number) {
   const text = Array.from({ length: byteCount / 8 }, (_, index) => String(index).padStart(8, '0')).join('');
   const file = `${pair.devicePath}-text`;
   writeFileSync(file, text);
-  const child = spawn('sh', ['-c', 'cat "$0" > "$1"; touch "$0-written"', file, pair.devicePath], { stdio: 'ignore' });
-  return { text, sent: once(child, 'exit'), isWritten: () => existsSync(`${file}-written`) };
+  const script = 'dd if="$0" of="$1" bs=256 conv=notrunc status=none; touch "$0-written"';
+  const child = spawn('sh', ['-c', script, file, pair.devicePath], { stdio: 'ignore' });
+  return {
+    text,
+    sent: once(child, 'exit'),
+    isWritten: () => existsSync(`${file}-written`),
+    writtenBytes: () => writtenBy(childOf(child.pid ?? 0)),
+  };
+}
+
+function childOf(pid: number): string {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim();
+}
+
+function writtenBy(pid: string): number {
+  return Number(/^wchar: (\d+)$/m.exec(readFileSync(`/proc/${pid}/io`, 'latin1'))?.[1]);
 }
 
 const descriptors = (): number => readdirSync('/proc/self/fd').length;
@@ -310,24 +325,37 @@ describe.each([
     await heard.stop();
   });
 
-  it('gives all that comes, in order, however long nobody takes it', async () => {
-    await pair.plug();
-    const port = await openForGateway({ path: pair.path, line: LINE, lock: true });
-    opened.push(port);
-    const { promise: taken, resolve: take } = Promise.withResolvers<void>();
-    let heard = '';
-    void port.read((bytes) => {
-      heard += bytes.toString('latin1');
-      return taken;
-    });
-    const { isWritten, sent, text } = sender(MUCH_BYTES);
-    await waitFor(() => heard !== '', { what: 'the first bytes', ...SOON });
-    expect(isWritten()).toBe(false);
-    take();
-    await waitFor(() => heard.length === text.length, { what: () => `all bytes, now ${heard.length}`, ...SOON });
-    expect(heard).toBe(text);
-    await sent;
-  });
+  it.each([
+    ['none', 200_000],
+    ['software', 90_000],
+  ] as const)(
+    'gives all that comes, in order, however long nobody takes it: flow control %s',
+    async (flowControl, most) => {
+      await pair.plug();
+      const port = await openForGateway({ path: pair.path, line: { ...LINE, flowControl }, lock: true });
+      opened.push(port);
+      const { promise: taken, resolve: take } = Promise.withResolvers<void>();
+      let heard = '';
+      void port.read((bytes) => {
+        heard += bytes.toString('latin1');
+        return taken;
+      });
+      const { writtenBytes, sent, text } = sender(MUCH_BYTES);
+      await waitFor(() => heard !== '', { what: 'the first bytes', ...SOON });
+      let before = 0;
+      const isHeldUp = (): boolean => {
+        const [was, now] = [before, writtenBytes()];
+        before = now;
+        return now === was;
+      };
+      await waitFor(isHeldUp, { what: 'the other end to be held up', ...SOON, everyMs: 300 });
+      expect(before).toBeLessThan(most);
+      take();
+      await waitFor(() => heard.length === text.length, { what: () => `all bytes, now ${heard.length}`, ...SOON });
+      expect(heard).toBe(text);
+      await sent;
+    },
+  );
 });
 
 describe('a thread that reads serial ports', () => {

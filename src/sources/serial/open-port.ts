@@ -33,15 +33,29 @@ async function openLocked(port: PortToOpen, openReading: OpenReading): Promise<O
   return await open(port, openReading);
 }
 
-/** For reading first: the lock keeps out whoever opens it later, this program too. */
+/**
+ * The line is set first: one that waits for a carrier would hold up the thread that opens it for reading. The lock comes last: it
+ * keeps out whoever opens the port later, this program too.
+ */
 async function open({ path, line, lock, isPrompt = true }: PortToOpen, openReading: OpenReading): Promise<OpenPort> {
-  const reading = await openReading(path, { isPrompt });
+  const settings = settingsOf(line);
+  const first = await LinuxBinding.open({ path, lock: false, ...settings });
+  let reading: PortReading | undefined;
   try {
-    return new BoundPort(await LinuxBinding.open({ path, lock, ...settingsOf(line) }), reading);
+    reading = await openReading(path, { isPrompt, waitsForRoom: line.flowControl !== 'none' });
+    if (!lock) return new BoundPort(first, reading);
+    const locked = await LinuxBinding.open({ path, lock, ...settings });
+    await closeBinding(first);
+    return new BoundPort(locked, reading);
   } catch (error) {
-    await reading.close();
+    await reading?.close();
+    await closeBinding(first);
     throw error;
   }
+}
+
+async function closeBinding(binding: LinuxPortBinding): Promise<void> {
+  if (binding.isOpen) await binding.close().catch(() => undefined);
 }
 
 function settingsOf({ baudRate, dataBits, stopBits, parity, flowControl }: LineSettings) {
@@ -85,6 +99,6 @@ class BoundPort implements OpenPort {
   /** The lock goes last. */
   async close(): Promise<void> {
     await this.#reading.close();
-    if (this.#binding.isOpen) await this.#binding.close().catch(() => undefined);
+    await closeBinding(this.#binding);
   }
 }

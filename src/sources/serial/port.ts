@@ -28,6 +28,9 @@ export interface PortParts {
   readonly repeats: Pick<RepeatSummary, 'warn'>;
 }
 
+/** Behind it a few milliseconds change nothing. */
+const LONG_GAP_MS = 100;
+
 const GONE = {
   gone: 'a serial port is gone',
   silent: 'a serial port says nothing for too long and is opened again',
@@ -122,9 +125,10 @@ export class Port {
   }
 }
 
-/** Silence ends a frame, or an answer is waited for. */
+/** A short silence ends a frame, or an answer is waited for. */
 function dependsOnTime({ framing, modbus }: PortOptions): boolean {
-  return modbus !== undefined || framing.kind === 'inter-byte-timeout';
+  const gapMs = 'gapMs' in framing ? framing.gapMs : 0;
+  return modbus !== undefined || (gapMs > 0 && gapMs < LONG_GAP_MS);
 }
 
 function reasonOf({ message, hint }: SluiceError): string {

@@ -5,10 +5,9 @@ import { lookAt, refuseNewer } from '../sqlite.ts';
 import { describeRows, findDamagedRows, hasRightIndexes, problemOf } from '../state/damaged-rows.ts';
 import { STATE_MIGRATIONS } from '../state/schema.ts';
 import { type Finding, findingsOf, headProblemOf, walProblemsOf } from './finding.ts';
-import { END_IS_GONE, generationOfCopy, isUsable, isWalOfStateGone } from './good-copy.ts';
+import { END_IS_GONE, generationOfCopy, isUsable } from './good-copy.ts';
 import type { LogNotes } from './log-notes.ts';
 import { readAllMeta, readMeta } from './read-meta.ts';
-import type { LogBeside } from './set-aside.ts';
 
 /** What a start would find wrong with `state.db`, and what that would then know of the log. */
 export interface ExaminedState {
@@ -16,15 +15,15 @@ export interface ExaminedState {
   readonly notes: LogNotes;
 }
 
-/** The copy first: a gateway that runs makes it behind the file. */
-export function examineState(file: string, log: LogBeside): ExaminedState {
+/** The copy first: a gateway that runs makes it behind the file. `newest`: the generation that the log has noted. */
+export function examineState(file: string, isKnown: boolean, newest: number): ExaminedState {
   const good = `${file}.good`;
   const [hasCopy, generation] = [isUsable(good), generationOfCopy(good)];
   const instead = hasCopy
     ? 'its copy takes its place'
     : 'there is no copy that can be used: devices must be added again';
   if (!existsSync(file)) {
-    const kind = hasCopy || log.isThere ? 'repair' : 'note';
+    const kind = hasCopy || isKnown ? 'repair' : 'note';
     const text = kind === 'note' ? 'it does not exist; the next start makes a new one' : `it is gone; ${instead}`;
     return { findings: [{ file, kind, text }], notes: notesOf(good) };
   }
@@ -36,9 +35,8 @@ export function examineState(file: string, log: LogBeside): ExaminedState {
       return [`it lacks what was written last; ${instead}`];
     }
     isReplaced = false;
-    const beside = { log, hasWal: existsSync(`${file}-wal`) };
-    const isGone = !hasCopy && isWalOfStateGone((name) => readMeta(file, name), beside);
-    return isGone ? [END_IS_GONE, ...rowProblemsOf(file)] : rowProblemsOf(file);
+    const rows = rowProblemsOf(file);
+    return rows.length === 0 && newest > Number(readMeta(file, STATE_NOTES.generation) ?? 0) ? [END_IS_GONE] : rows;
   });
   findings.push(...walProblemsOf(`${file}-wal`).map((text) => ({ file, kind: 'repair' as const, text })));
   return { findings, notes: notesOf(isReplaced && findings.length > 0 ? good : file) };

@@ -2,12 +2,13 @@ import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { STREAMS, type Stream } from '../../core/stream.ts';
 import { SqliteLogReader } from '../log/reader.ts';
+import { LOG_NOTES } from '../notes.ts';
 import { batchesOf } from './every-record.ts';
 import { examineLog } from './examine-log.ts';
 import { examineState } from './examine-state.ts';
 import type { Finding } from './finding.ts';
-import { isSalvageUnfinished } from './read-meta.ts';
-import { logBeside, setAsideBytes, setAsideName } from './set-aside.ts';
+import { isSalvageUnfinished, readMeta } from './read-meta.ts';
+import { hasLog, setAsideBytes, setAsideName } from './set-aside.ts';
 
 export interface Examination {
   readonly findings: readonly Finding[];
@@ -21,7 +22,7 @@ export interface Examination {
  */
 export function examineStore(dataDir: string): Examination {
   const [logFile, stateFile] = [join(dataDir, 'log.db'), join(dataDir, 'state.db')];
-  const state = examineState(stateFile, logBeside(logFile));
+  const state = examineState(stateFile, hasLog(logFile), Number(readMeta(logFile, LOG_NOTES.stateGeneration) ?? 0));
   const log = examineLog(logFile, state.notes);
   const findings = [
     ...orGood(stateFile, state.findings),

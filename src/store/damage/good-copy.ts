@@ -3,19 +3,17 @@ import { dirname } from 'node:path';
 import { codeOf } from '../../core/errors.ts';
 import { type Believe, isThere, isUnread, lookTwice, waitForReads } from '../disk-reads.ts';
 import { ofCopy } from '../if-readable.ts';
+import type { Log } from '../log/log.ts';
 import { notedIn, STATE_NOTES } from '../notes.ts';
 import { damaged, diskFaultOf, isDamageAtOpening } from '../sqlite.ts';
 import { findDamagedRows, problemOf } from '../state/damaged-rows.ts';
 import { SKIPPED_SEQS, State } from '../state/state.ts';
-import { type LogBeside, setAside, syncDirectory } from './set-aside.ts';
+import { setAside, syncDirectory } from './set-aside.ts';
 
 /** What devices were last seen with is derived from the log: a copy of that may be this old. */
 const REFRESH_MS = 10 * 60_000;
 /** On a disk that does not take the copy. */
 const RETRY_MS = 10_000;
-
-export const END_IS_GONE =
-  'its write-ahead log is gone, and with it what was written last; there is no copy that can be used: devices that were added last must be added again';
 
 export interface OpenedState {
   readonly state: State;
@@ -26,41 +24,21 @@ export interface OpenedState {
 /**
  * Opens `state.db`. Of one in which rows are damaged these are given up; one that is damaged beyond that, or older than its
  * good copy because its write-ahead log is gone, is set aside and the good copy takes its place.
+ * `isKnown`: there was one, as a log stands beside it.
  * @throws SluiceError as `openForWriting` and `lookTwice`, but never `store_damaged`
  */
-export function openState(file: string, log: LogBeside = { isThere: false, hasWal: false }): OpenedState {
-  // Whatever looks into the file takes its write-ahead log away.
-  const files: Files = { file, log, hasWal: isThere(walOf(file)) };
-  return lookTwice([file, walOf(file)], (believe) => openOrRestore(files, believe));
+export function openState(file: string, isKnown = false): OpenedState {
+  return lookTwice([file, `${file}-wal`], (believe) => openOrRestore(file, { isKnown, believe }));
 }
 
-interface Files {
-  readonly file: string;
-  readonly hasWal: boolean;
-  readonly log: LogBeside;
-}
-
-const walOf = (file: string): string => `${file}-wal`;
-
-/** Whether its write-ahead log was removed: a life that did not end in good order leaves one. */
-export function isWalOfStateGone(
-  noted: (name: string) => string | undefined,
-  { hasWal, log }: Omit<Files, 'file'>,
-): boolean {
-  if (hasWal) return false;
-  // One that was closed is older than a log that was not.
-  return noted(STATE_NOTES.open) !== undefined || (log.hasWal && noted(STATE_NOTES.logOpen) === undefined);
-}
-
-function openOrRestore(files: Files, believe: Believe): OpenedState {
-  const { file } = files;
+function openOrRestore(file: string, { isKnown, believe }: { isKnown: boolean; believe: Believe }): OpenedState {
   const good = `${file}.good`;
   let state: State | undefined;
   try {
-    if (!isThere(file) && (files.log.isThere || isSurelyUsable(good))) return restore(file, 'it is gone');
+    if (!isThere(file) && (isKnown || isSurelyUsable(good))) return restore(file, 'it is gone');
     state = new State(file);
     const why = whyNot(state, good, believe);
-    if (why === null || !isSurelyUsable(good)) return withWord(mended(state, file), files);
+    if (why === null || !isSurelyUsable(good)) return mended(state, file);
     state.close();
     return restore(file, why);
   } catch (error) {
@@ -98,13 +76,6 @@ function mended(state: State, file: string): OpenedState {
   return { state, repairs };
 }
 
-/** What was written last and is gone can be known of no more, where no copy has it. */
-function withWord({ state, repairs }: OpenedState, files: Files): OpenedState {
-  const { file } = files;
-  const isGone = isWalOfStateGone((name) => state.noted(name), files) && !isUsable(`${file}.good`);
-  return { state, repairs: isGone ? [`${file}: ${END_IS_GONE}`, ...repairs] : repairs };
-}
-
 function restore(file: string, why: string): OpenedState {
   const good = `${file}.good`;
   const hasCopy = isSurelyUsable(good);
@@ -127,7 +98,15 @@ export function generationOfCopy(good: string): number {
   return Number(ofCopy(good, (copy) => notedIn(copy, STATE_NOTES.generation)) ?? 0);
 }
 
-function generationOf(state: State): number {
+export const END_IS_GONE =
+  'it lacks what was written last, and there is no copy that can be used: devices that were added last must be added again';
+
+/** Behind the log that noted it, and nothing newer is there. */
+export function lacksEnd(state: State, log: Log): boolean {
+  return Number(log.recovery.stateGeneration() ?? 0) > generationOf(state);
+}
+
+export function generationOf(state: State): number {
   return Number(state.noted(STATE_NOTES.generation) ?? 0);
 }
 
@@ -155,12 +134,12 @@ export class GoodCopy {
     this.#file = `${file}.good`;
   }
 
-  /** Writes it when something precious was changed, and now and then for the rest. @throws SluiceError `store_damaged` */
-  step(): void {
+  /** Writes it when something precious was changed, and now and then for the rest; returns whether it did. @throws SluiceError `store_damaged` */
+  step(): boolean {
     const { preciousVersion, changeCount } = this.#state;
     const isDue = performance.now() >= this.#dueAt && changeCount !== this.#changeCount;
-    if (preciousVersion === this.#preciousVersion && !isDue) return;
-    if (performance.now() >= this.#notBefore) this.#keep(preciousVersion);
+    if (preciousVersion === this.#preciousVersion && !isDue) return false;
+    return performance.now() >= this.#notBefore && this.#keep(preciousVersion);
   }
 
   /** For the end of a life: whether the log was open is as it says. @throws SluiceError `store_damaged` */
@@ -168,15 +147,16 @@ export class GoodCopy {
     this.#keep(this.#state.preciousVersion);
   }
 
-  #keep(preciousVersion: number): void {
+  #keep(preciousVersion: number): boolean {
     if (!this.#isWritten()) {
       // The copy of before stays; whoever needs the disk for more will find out by themselves.
       this.#notBefore = performance.now() + RETRY_MS;
-      return;
+      return false;
     }
     this.#preciousVersion = preciousVersion;
     this.#changeCount = this.#state.changeCount;
     this.#dueAt = performance.now() + REFRESH_MS;
+    return true;
   }
 
   #isWritten(): boolean {

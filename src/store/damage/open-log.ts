@@ -47,7 +47,6 @@ export function openLog(options: LogOptions, state: State): OpenedLog {
   const isLost = opened.repair === null && hasLost(log.newestSeq(), state);
   if (isLost) log.transaction(() => log.recovery.reportLostCommits(lastSeq));
   state.noteAll({
-    [STATE_NOTES.open]: '1',
     [STATE_NOTES.logEpoch]: log.epoch,
     [STATE_NOTES.logRoots]: JSON.stringify(log.roots()),
     [STATE_NOTES.logNewest]: String(log.newestSeq()),

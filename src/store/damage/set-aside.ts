@@ -1,7 +1,6 @@
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { isThere } from '../disk-reads.ts';
-import { isEmptyFile } from '../sqlite.ts';
 
 const PARTS = ['', '-wal'];
 
@@ -13,18 +12,6 @@ export function setAsideName(file: string): string {
 /** There is one, or was until it was set aside: the data directory is not new. */
 export function hasLog(logFile: string): boolean {
   return [logFile, setAsideName(logFile)].some(isThere);
-}
-
-/** What stands beside `state.db` of the log. */
-export interface LogBeside {
-  /** Then there was a `state.db` too. */
-  readonly isThere: boolean;
-  /** Its last life did not end in good order. */
-  readonly hasWal: boolean;
-}
-
-export function logBeside(log: string): LogBeside {
-  return { isThere: hasLog(log), hasWal: !isEmptyFile(`${log}-wal`) };
 }
 
 /** Moves the file with its write-ahead log, and syncs that. Nothing may have it open. */

@@ -227,6 +227,16 @@ export class Recovery {
     this.#parts.gaps.report(lane, { device: null, bytes: 0, firstTime: now, lastTime: now, ...loss }, 'corruption');
   }
 
+  /** Of the last copy of `state.db`; undefined when none was noted. */
+  stateGeneration(): string | undefined {
+    return notedIn(this.#parts.db, LOG_NOTES.stateGeneration);
+  }
+
+  /** In a commit of its own. */
+  noteStateGeneration(generation: string): void {
+    this.#note(LOG_NOTES.stateGeneration, generation);
+  }
+
   #note(name: string, value: string | null): void {
     const { db } = this.#parts;
     if (value === null) db.prepare('DELETE FROM meta WHERE name = ?').run(name);

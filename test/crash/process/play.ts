@@ -50,7 +50,6 @@ export async function play(
   const sink = await openSink('file', 'kafkajs');
   const watched = { NOTIFY_SOCKET: '{directory}/notify.sock', WATCHDOG_USEC: String(WATCHDOG_MS * 1_000) };
   const port = new PtyPair();
-  if (fault.needsPort) await port.plug();
   const serial = fault.needsPort ? [{ name: 'port', path: port.path }] : [];
   const gateway = await GatewayProcess.create({
     config: { uplinks: sink.uplinks, serial },
@@ -60,6 +59,7 @@ export async function play(
   const watchdog = new Watchdog(gateway);
   const fleet = new Fleet({ port: gateway.mqttPort, seed, messagesPerS: fault.isAlone ? FEW_PER_S : MESSAGES_PER_S });
   try {
+    if (fault.needsPort) await port.plug();
     watchdog.start();
     await startInTurn(gateway);
     fleet.start();

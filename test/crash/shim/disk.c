@@ -56,7 +56,7 @@ static volatile char *fault;
 static struct undo *undos;
 /* 1: a file in the directory; 2: the directory. */
 static unsigned char watched[MAX_FDS];
-static uint64_t watched_inode[MAX_FDS];
+static uint64_t watched_inode[MAX_FDS], watched_device[MAX_FDS];
 
 static int (*real_open)(const char *, int, ...);
 static int (*real_close)(int);
@@ -118,7 +118,9 @@ static int is_watched(int fd) {
   start();
   if (fd < 0 || fd >= MAX_FDS || !watched[fd]) return 0;
   /* Not every close comes by here, and a connection or another file may have the number then. */
-  if (inode_of(fd) != watched_inode[fd]) watched[fd] = 0;
+  struct stat64 status;
+  int is_known = fstat64(fd, &status) == 0;
+  if (is_known && (status.st_ino != watched_inode[fd] || status.st_dev != watched_device[fd])) watched[fd] = 0;
   return watched[fd];
 }
 
@@ -321,7 +323,10 @@ static int open_watched(const char *path, int flags, mode_t mode) {
   int error = errno;
   if (fd >= 0 && fd < MAX_FDS) {
     watched[fd] = name ? 1 : 2;
-    watched_inode[fd] = inode_of(fd);
+    struct stat64 status;
+    fstat64(fd, &status);
+    watched_inode[fd] = status.st_ino;
+    watched_device[fd] = status.st_dev;
   }
   if (fd >= 0 && is_new) note(CREATE, inode_of(fd), 0, name, strlen(name));
   if (fd >= 0 && name && !is_new && (flags & O_TRUNC)) note(TRUNCATE, inode_of(fd), 0, NULL, 0);

@@ -95,7 +95,7 @@ describe('what the doctor says of a store that was killed', () => {
     ['whose state.db-wal is deleted', 'it lacks what was written last; its copy', () => remove('state.db-wal')],
     [
       'whose state.db-wal is deleted with the copy',
-      'state.db: its write-ahead log is gone, and with it what was written last; there is no copy',
+      'state.db: it lacks what was written last, and there is no copy',
       () => {
         remove('state.db-wal');
         remove('state.db.good');

@@ -8,9 +8,6 @@ const ENDED = 3;
 const CELL_COUNT = 4;
 const HEAD_BYTES = CELL_COUNT * Int32Array.BYTES_PER_ELEMENT;
 
-/** A power of two: counts go on over their own end. What a line of 1 MB/s says in an eighth of a second. */
-const RING_BYTES = 128 * 1024;
-
 /** Bytes on their way from the one thread that puts them to the one that takes them, in order. Neither waits for the other. */
 export class ByteRing {
   readonly memory: SharedArrayBuffer;
@@ -18,22 +15,27 @@ export class ByteRing {
   readonly #bytes: Uint8Array;
 
   /** `memory`: of the ring that the other thread has made. */
-  constructor(memory = new SharedArrayBuffer(HEAD_BYTES + RING_BYTES)) {
+  constructor(memory: SharedArrayBuffer) {
     this.memory = memory;
     this.#cells = new Int32Array(memory, 0, CELL_COUNT);
     this.#bytes = new Uint8Array(memory, HEAD_BYTES);
   }
 
+  /** `byteCount`: a power of two, as counts go on over their own end. */
+  static of(byteCount: number): ByteRing {
+    return new ByteRing(new SharedArrayBuffer(HEAD_BYTES + byteCount));
+  }
+
   get room(): number {
-    return RING_BYTES - this.#count();
+    return this.#bytes.length - this.#count();
   }
 
   /** @throws RangeError when there is no room for all of them */
   put(bytes: Uint8Array): void {
     if (bytes.length > this.room) throw new RangeError(`${bytes.length} bytes, and room for ${this.room}`);
     const put = Atomics.load(this.#cells, PUT);
-    const at = placeOf(put);
-    const toEnd = RING_BYTES - at;
+    const at = this.#placeOf(put);
+    const toEnd = this.#bytes.length - at;
     if (bytes.length <= toEnd) this.#bytes.set(bytes, at);
     else {
       this.#bytes.set(bytes.subarray(0, toEnd), at);
@@ -46,10 +48,11 @@ export class ByteRing {
   take(into: Buffer): number {
     const count = Math.min(this.#count(), into.length);
     const taken = Atomics.load(this.#cells, TAKEN);
-    const at = placeOf(taken);
+    const at = this.#placeOf(taken);
     const end = at + count;
     into.set(this.#bytes.subarray(at, end));
-    if (end > RING_BYTES) into.set(this.#bytes.subarray(0, end - RING_BYTES), RING_BYTES - at);
+    const size = this.#bytes.length;
+    if (end > size) into.set(this.#bytes.subarray(0, end - size), size - at);
     Atomics.store(this.#cells, TAKEN, taken + count);
     return count;
   }
@@ -80,8 +83,8 @@ export class ByteRing {
   #count(): number {
     return (Atomics.load(this.#cells, PUT) - Atomics.load(this.#cells, TAKEN)) >>> 0;
   }
-}
 
-function placeOf(count: number): number {
-  return count & (RING_BYTES - 1);
+  #placeOf(count: number): number {
+    return count & (this.#bytes.length - 1);
+  }
 }

@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { MessagePort } from 'node:worker_threads';
 import type { RpcClient } from '../../../platform/rpc.ts';
 import { ByteRing } from './byte-ring.ts';
@@ -13,6 +14,15 @@ export interface ReadClientParts {
   readonly told: Told;
 }
 
+/** What a line of 1 MB/s says in an eighth of a second. */
+const RING_BYTES = 128 * 1024;
+/** For a device that is told to wait. */
+const SHORT_RING_BYTES = 2 * READ_BYTES;
+/** So much is delivered at a stretch; then what else the thread has to do has its turn, as the answers of the store. */
+const BURST_BYTES = 4 * READ_BYTES;
+/** For what was read and not delivered when a port is closed. */
+const DRAIN_MS = 250;
+
 /** The thread that reads, as the one that decodes sees it. */
 export class ReadClient {
   readonly #parts: ReadClientParts;
@@ -25,21 +35,19 @@ export class ReadClient {
   }
 
   /** As an `OpenReading` does. */
-  async open(path: string, { isPrompt }: ReadingOptions): Promise<PortReading> {
+  async open(path: string, { isPrompt, waitsForRoom }: ReadingOptions): Promise<PortReading> {
     const { rpc, signals } = this.#parts;
     this.#lastId += 1;
     const id = this.#lastId;
-    const ring = new ByteRing();
+    const ring = ByteRing.of(waitsForRoom ? SHORT_RING_BYTES : RING_BYTES);
     await rpc.call('open', { id, path, memory: ring.memory, isPrompt });
     const reading = new RingReading({
       ring,
       start: () => rpc.call('start', id),
       wake: () => signals.postMessage(id),
       catchUp: () => rpc.call('catchUp', id),
-      close: () => {
-        this.#readings.delete(id);
-        return rpc.call('close', id);
-      },
+      close: () => rpc.call('close', id),
+      forget: () => void this.#readings.delete(id),
     });
     this.#readings.set(id, reading);
     return reading;
@@ -58,6 +66,7 @@ interface RingReadingParts {
   readonly wake: () => void;
   readonly catchUp: () => Promise<void>;
   readonly close: () => Promise<void>;
+  readonly forget: () => void;
 }
 
 class RingReading implements PortReading {
@@ -66,6 +75,7 @@ class RingReading implements PortReading {
   readonly #over = Promise.withResolvers<void>();
   #onBytes: ((bytes: Buffer) => Promise<void> | undefined) | undefined;
   #isHeld = false;
+  #burstBytes = 0;
 
   constructor(parts: RingReadingParts) {
     this.#parts = parts;
@@ -83,8 +93,13 @@ class RingReading implements PortReading {
   }
 
   async close(): Promise<void> {
-    this.#onBytes = undefined;
     await this.#tried(this.#parts.close());
+    this.deliver();
+    // One that nobody reads has nothing to deliver.
+    if (this.#onBytes !== undefined)
+      await Promise.race([this.#over.promise, delay(DRAIN_MS, undefined, { ref: false })]);
+    this.#onBytes = undefined;
+    this.#parts.forget();
     this.#over.resolve();
   }
 
@@ -96,20 +111,27 @@ class RingReading implements PortReading {
       const count = ring.take(this.#buffer);
       if (ring.makesRoom()) wake();
       if (count === 0) {
+        this.#burstBytes = 0;
         if (isEnded) this.#over.resolve();
         return;
       }
+      this.#burstBytes += count;
       this.#hold(this.#onBytes(this.#buffer.subarray(0, count)));
     }
   }
 
   #hold(taken: Promise<void> | undefined): void {
-    if (taken === undefined) return;
+    const isBurst = this.#burstBytes >= BURST_BYTES;
+    if (taken === undefined && !isBurst) return;
     this.#isHeld = true;
-    void taken.then(() => {
+    const goOn = () => {
       this.#isHeld = false;
       this.deliver();
-    });
+    };
+    if (isBurst) {
+      this.#burstBytes = 0;
+      setImmediate(() => void Promise.resolve(taken).then(goOn));
+    } else void taken?.then(goOn);
   }
 
   /** It can only fail when the thread is gone, and the process with it. */

@@ -69,6 +69,8 @@ const REST_MS = 2;
 export class ReadServer {
   readonly #parts: ReadServerParts;
   readonly #lines = new Map<number, Line>();
+  /** Lines for which nobody sleeps. */
+  #promptCount = 0;
   #rest: NodeJS.Immediate | undefined;
   #toldAt = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
@@ -91,6 +93,7 @@ export class ReadServer {
 
   async #open({ id, path, memory, isPrompt }: PortToRead): Promise<void> {
     this.#lines.set(id, { reader: await LineReader.open(path), ring: new ByteRing(memory), isPrompt });
+    if (isPrompt) this.#promptCount += 1;
   }
 
   #start(id: number): void {
@@ -100,7 +103,7 @@ export class ReadServer {
     const reading = reader.read((bytes) => {
       ring.put(bytes);
       this.#tell(isPrompt);
-      if (!isPrompt) this.#restLater();
+      if (this.#promptCount === 0) this.#restLater();
       return ring.room >= READ_BYTES || !ring.waitsForRoom(READ_BYTES);
     });
     void reading.then(() => {
@@ -112,6 +115,7 @@ export class ReadServer {
   async #close(id: number): Promise<void> {
     const line = this.#lines.get(id);
     this.#lines.delete(id);
+    if (line?.isPrompt) this.#promptCount -= 1;
     await line?.reader.close();
   }
 

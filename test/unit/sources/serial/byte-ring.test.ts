@@ -3,11 +3,11 @@ import { describe, expect, it } from 'vitest';
 import { ByteRing } from '../../../../src/sources/serial/reading/byte-ring.ts';
 import { SeededRandom } from '../../../support/random.ts';
 
-const WHOLE = new ByteRing().room;
+const WHOLE = 16_384;
 
 /** Two ends over the same memory, and counts that begin where it is said. */
 function ends(from = 0): { putter: ByteRing; taker: ByteRing } {
-  const putter = new ByteRing();
+  const putter = ByteRing.of(WHOLE);
   new Int32Array(putter.memory).fill(from, 0, 2);
   return { putter, taker: new ByteRing(putter.memory) };
 }
