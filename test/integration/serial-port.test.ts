@@ -358,6 +358,18 @@ describe.each([
   );
 });
 
+it('a serial port is set before it is opened for reading: one that waits for a carrier would hold up the thread', async () => {
+  await pair.plug();
+  execFileSync('stty', ['-F', pair.path, '-clocal', 'icanon', 'echo']);
+  let settings = '';
+  const openReading: OpenReading = (path, options) => {
+    settings = execFileSync('stty', ['-F', path, '-a'], { encoding: 'utf8' });
+    return readHere(path, options);
+  };
+  opened.push(await openPort({ path: pair.path, line: LINE, lock: true }, openReading));
+  expect(settings).toMatch(/ clocal.* -icanon.* -echo /s);
+});
+
 describe('a thread that reads serial ports', () => {
   it.each([
     ['goes on while the one that decodes is busy', true],

@@ -10,6 +10,8 @@ import { createFraming } from '../../../../src/sources/serial/framing/create-fra
 import { openPort } from '../../../../src/sources/serial/open-port.ts';
 import type { PortOptions } from '../../../../src/sources/serial/options.ts';
 import { PortSession } from '../../../../src/sources/serial/port-session.ts';
+import type { OpenReading } from '../../../../src/sources/serial/reading/port-reading.ts';
+import { readHere } from '../../../../src/sources/serial/reading/read-here.ts';
 import { SerialSource } from '../../../../src/sources/serial/serial-source.ts';
 import { FakeIntake } from '../../../support/fake-intake.ts';
 import { MemoryLogger } from '../../../support/memory-logger.ts';
@@ -17,6 +19,9 @@ import { PtyPair } from '../../../support/pty-pair.ts';
 import { waitFor } from '../../../support/wait-for.ts';
 
 const SOON = { timeoutMs: 10_000 };
+const LINE = { baudRate: 9600, dataBits: 8, stopBits: 1, parity: 'none', flowControl: 'none' } as const;
+const FIXED = { kind: 'fixed', length: 4, start: Buffer.alloc(0), maxFrameBytes: 64 } as const;
+const MODBUS = { timeoutMs: 100, retries: 0, units: [] };
 
 let directory: string;
 let intake: FakeIntake;
@@ -38,7 +43,7 @@ function port(name: string, file: string, changes: Partial<PortOptions> = {}): P
   return {
     name,
     path: join(directory, file),
-    line: { baudRate: 9600, dataBits: 8, stopBits: 1, parity: 'none', flowControl: 'none' },
+    line: LINE,
     lock: true,
     framing: { kind: 'lines', ending: 'lf', maxFrameBytes: 64 },
     silenceTimeout: 0,
@@ -49,12 +54,17 @@ function port(name: string, file: string, changes: Partial<PortOptions> = {}): P
   };
 }
 
-async function started(ports: readonly PortOptions[], knownFrames: readonly Handshake[] = []): Promise<SerialSource> {
+async function started(
+  ports: readonly PortOptions[],
+  knownFrames: readonly Handshake[] = [],
+  openReading: OpenReading = readHere,
+): Promise<SerialSource> {
   const speakers = { speaks: () => undefined, gone: () => undefined };
   source = new SerialSource({
     ports,
     intake,
     speakers,
+    openReading,
     onReachable: () => undefined,
     knownFrames,
     logger,
@@ -82,6 +92,35 @@ describe('the serial source', () => {
       { name: 'away', state: 'absent', reason: null, reconnectCount: 0 },
       { name: 'file', state: 'refused', reason: expect.stringMatching(/is no serial port; sluice serial list/) },
     ]);
+  });
+
+  it.each<[string, Partial<PortOptions>, object]>([
+    ['lines', {}, { isPrompt: false, waitsForRoom: false }],
+    ['a short silence', { framing: { ...FIXED, gapMs: 5 } }, { isPrompt: true, waitsForRoom: false }],
+    ['a long silence', { framing: { ...FIXED, gapMs: 1_000 } }, { isPrompt: false, waitsForRoom: false }],
+    ['no silence', { framing: { ...FIXED, gapMs: 0 } }, { isPrompt: false, waitsForRoom: false }],
+    [
+      'silence alone',
+      { framing: { kind: 'inter-byte-timeout', gapMs: 5, maxFrameBytes: 64 } },
+      { isPrompt: true, waitsForRoom: false },
+    ],
+    ['answers', { modbus: MODBUS }, { isPrompt: true, waitsForRoom: false }],
+    ['a device that waits', { line: { ...LINE, flowControl: 'hardware' } }, { isPrompt: false, waitsForRoom: true }],
+  ])('says how a port is to be read whose frames are told apart by %s', async (_by, changes, how) => {
+    const pair = new PtyPair(join(directory, 'a'));
+    await pair.plug();
+    const asked: unknown[] = [];
+    const openReading: OpenReading = (path, options) => {
+      asked.push(options);
+      return readHere(path, options);
+    };
+    try {
+      const running = await started([port('a', 'a', changes)], [], openReading);
+      await waitFor(() => running.ports()[0]?.state === 'open', { what: 'the port to be opened', ...SOON });
+      expect(asked).toEqual([how]);
+    } finally {
+      await pair.dispose();
+    }
   });
 
   it('runs every port that a pattern comes to match, each under a name of its own', async () => {
