@@ -11,6 +11,8 @@ const PACKS_PER_INTERVAL = 16;
 const MAX_BYTES_IN_FLIGHT = 12 * 1024 * 1024;
 /** So many entries do not wait for the end of the turn: the worker commits them while the rest is decoded. */
 const EAGER_COUNT = 100;
+/** The same of those for which nobody waits: the fewer commits, the less work. */
+const PATIENT_COUNT = 1_000;
 /** What nobody waits for is handed over with what comes within so long. */
 const LINGER_MS = 50;
 const MAX_PACK_BYTES = 4 * 1024 * 1024;
@@ -80,7 +82,7 @@ export class AppendPipe {
       if (this.#overflow.length > 0 || this.#pack.byteLength >= MAX_PACK_BYTES) {
         this.#overflow.push({ entry, resolve, reject });
       } else this.#add(entry, { resolve, reject });
-      if (this.#packed.length >= EAGER_COUNT && this.#maySend()) this.#send();
+      if (this.#isMuch() && this.#maySend()) this.#send();
       else this.#schedule();
     });
   }
@@ -120,6 +122,10 @@ export class AppendPipe {
     this.#packedBytes += this.#pack.byteLength - before;
     this.#packed.push(waiting);
     if (entry.kind !== 'records' || entry.mayLinger !== true) this.#mayLinger = false;
+  }
+
+  #isMuch(): boolean {
+    return this.#packed.length >= (this.#mayLinger ? PATIENT_COUNT : EAGER_COUNT);
   }
 
   #schedule(): void {

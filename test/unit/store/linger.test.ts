@@ -64,7 +64,10 @@ describe('what nobody waits for', () => {
   });
 
   it('goes at once when there is much of it', async () => {
-    append(...Array.from({ length: 100 }, () => LINGERS));
+    append(...Array.from({ length: 999 }, () => LINGERS));
+    await turns(10);
+    expect(packCount).toBe(0);
+    append(LINGERS);
     await turns(10);
     expect(packCount).toBe(1);
   });
