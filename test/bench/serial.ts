@@ -5,6 +5,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { GatewayProcess } from '../support/gateway-process.ts';
+import { areSerialPortsOpen } from '../support/serial-ports-open.ts';
 import { readTelemetry } from '../support/verify.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { type Usage, UsageWatch } from './process-usage.ts';
@@ -127,14 +128,8 @@ async function pause(gateway: GatewayProcess, seconds: number): Promise<void> {
   process.kill(gateway.pid ?? 0, 'SIGCONT');
 }
 
-interface PortsDocument {
-  readonly ports: readonly { readonly state: string }[];
-}
-
 async function allOpen(gateway: GatewayProcess): Promise<void> {
-  const areOpen = async (): Promise<boolean> =>
-    ((await gateway.get('/v1/serial/ports')) as PortsDocument).ports.every(({ state }) => state === 'open');
-  await waitFor(areOpen, { what: 'every port to be open', timeoutMs: 20_000 });
+  await waitFor(() => areSerialPortsOpen(gateway), { what: 'every port to be open', timeoutMs: 20_000 });
 }
 
 interface Counts {

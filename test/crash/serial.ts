@@ -8,6 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { createFraming } from '../../src/sources/serial/framing/create-framing.ts';
 import { GatewayProcess } from '../support/gateway-process.ts';
 import { SeededRandom } from '../support/random.ts';
+import { areSerialPortsOpen } from '../support/serial-ports-open.ts';
 import { countStore } from '../support/verify.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { drained } from './drained.ts';
@@ -127,14 +128,8 @@ async function replug(sender: SerialSender, cycles: number, random: SeededRandom
   return backMs;
 }
 
-interface PortsDocument {
-  readonly ports: readonly { readonly state: string }[];
-}
-
 async function allOpen(gateway: GatewayProcess): Promise<void> {
-  const areOpen = async (): Promise<boolean> =>
-    ((await gateway.get('/v1/serial/ports')) as PortsDocument).ports.every(({ state }) => state === 'open');
-  await waitFor(areOpen, { what: 'every port to be open', timeoutMs: OPEN_MS });
+  await waitFor(() => areSerialPortsOpen(gateway), { what: 'every port to be open', timeoutMs: OPEN_MS });
 }
 
 function descriptorsOf({ pid }: GatewayProcess): number {

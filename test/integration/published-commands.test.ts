@@ -15,6 +15,7 @@ import { PtyPair } from '../support/pty-pair.ts';
 import { pythonWith } from '../support/python-install.ts';
 import { startCommand } from '../support/run-command.ts';
 import { SerialDevice } from '../support/serial-device.ts';
+import { areSerialPortsOpen } from '../support/serial-ports-open.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const PAGE = readFileSync(resolve(import.meta.dirname, '../../docs/commands.md'), 'utf8');
@@ -90,11 +91,7 @@ afterAll(async () => {
 async function start(): Promise<void> {
   heard = [];
   await gateway.start();
-  const isOpen = async () =>
-    ((await gateway.get('/v1/serial/ports')) as { ports: { state: string }[] }).ports.every(
-      ({ state }) => state === 'open',
-    );
-  await waitFor(isOpen, { what: 'the ports', ...SOON });
+  await waitFor(() => areSerialPortsOpen(gateway), { what: 'the ports', ...SOON });
   await lamp.close();
   await lamp.open();
 }

@@ -5,7 +5,7 @@ import { lookAt, refuseNewer } from '../sqlite.ts';
 import { describeRows, findDamagedRows, hasRightIndexes, problemOf } from '../state/damaged-rows.ts';
 import { STATE_MIGRATIONS } from '../state/schema.ts';
 import { type Finding, findingsOf, headProblemOf, walProblemsOf } from './finding.ts';
-import { END_IS_GONE, generationOfCopy, isUsable } from './good-copy.ts';
+import { END_IS_GONE, generationOfCopy, isUsable, LACKS_END, NO_COPY } from './good-copy.ts';
 import type { LogNotes } from './log-notes.ts';
 import { readAllMeta, readMeta } from './read-meta.ts';
 
@@ -19,9 +19,7 @@ export interface ExaminedState {
 export function examineState(file: string, isKnown: boolean, newest: number): ExaminedState {
   const good = `${file}.good`;
   const [hasCopy, generation] = [isUsable(good), generationOfCopy(good)];
-  const instead = hasCopy
-    ? 'its copy takes its place'
-    : 'there is no copy that can be used: devices must be added again';
+  const instead = hasCopy ? 'its copy takes its place' : NO_COPY;
   if (!existsSync(file)) {
     const kind = hasCopy || isKnown ? 'repair' : 'note';
     const text = kind === 'note' ? 'it does not exist; the next start makes a new one' : `it is gone; ${instead}`;
@@ -31,12 +29,11 @@ export function examineState(file: string, isKnown: boolean, newest: number): Ex
   const findings = findingsOf(file, () => {
     const problem = headProblemOf(file) ?? problemOfFile(file);
     if (problem !== null) return [`it is damaged: ${problem}; ${instead}`];
-    if (hasCopy && generation > Number(readMeta(file, STATE_NOTES.generation) ?? 0)) {
-      return [`it lacks what was written last; ${instead}`];
-    }
+    const own = Number(readMeta(file, STATE_NOTES.generation) ?? 0);
+    if (hasCopy && generation > own) return [`${LACKS_END}; ${instead}`];
     isReplaced = false;
     const rows = rowProblemsOf(file);
-    return rows.length === 0 && newest > Number(readMeta(file, STATE_NOTES.generation) ?? 0) ? [END_IS_GONE] : rows;
+    return rows.length === 0 && newest > own ? [END_IS_GONE] : rows;
   });
   findings.push(...walProblemsOf(`${file}-wal`).map((text) => ({ file, kind: 'repair' as const, text })));
   return { findings, notes: notesOf(isReplaced && findings.length > 0 ? good : file) };

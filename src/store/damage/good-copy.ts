@@ -59,7 +59,7 @@ function whyNot(state: State, good: string, believe: Believe): string | null {
     return 'it is damaged';
   }
   // One that cannot be read is no better.
-  return generationOfCopy(good) > generationOf(state) ? 'it lacks what was written last' : null;
+  return generationOfCopy(good) > generationOf(state) ? LACKS_END : null;
 }
 
 /** Where nothing else can help: of one that is there and cannot be read now it is not believed that it is of no use. */
@@ -84,9 +84,7 @@ function restore(file: string, why: string): OpenedState {
   if (hasCopy) copyDurably(good, file);
   const { state, repairs } = mended(new State(file), file);
   if (hasCopy) state.reserveSeq(state.reservedSeq() + SKIPPED_SEQS);
-  const what = hasCopy
-    ? 'the copy of its last good state is in its place'
-    : 'there is no copy that can be used: devices must be added again';
+  const what = hasCopy ? 'the copy of its last good state is in its place' : NO_COPY;
   return { state, repairs: [`${file} ${wasThere ? `is set aside, ${why}` : 'is gone'}; ${what}`, ...repairs] };
 }
 
@@ -98,15 +96,16 @@ export function generationOfCopy(good: string): number {
   return Number(ofCopy(good, (copy) => notedIn(copy, STATE_NOTES.generation)) ?? 0);
 }
 
-export const END_IS_GONE =
-  'it lacks what was written last, and there is no copy that can be used: devices that were added last must be added again';
+export const LACKS_END = 'it lacks what was written last';
+export const NO_COPY = 'there is no copy that can be used: devices must be added again';
+export const END_IS_GONE = `${LACKS_END}, and there is no copy that can be used: devices that were added last must be added again`;
 
 /** Behind the log that noted it, and nothing newer is there. */
 export function lacksEnd(state: State, log: Log): boolean {
   return Number(log.recovery.stateGeneration() ?? 0) > generationOf(state);
 }
 
-export function generationOf(state: State): number {
+function generationOf(state: State): number {
   return Number(state.noted(STATE_NOTES.generation) ?? 0);
 }
 

@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import { setTimeout as delay } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import type { MessagePort } from 'node:worker_threads';
 import type { RpcClient } from '../../../platform/rpc.ts';
 import { ByteRing } from './byte-ring.ts';
@@ -121,17 +121,14 @@ class RingReading implements PortReading {
   }
 
   #hold(taken: Promise<void> | undefined): void {
-    const isBurst = this.#burstBytes >= BURST_BYTES;
-    if (taken === undefined && !isBurst) return;
+    const rest = this.#burstBytes < BURST_BYTES ? taken : Promise.all([taken, nextTurn()]);
+    if (rest === undefined) return;
+    if (rest !== taken) this.#burstBytes = 0;
     this.#isHeld = true;
-    const goOn = () => {
+    void rest.then(() => {
       this.#isHeld = false;
       this.deliver();
-    };
-    if (isBurst) {
-      this.#burstBytes = 0;
-      setImmediate(() => void Promise.resolve(taken).then(goOn));
-    } else void taken?.then(goOn);
+    });
   }
 
   /** It can only fail when the thread is gone, and the process with it. */
