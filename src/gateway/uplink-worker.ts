@@ -69,9 +69,6 @@ const handlers: Handlers = {
   },
 };
 
-serve(parentPort, (op, args: never, reply: Reply) => {
-  handlers[op as keyof Handlers](args).then(
-    () => reply.ok(null),
-    (error: unknown) => reply.fail(error),
-  );
-});
+serve(parentPort, (op, args: never, reply: Reply) =>
+  reply.settle(handlers[op as keyof Handlers](args).then(() => null)),
+);

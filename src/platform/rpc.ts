@@ -71,6 +71,8 @@ function definedOnly({ code, retryable, hint }: Fault): { code: string; retryabl
 export interface Reply {
   ok(value: unknown, transfer?: Transferables): void;
   fail(error: unknown): void;
+  /** Either, by what becomes of the work. */
+  settle(work: Promise<unknown>): void;
 }
 
 /** Answers what the other thread asks. A handler that throws is answered with that error. */
@@ -79,6 +81,7 @@ export function serve(port: Port, handle: (op: string, args: never, reply: Reply
     const reply: Reply = {
       ok: (value, transfer = []) => port.postMessage({ id, value } satisfies Response, transfer),
       fail: (error) => port.postMessage({ id, fault: faultOf(error) } satisfies Response),
+      settle: (work) => void work.then((value) => reply.ok(value), reply.fail),
     };
     try {
       handle(op, args as never, reply);

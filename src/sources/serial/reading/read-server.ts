@@ -1,5 +1,5 @@
 import type { MessagePort } from 'node:worker_threads';
-import { type Reply, serve } from '../../../platform/rpc.ts';
+import { serve } from '../../../platform/rpc.ts';
 import { ByteRing } from './byte-ring.ts';
 import { LineReader, READ_BYTES } from './line-reader.ts';
 
@@ -81,13 +81,13 @@ export class ReadServer {
 
   start(): void {
     const { main, signals } = this.#parts;
-    const operations: { [Op in keyof ReadOperations]: (args: ReadOperations[Op]['args']) => Promise<void> | void } = {
+    const operations: { [Op in keyof ReadOperations]: (args: ReadOperations[Op]['args']) => Promise<void> } = {
       open: (port) => this.#open(port),
-      start: (id) => this.#start(id),
-      catchUp: (id) => this.#lines.get(id)?.reader.caughtUp(),
+      start: async (id) => this.#start(id),
+      catchUp: async (id) => await this.#lines.get(id)?.reader.caughtUp(),
       close: (id) => this.#close(id),
     };
-    serve(main, (op, args: never, reply) => void answer(operations[op as keyof ReadOperations](args), reply));
+    serve(main, (op, args: never, reply) => reply.settle(operations[op as keyof ReadOperations](args)));
     signals.on('message', (id: number) => this.#lines.get(id)?.reader.resume());
   }
 
@@ -139,13 +139,5 @@ export class ReadServer {
     this.#timer = undefined;
     this.#toldAt = performance.now();
     if (this.#parts.told.set()) this.#parts.signals.postMessage(undefined);
-  }
-}
-
-async function answer(done: Promise<void> | void, reply: Reply): Promise<void> {
-  try {
-    reply.ok(await done);
-  } catch (error) {
-    reply.fail(error);
   }
 }
