@@ -1,31 +1,33 @@
+/** A level of filters. What most nodes do not need they do not have: there are as many as filters have levels. */
 interface Node<T> {
-  readonly children: Map<string, Node<T>>;
-  readonly values: Set<T>;
+  readonly parent: Node<T> | undefined;
+  readonly level: string;
+  children: Map<string, Node<T>> | undefined;
+  values: Set<T> | undefined;
 }
 
-function newNode<T>(): Node<T> {
-  return { children: new Map(), values: new Set() };
+function newNode<T>(parent: Node<T> | undefined, level: string): Node<T> {
+  return { parent, level, children: undefined, values: undefined };
 }
 
 /** Values under topic filters, found by topic name. Says at once that nobody listens, which is the usual case. */
 export class FilterTree<T> {
-  readonly #root: Node<T> = newNode();
+  readonly #root: Node<T> = newNode(undefined, '');
+  /** The last node of each filter that has values: a client takes hundreds of filters with it when it leaves. */
+  readonly #ends = new Map<string, Node<T>>();
 
   add(filter: string, value: T): void {
-    let node = this.#root;
-    for (const level of filter.split('/')) {
-      let child = node.children.get(level);
-      if (child === undefined) {
-        child = newNode();
-        node.children.set(level, child);
-      }
-      node = child;
-    }
-    node.values.add(value);
+    const end = this.#ends.get(filter) ?? this.#grow(filter);
+    end.values ??= new Set();
+    end.values.add(value);
   }
 
   remove(filter: string, value: T): void {
-    this.#remove(this.#root, filter.split('/'), 0, value);
+    const end = this.#ends.get(filter);
+    if (end?.values?.delete(value) !== true || end.values.size > 0) return;
+    end.values = undefined;
+    this.#ends.delete(filter);
+    prune(end);
   }
 
   /**
@@ -35,6 +37,7 @@ export class FilterTree<T> {
   match(topic: string, hidden = isHidden(topic)): readonly T[] {
     const found: T[] = [];
     const { children } = this.#root;
+    if (children === undefined) return found;
     const slash = topic.indexOf('/');
     const first = slash === -1 ? topic : topic.slice(0, slash);
     if (!children.has(first) && !children.has('#') && !children.has('+')) return found;
@@ -42,32 +45,48 @@ export class FilterTree<T> {
     return found;
   }
 
-  /** True when the node is left without use. */
-  #remove(node: Node<T>, levels: readonly string[], depth: number, value: T): boolean {
-    const level = levels[depth];
-    if (level === undefined) {
-      node.values.delete(value);
-    } else {
-      const child = node.children.get(level);
-      if (child !== undefined && this.#remove(child, levels, depth + 1, value)) node.children.delete(level);
+  #grow(filter: string): Node<T> {
+    let node = this.#root;
+    for (const level of filter.split('/')) {
+      node.children ??= new Map();
+      let child = node.children.get(level);
+      if (child === undefined) {
+        child = newNode(node, level);
+        node.children.set(level, child);
+      }
+      node = child;
     }
-    return node.children.size === 0 && node.values.size === 0;
+    this.#ends.set(filter, node);
+    return node;
   }
 
   #collect(node: Node<T>, search: Search<T>, depth: number): void {
     const wildcards = depth > 0 || !search.hidden;
     // `a/#` matches `a` too [MQTT-4.7.1-2].
-    if (wildcards) for (const value of node.children.get('#')?.values ?? []) search.found.push(value);
+    if (wildcards) for (const value of node.children?.get('#')?.values ?? []) search.found.push(value);
     const level = search.levels[depth];
     if (level === undefined) {
-      for (const value of node.values) search.found.push(value);
+      for (const value of node.values ?? []) search.found.push(value);
       return;
     }
-    const exact = node.children.get(level);
+    const exact = node.children?.get(level);
     if (exact !== undefined) this.#collect(exact, search, depth + 1);
-    const any = wildcards ? node.children.get('+') : undefined;
+    const any = wildcards ? node.children?.get('+') : undefined;
     if (any !== undefined) this.#collect(any, search, depth + 1);
   }
+}
+
+/** Takes away what is left without use: the whole branch that leads to nothing but the end of a filter, in one cut. */
+function prune<T>(end: Node<T>): void {
+  if (end.children !== undefined && end.children.size > 0) return;
+  let branch = end;
+  while (branch.parent !== undefined && leadsNowhereElse(branch.parent)) branch = branch.parent;
+  branch.parent?.children?.delete(branch.level);
+}
+
+/** The root stays. */
+function leadsNowhereElse<T>({ parent, values, children }: Node<T>): boolean {
+  return parent !== undefined && values === undefined && children?.size === 1;
 }
 
 interface Search<T> {
