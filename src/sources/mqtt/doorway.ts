@@ -31,6 +31,11 @@ export class Doorway {
     this.#options = options;
   }
 
+  /** Connections that have entered and are open. */
+  get openCount(): number {
+    return this.#openCount;
+  }
+
   /** False when there is no place, not even for a refusal: the socket is closed. */
   enter(socket: Socket): boolean {
     const { maxClients, timeoutMs, onFull } = this.#options;

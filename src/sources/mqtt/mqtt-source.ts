@@ -18,7 +18,7 @@ export class MqttSource implements Stage {
   readonly #broker: LocalBroker;
   readonly #doorway: Doorway;
   readonly #entrance: Entrance;
-  readonly #rush = new RushMemory();
+  readonly #rush = new RushMemory({ hereCount: () => this.#doorway.openCount });
   readonly #listeners: readonly Listener[];
   #addresses: readonly BoundAddress[] = [];
 
