@@ -1,5 +1,6 @@
 /** Attacks on a gateway that ten clients use as they should: what those notice, and what is left of it in memory. */
 
+import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { UsageWatch } from '../../bench/process-usage.ts';
@@ -105,18 +106,21 @@ async function attackOnce(
 ): Promise<Omit<AttackResult, 'quietP99Ms' | 'crashed' | 'rssAfterMb'>> {
   const { seed, packets, idleClients, rate } = run;
   const workerData: AttackerData = { attack, seed, packets, idleClients, rate, target };
+  const attacker = new Worker(new URL('./attacker.ts', import.meta.url), { workerData });
+  // To load its code takes much of the machine, which is not what the attack does to others.
+  await once(attacker, 'message');
   const over = new AbortController();
   const rssBeforeMb = rssNowMb(gateway);
   let rssAtHeightMb = rssBeforeMb;
   const load = runLoad({ ...LOAD, port: gateway.mqttPort, signal: over.signal }).catch(() => undefined);
   const isSeen = delay(QUIET_MS);
-  const attacker = new Worker(new URL('./attacker.ts', import.meta.url), { workerData });
   const sights = await new Promise<Sights>((done, failed) => {
     attacker.on('message', (message: AttackerMessage) => {
       if (message.kind === 'reached') rssAtHeightMb = rssNowMb(gateway);
-      else done(message.sights);
+      else if (message.kind === 'done') done(message.sights);
     });
     attacker.once('error', failed);
+    attacker.postMessage('go');
   });
   // However short the attack: others must have had enough to say.
   await isSeen;
