@@ -6,9 +6,11 @@ import type { StoreClock } from '../store-clock.ts';
 import { Boots } from './boots.ts';
 import { GapReports } from './gap-reports.ts';
 import { IdempotencyKeys, type IdempotencyLimits } from './idempotency-keys.ts';
+import { Intake } from './intake.ts';
 import { Kept } from './kept.ts';
 import { KnownTimes } from './known-times.ts';
 import { Lanes, type SkipNotes } from './lanes.ts';
+import { Pages } from './pages.ts';
 import { Queues } from './queues.ts';
 import { Ranges } from './ranges.ts';
 import { Reclaim } from './reclaim.ts';
@@ -51,16 +53,14 @@ export class LogConnection {
   readonly gaps: GapReports;
   readonly untaken: UntakenReports;
   readonly recovery: Recovery;
-  readonly openHandshake: Database.Statement;
-  readonly closeHandshake: Database.Statement;
-  readonly closeHandshakes: Database.Statement;
-  readonly pageBytes: number;
+  readonly intake: Intake;
+  readonly pages: Pages;
 
   /** @throws SluiceError as `openForWriting` */
   constructor(options: LogOptions, { mustExist }: { readonly mustExist: boolean }) {
     this.db = openForWriting({ ...options, migrations: LOG_MIGRATIONS, mustExist });
     try {
-      this.pageBytes = Number(this.db.pragma('page_size', { simple: true }));
+      this.pages = new Pages(this.db, options.file);
       this.epoch = epochOn(this.db, options);
       this.records = new Records(this.db, options.seqs);
       this.ranges = new Ranges(this.db);
@@ -78,9 +78,8 @@ export class LogConnection {
       const reload = () => this.reload();
       const { skips, clock } = options;
       this.recovery = new Recovery({ ...this.#parts(), db: this.db, gaps: this.gaps, skips, clock, reload });
-      this.openHandshake = this.db.prepare('INSERT OR IGNORE INTO handshakes VALUES (?, ?)');
-      this.closeHandshake = this.db.prepare('DELETE FROM handshakes WHERE client_id = ? AND packet_id = ?');
-      this.closeHandshakes = this.db.prepare('DELETE FROM handshakes WHERE client_id = ?');
+      const { queues, kept, keys, untaken } = this;
+      this.intake = new Intake(this.db, { records, queues, kept, keys, untaken });
     } catch (error) {
       this.db.close();
       throw error;

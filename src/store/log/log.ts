@@ -1,4 +1,3 @@
-import { statSync } from 'node:fs';
 import { SluiceError } from '../../core/errors.ts';
 import type { LaneId, Settlement } from '../../core/lane-log.ts';
 import type { LogStats, NewReplay, ReplayStats } from '../../core/log-stats.ts';
@@ -10,8 +9,8 @@ import { damaged, diskFaultOf, isDamage } from '../sqlite.ts';
 import type { StoreClock } from '../store-clock.ts';
 import { problemOfCounts } from './check-counts.ts';
 import { LogConnection, type LogOptions } from './connection.ts';
-import type { KnownKey } from './idempotency-keys.ts';
 import type { Lanes } from './lanes.ts';
+import type { Pages } from './pages.ts';
 import type { Queues } from './queues.ts';
 import type { Ranges } from './ranges.ts';
 import type { Reclaim } from './reclaim.ts';
@@ -20,9 +19,6 @@ import type { Recovery } from './recovery.ts';
 import { retriedBody } from './retried.ts';
 import type { UntakenReports } from './untaken.ts';
 import type { Totals } from './uplink-totals.ts';
-
-const NOTHING: Appended = { firstSeq: 0, duplicate: false };
-const DUPLICATE: Appended = { firstSeq: 0, duplicate: true };
 
 /** `log.db`, synchronous: the only writer, on the store worker. All writing happens inside `transaction`. */
 export class Log {
@@ -70,6 +66,10 @@ export class Log {
 
   get queues(): Queues {
     return this.#on.queues;
+  }
+
+  get pages(): Pages {
+    return this.#on.pages;
   }
 
   get recovery(): Recovery {
@@ -146,22 +146,7 @@ export class Log {
   }
 
   append(entry: PackedEntry): Appended {
-    switch (entry.kind) {
-      case 'records':
-        return this.#appendRecords(entry);
-      case 'refused':
-        return this.#appendRefused(entry);
-      case 'untaken':
-        return this.#appendUntaken(entry);
-      case 'queues':
-        this.queues.change(entry.changes);
-        return NOTHING;
-      case 'release':
-        this.#closeHandshake(entry.clientId, entry.packetId);
-        return NOTHING;
-      case 'barrier':
-        return NOTHING;
-    }
+    return this.#on.intake.append(entry);
   }
 
   /** Everything that was not taken since the last time becomes gaps. */
@@ -229,9 +214,7 @@ export class Log {
 
   /** Exchanges that were open when the store was opened. */
   openHandshakes(): Handshake[] {
-    return this.#on.db
-      .prepare<[], Handshake>('SELECT client_id AS clientId, packet_id AS packetId FROM handshakes')
-      .all();
+    return this.#on.intake.openHandshakes();
   }
 
   lastSeq(stream: Stream): Seq {
@@ -248,36 +231,12 @@ export class Log {
     this.#on.boots.note(boot);
   }
 
-  /** Bytes of the pages that hold something. */
-  usedBytes(): number {
-    return (this.#pragma('page_count') - this.#pragma('freelist_count')) * this.#on.pageBytes;
-  }
-
   /** The part of the stored records, by their bytes, that the uplink that is furthest behind has not delivered yet. Estimated, see `Records.storedBytes`. */
   waitingPart(): number {
     const sum = (bytesOf: (stream: Stream) => number) => STREAMS.reduce((total, stream) => total + bytesOf(stream), 0);
     const stored = sum((stream) => this.records.storedBytes(stream));
     const waiting = sum((stream) => this.lanes.waitingBytes(stream));
     return stored === 0 ? 0 : Math.min(1, waiting / stored);
-  }
-
-  /** Bytes of the write-ahead log as it is now. */
-  walBytes(): number {
-    return statSync(`${this.#options.file}-wal`, { throwIfNoEntry: false })?.size ?? 0;
-  }
-
-  freePageBytes(): number {
-    return this.#pragma('freelist_count') * this.#on.pageBytes;
-  }
-
-  /** Gives so many bytes of free pages back to the file system. */
-  giveBack(bytes: number): void {
-    this.#on.db.pragma(`incremental_vacuum(${Math.ceil(bytes / this.#on.pageBytes)})`);
-  }
-
-  /** Carries the write-ahead log over into the database file and makes it durable. */
-  checkpoint(mode: 'PASSIVE' | 'TRUNCATE'): void {
-    this.#on.db.pragma(`wal_checkpoint(${mode})`);
   }
 
   stats(): Pick<LogStats, 'epoch' | 'streams' | 'lanes' | 'backfills' | 'uplinks' | 'refusedCount' | 'rejectsCount'> {
@@ -303,57 +262,10 @@ export class Log {
   /** On a disk that takes no writes the write-ahead log keeps what it holds. */
   close(): void {
     try {
-      this.checkpoint('TRUNCATE');
+      this.pages.checkpoint('TRUNCATE');
     } catch (error) {
       if (diskFaultOf(error) === undefined) throw error;
     }
     this.#on.db.close();
   }
-
-  #appendRecords({ handshake, idempotency, records, keep }: Extract<PackedEntry, { kind: 'records' }>): Appended {
-    const known = idempotency && this.#on.keys.find(idempotency);
-    if (known !== undefined) return repeatOf(known);
-    if (this.#isRepeated(handshake)) return DUPLICATE;
-    let firstSeq = 0;
-    for (const { stream, body } of records) {
-      const seq = this.records.append(stream, body);
-      if (firstSeq === 0) firstSeq = seq;
-    }
-    if (idempotency !== undefined) this.#on.keys.remember(idempotency, firstSeq);
-    const only = records.length === 1 ? records[0] : undefined;
-    if (keep !== undefined) this.queues.keep(keep, only === undefined ? null : { stream: only.stream, seq: firstSeq });
-    return { firstSeq, duplicate: false };
-  }
-
-  #appendRefused({ message, handshake, keep }: Extract<PackedEntry, { kind: 'refused' }>): Appended {
-    if (this.#isRepeated(handshake)) return DUPLICATE;
-    this.#on.kept.refuse(message);
-    if (keep !== undefined) this.queues.keep(keep, null);
-    return NOTHING;
-  }
-
-  #appendUntaken({ untaken, handshake, keep }: Extract<PackedEntry, { kind: 'untaken' }>): Appended {
-    if (this.#isRepeated(handshake)) return DUPLICATE;
-    this.untaken.add(untaken);
-    if (keep !== undefined) this.queues.keep(keep, null);
-    return NOTHING;
-  }
-
-  #isRepeated(handshake: Handshake | null = null): boolean {
-    return handshake !== null && this.#on.openHandshake.run(handshake.clientId, handshake.packetId).changes === 0;
-  }
-
-  #closeHandshake(clientId: string, packetId: number | null): void {
-    if (packetId === null) this.#on.closeHandshakes.run(clientId);
-    else this.#on.closeHandshake.run(clientId, packetId);
-  }
-
-  #pragma(name: string): number {
-    return Number(this.#on.db.pragma(name, { simple: true }));
-  }
-}
-
-function repeatOf(known: KnownKey): Appended {
-  if ('reused' in known) return { firstSeq: 0, duplicate: false, keyReused: true };
-  return { firstSeq: known.firstSeq, duplicate: true };
 }

@@ -131,9 +131,9 @@ describe('the room that is left', () => {
     log.transaction(() => log.lanes.open(PLANT, 'oldest'));
     limits.diskBytes = 8 * MIB;
     expect(room()).toBeCloseTo(4, 0);
-    const before = log.usedBytes();
+    const before = log.pages.usedBytes();
     fill(2);
-    limits.diskBytes -= log.usedBytes() - before;
+    limits.diskBytes -= log.pages.usedBytes() - before;
     expect(room()).toBeCloseTo(2, 0);
     expect(limits.room.capacityBytes / MIB).toBeCloseTo(4, 0);
   });
