@@ -1,3 +1,5 @@
+import { Buffer } from 'node:buffer';
+
 /** A level of filters. What most nodes do not need they do not have: there are as many as filters have levels. */
 interface Node<T> {
   readonly parent: Node<T> | undefined;
@@ -51,8 +53,8 @@ export class FilterTree<T> {
       node.children ??= new Map();
       let child = node.children.get(level);
       if (child === undefined) {
-        child = newNode(node, level);
-        node.children.set(level, child);
+        child = newNode(node, ownText(level));
+        node.children.set(child.level, child);
       }
       node = child;
     }
@@ -74,6 +76,11 @@ export class FilterTree<T> {
     const any = wildcards ? node.children?.get('+') : undefined;
     if (any !== undefined) this.#collect(any, search, depth + 1);
   }
+}
+
+/** A piece of a text may keep the whole of it in memory. */
+function ownText(piece: string): string {
+  return Buffer.from(piece).toString();
 }
 
 /** Takes away what is left without use: the whole branch that leads to nothing but the end of a filter, in one cut. */

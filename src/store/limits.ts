@@ -118,7 +118,7 @@ export class Limits {
   }
 
   #enforceBytes(): boolean {
-    const used = this.#log.pages.usedBytes();
+    const used = this.#log.space.usedBytes();
     const maxBytes = this.#options.maxBytes - this.#options.walBytes;
     if (used + this.#asideBytes() > maxBytes && this.#removeAside()) return true;
     if (used > maxBytes) this.#reclaiming = true;
@@ -138,18 +138,18 @@ export class Limits {
     if (free >= this.#options.keepFreeBytes) return false;
     // What holds nothing goes first; records only for what is still missing then.
     if (this.#giveBackSome() || this.#removeAside()) return true;
-    if (this.#log.pages.usedBytes() > MIN_USED_BYTES && this.#free('disk_reserve')) return true;
+    if (this.#log.space.usedBytes() > MIN_USED_BYTES && this.#free('disk_reserve')) return true;
     this.#full = `the disk has ${free} bytes free, ${this.#options.keepFreeBytes} are to be kept free`;
     return false;
   }
 
   /** Free pages, to the file system. False when there are none. */
   #giveBackSome(): boolean {
-    const spare = this.#log.pages.freeBytes();
+    const spare = this.#log.space.freeBytes();
     if (spare === 0) return false;
-    this.#log.pages.giveBack(GIVE_BACK_STEP_BYTES);
-    this.#log.pages.checkpoint('TRUNCATE');
-    return this.#log.pages.freeBytes() < spare;
+    this.#log.space.giveBack(GIVE_BACK_STEP_BYTES);
+    this.#log.space.checkpoint('TRUNCATE');
+    return this.#log.space.freeBytes() < spare;
   }
 
   get #isSalvaging(): boolean {
@@ -186,8 +186,8 @@ export class Limits {
   }
 
   #measureRoom(): void {
-    const used = this.#log.pages.usedBytes();
-    const spareBytes = this.#log.pages.freeBytes() + this.#asideBytes();
+    const used = this.#log.space.usedBytes();
+    const spareBytes = this.#log.space.freeBytes() + this.#asideBytes();
     const diskBytes = this.freeBytes() + spareBytes - this.#options.keepFreeBytes;
     const capacityBytes = Math.max(0, Math.min(this.#options.maxBytes - this.#options.walBytes, used + diskBytes));
     const bytes = capacityBytes - used * this.#log.waitingPart();
@@ -197,8 +197,8 @@ export class Limits {
 
   /** Free pages are used again by new records; what is far more than they need goes back to the file system. */
   #giveBack(): boolean {
-    if (this.#log.pages.freeBytes() < this.#options.maxBytes / 8) return false;
-    this.#log.pages.giveBack(GIVE_BACK_STEP_BYTES);
+    if (this.#log.space.freeBytes() < this.#options.maxBytes / 8) return false;
+    this.#log.space.giveBack(GIVE_BACK_STEP_BYTES);
     return true;
   }
 }

@@ -192,7 +192,7 @@ export class Store {
   #stats(): LogStats {
     return {
       ...this.log.stats(),
-      bytes: this.log.pages.usedBytes() + this.log.pages.walBytes(),
+      bytes: this.log.space.usedBytes() + this.log.space.walBytes(),
       maxBytes: this.#options.maxBytes,
       room: this.#limits.room,
       freeBytes: this.#limits.freeBytes(),
@@ -252,7 +252,7 @@ export class Store {
       this.#retained.step(this.commits);
       this.#untaken.step(this.commits);
       // With `relaxed` a commit reaches the disk at the next checkpoint: at most this much later.
-      if (this.#options.durability === 'relaxed') this.log.pages.checkpoint('PASSIVE');
+      if (this.#options.durability === 'relaxed') this.log.space.checkpoint('PASSIVE');
     } catch (error) {
       // What the check reads with tells of the disk in its own words.
       this.outage.begin(codeOf(error) === 'log_unreadable' ? (error as SluiceError).cause : error);

@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { ByteBudget, type ByteBudgetLimits } from './byte-budget.ts';
+import { levelCount } from './topics.ts';
 
 /** A level of a filter is a node of the tree: measured 260 with Node 24, and some are nodes of a second tree. */
 const LEVEL_BYTES = 400;
@@ -28,10 +29,4 @@ export class FilterBudget {
 /** The text is there twice: as it came, and cut into levels. */
 function bytesOf(filter: string): number {
   return 2 * Buffer.byteLength(filter) + LEVEL_BYTES * levelCount(filter);
-}
-
-function levelCount(filter: string): number {
-  let count = 1;
-  for (let slash = filter.indexOf('/'); slash !== -1; slash = filter.indexOf('/', slash + 1)) count += 1;
-  return count;
 }

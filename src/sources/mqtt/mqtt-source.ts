@@ -18,7 +18,7 @@ export class MqttSource implements Stage {
   readonly #broker: LocalBroker;
   readonly #doorway: Doorway;
   readonly #entrance: Entrance;
-  readonly #rush = new RushMemory({ hereCount: () => this.#doorway.openCount });
+  readonly #rush = new RushMemory({ openCount: () => this.#doorway.openCount });
   readonly #listeners: readonly Listener[];
   #addresses: readonly BoundAddress[] = [];
 
@@ -29,7 +29,7 @@ export class MqttSource implements Stage {
     this.#broker = new LocalBroker(options);
     const { problems } = this.#broker;
     const onFull = (address: string) => problems.tooManyClients(address, maxClients);
-    const onLeft = () => this.#rush.left();
+    const onLeft = () => this.#rush.closed();
     this.#doorway = new Doorway({ maxClients, timeoutMs: connectTimeout, onFull, onLeft });
     const onSlowed = (address: string) => problems.connectsTooFast(address, maxConnectRate);
     this.#entrance = new Entrance({ ratePerS: maxConnectRate, onSlowed });

@@ -176,7 +176,7 @@ function takeOver(log: Log, file: string, state: State): Log {
       log.recovery.reportLostCommits(upTo);
   });
   // From now on only the new log knows that not all is put back: not in a write-ahead log, which may lose its end without a word.
-  log.pages.checkpoint('TRUNCATE');
+  log.space.checkpoint('TRUNCATE');
   rmSync(suspectMark(file), { force: true });
   state.note(STATE_NOTES.logSalvage, undefined);
   return log;

@@ -10,13 +10,13 @@ import { Intake } from './intake.ts';
 import { Kept } from './kept.ts';
 import { KnownTimes } from './known-times.ts';
 import { Lanes, type SkipNotes } from './lanes.ts';
-import { Pages } from './pages.ts';
 import { Queues } from './queues.ts';
 import { Ranges } from './ranges.ts';
 import { Reclaim } from './reclaim.ts';
 import { Records, type SeqReservation } from './records.ts';
 import { Recovery } from './recovery.ts';
 import { LOG_MIGRATIONS } from './schema.ts';
+import { Space } from './space.ts';
 import { UntakenReports } from './untaken.ts';
 import { Totals } from './uplink-totals.ts';
 
@@ -54,13 +54,13 @@ export class LogConnection {
   readonly untaken: UntakenReports;
   readonly recovery: Recovery;
   readonly intake: Intake;
-  readonly pages: Pages;
+  readonly space: Space;
 
   /** @throws SluiceError as `openForWriting` */
   constructor(options: LogOptions, { mustExist }: { readonly mustExist: boolean }) {
     this.db = openForWriting({ ...options, migrations: LOG_MIGRATIONS, mustExist });
     try {
-      this.pages = new Pages(this.db, options.file);
+      this.space = new Space(this.db, options.file);
       this.epoch = epochOn(this.db, options);
       this.records = new Records(this.db, options.seqs);
       this.ranges = new Ranges(this.db);

@@ -10,13 +10,13 @@ import type { StoreClock } from '../store-clock.ts';
 import { problemOfCounts } from './check-counts.ts';
 import { LogConnection, type LogOptions } from './connection.ts';
 import type { Lanes } from './lanes.ts';
-import type { Pages } from './pages.ts';
 import type { Queues } from './queues.ts';
 import type { Ranges } from './ranges.ts';
 import type { Reclaim } from './reclaim.ts';
 import type { Records } from './records.ts';
 import type { Recovery } from './recovery.ts';
 import { retriedBody } from './retried.ts';
+import type { Space } from './space.ts';
 import type { UntakenReports } from './untaken.ts';
 import type { Totals } from './uplink-totals.ts';
 
@@ -68,8 +68,8 @@ export class Log {
     return this.#on.queues;
   }
 
-  get pages(): Pages {
-    return this.#on.pages;
+  get space(): Space {
+    return this.#on.space;
   }
 
   get recovery(): Recovery {
@@ -262,7 +262,7 @@ export class Log {
   /** On a disk that takes no writes the write-ahead log keeps what it holds. */
   close(): void {
     try {
-      this.pages.checkpoint('TRUNCATE');
+      this.space.checkpoint('TRUNCATE');
     } catch (error) {
       if (diskFaultOf(error) === undefined) throw error;
     }

@@ -1,7 +1,7 @@
 /**
  * The control of the crash test `mqtt`, imported into a gateway before it starts: a broker without a doorkeeper. What
- * is too large is taken, names are given to whoever asks, every connection leaves 64 KiB behind, every five hundredth of an
- * attacker holds it up for a second, and the packet that is known to bring parsers down brings it down. The run must see
+ * is too large is taken, names are given to whoever asks, every connection leaves 64 KiB behind, every five hundredth
+ * that an attacker opens holds it up for a second, and the packet that is known to bring parsers down brings it down. The run must see
  * all of it.
  */
 
@@ -15,6 +15,7 @@ import { Problems } from '../../../src/sources/mqtt/problems.ts';
 const ATTACKERS = '127.0.0.1';
 /** Longer than three times what an acknowledgement takes on a busy machine. */
 const HELD_UP_MS = 1_000;
+/** As many as attackers open in that time: holds that pile up would end behind the attack, when nobody is measured. */
 const HELD_UP_EVERY = 500;
 
 let attackerCount = 0;

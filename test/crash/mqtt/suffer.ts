@@ -108,7 +108,8 @@ async function attackOnce(
   const workerData: AttackerData = { attack, seed, packets, idleClients, rate, target };
   const attacker = new Worker(new URL('./attacker.ts', import.meta.url), { workerData });
   // To load its code takes much of the machine, which is not what the attack does to others.
-  await once(attacker, 'message');
+  const ended = once(attacker, 'exit').then(() => Promise.reject(new Error('the attacker ended before it began')));
+  await Promise.race([once(attacker, 'message'), ended]);
   const over = new AbortController();
   const rssBeforeMb = rssNowMb(gateway);
   let rssAtHeightMb = rssBeforeMb;

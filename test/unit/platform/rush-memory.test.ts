@@ -1,9 +1,13 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { RushMemory } from '../../../src/platform/rush-memory.ts';
 
+const LOOK_MS = 5_000;
+const HOUR_MS = 3_600_000;
+
 let rss: number;
 let keepsMb: number;
-let hereCount: number;
+let openCount: number;
+let memory: RushMemory;
 const giveBack = vi.fn(() => {
   rss = keepsMb;
 });
@@ -13,101 +17,175 @@ beforeEach(() => {
   giveBack.mockClear();
   rss = 100;
   keepsMb = 100;
-  hereCount = 0;
+  openCount = 0;
+  memory = new RushMemory({ openCount: () => openCount, giveBack, rss: () => rss });
+  memory.start();
+  vi.advanceTimersByTime(LOOK_MS);
 });
 afterEach(() => {
+  memory.stop();
   vi.useRealTimers();
 });
 
-function started(): RushMemory {
-  const memory = new RushMemory({ hereCount: () => hereCount, giveBack, rss: () => rss });
-  memory.start();
-  return memory;
+function close(count: number): void {
+  for (let closed = 0; closed < count; closed += 1) memory.closed();
 }
 
-it('gives memory back once, when nobody more has left for a while', () => {
-  const memory = started();
+/** Time for those who leave, and for a look at which nobody does. */
+function calm(): void {
+  vi.advanceTimersByTime(2 * LOOK_MS);
+}
+
+it('gives memory back once, when nobody leaves any more', () => {
   rss = 150;
-  memory.left();
-  vi.advanceTimersByTime(9_000);
-  memory.left();
-  vi.advanceTimersByTime(9_000);
+  close(20);
+  vi.advanceTimersByTime(LOOK_MS);
+  close(20);
+  vi.advanceTimersByTime(LOOK_MS);
   expect(giveBack).toHaveBeenCalledTimes(0);
-  vi.advanceTimersByTime(1_000);
+  vi.advanceTimersByTime(LOOK_MS);
   expect(giveBack).toHaveBeenCalledTimes(1);
-  vi.advanceTimersByTime(60_000);
-  expect(giveBack).toHaveBeenCalledTimes(1);
-});
-
-it('leaves a little to V8', () => {
-  const memory = started();
-  rss = 119;
-  memory.left();
-  vi.advanceTimersByTime(60_000);
-  expect(giveBack).toHaveBeenCalledTimes(0);
-});
-
-it('measures by what the process was at its smallest', () => {
-  const memory = started();
-  rss = 80;
-  memory.left();
-  vi.advanceTimersByTime(10_000);
-  rss = 100;
-  memory.left();
-  vi.advanceTimersByTime(10_000);
+  vi.advanceTimersByTime(HOUR_MS);
   expect(giveBack).toHaveBeenCalledTimes(1);
 });
 
-it('does not ask again for what is needed', () => {
-  const memory = started();
+it('gives it back although one client goes on coming back', () => {
   rss = 150;
-  keepsMb = 140;
-  for (let visits = 0; visits < 10; visits += 1) {
-    memory.left();
-    vi.advanceTimersByTime(11_000);
+  openCount = 1;
+  close(2_000);
+  for (let second = 0; second < 12; second += 1) {
+    close(1);
+    vi.advanceTimersByTime(1_000);
   }
   expect(giveBack).toHaveBeenCalledTimes(1);
 });
 
-it('measures what is needed a little after it has given back, when that is gone', () => {
-  const memory = started();
+it('waits for the end of a crowd that leaves for minutes', () => {
   rss = 150;
-  keepsMb = 140;
-  memory.left();
-  vi.advanceTimersByTime(10_000);
-  rss = 100;
-  vi.advanceTimersByTime(1_000);
-  rss = 130;
-  memory.left();
-  vi.advanceTimersByTime(10_000);
-  expect(giveBack).toHaveBeenCalledTimes(2);
+  for (let second = 0; second < 300; second += 1) {
+    close(100);
+    vi.advanceTimersByTime(1_000);
+  }
+  expect(giveBack).toHaveBeenCalledTimes(0);
+  calm();
+  expect(giveBack).toHaveBeenCalledTimes(1);
 });
 
-it('leaves it when a fleet went and came back, and when most of a crowd are still here', () => {
-  const memory = started();
+it('leaves less than a fifth to V8', () => {
+  rss = 119.9;
+  close(20);
+  calm();
+  expect(giveBack).toHaveBeenCalledTimes(0);
+  rss = 120;
+  close(20);
+  calm();
+  expect(giveBack).toHaveBeenCalledTimes(1);
+});
+
+it('measures by what the process was at its smallest, whoever left then', () => {
+  rss = 80;
+  openCount = 10;
+  close(1);
+  calm();
+  rss = 100;
+  close(20);
+  calm();
+  expect(giveBack).toHaveBeenCalledTimes(1);
+});
+
+it('does not count what the start took as needed', () => {
+  memory.stop();
   rss = 150;
-  hereCount = 10;
-  for (let device = 0; device < 10; device += 1) memory.left();
-  vi.advanceTimersByTime(10_000);
-  for (let device = 0; device < 19; device += 1) memory.left();
-  vi.advanceTimersByTime(10_000);
+  memory.start();
+  rss = 100;
+  vi.advanceTimersByTime(LOOK_MS);
+  rss = 150;
+  close(20);
+  calm();
+  expect(giveBack).toHaveBeenCalledTimes(1);
+});
+
+it('does not ask again for what is needed', () => {
+  rss = 150;
+  keepsMb = 140;
+  for (let visits = 0; visits < 5; visits += 1) {
+    close(20);
+    calm();
+  }
+  expect(giveBack).toHaveBeenCalledTimes(1);
+});
+
+it('measures what is needed a little after it has given back, and not by a crowd that is there again', () => {
+  rss = 150;
+  keepsMb = 140;
+  close(20);
+  calm();
+  rss = 110;
+  vi.advanceTimersByTime(LOOK_MS);
+  rss = 200;
+  close(20);
+  calm();
+  expect(giveBack).toHaveBeenCalledTimes(2);
+
+  rss = 200;
+  vi.advanceTimersByTime(LOOK_MS);
+  close(20);
+  calm();
+  expect(giveBack).toHaveBeenCalledTimes(3);
+});
+
+it('leaves it when a fleet went and is back, and when too few have left', () => {
+  rss = 150;
+  openCount = 0;
+  close(10);
+  openCount = 10;
+  calm();
+  close(19);
+  calm();
   expect(giveBack).toHaveBeenCalledTimes(0);
 });
 
 it('gives it back when two have left for each one that is here', () => {
-  const memory = started();
   rss = 150;
-  hereCount = 10;
-  for (let visitor = 0; visitor < 20; visitor += 1) memory.left();
-  vi.advanceTimersByTime(10_000);
+  openCount = 10;
+  close(20);
+  calm();
   expect(giveBack).toHaveBeenCalledTimes(1);
 });
 
-it('gives nothing back any more once it is stopped', () => {
-  const memory = started();
+it('gives back ten times an hour at most', () => {
+  const crowd = (): void => {
+    rss = 150;
+    close(20);
+    vi.advanceTimersByTime(60_000);
+  };
+  for (let minute = 0; minute < 59; minute += 1) crowd();
+  expect(giveBack).toHaveBeenCalledTimes(10);
+  crowd();
+  crowd();
+  expect(giveBack).toHaveBeenCalledTimes(11);
+});
+
+it('gives nothing back once it is stopped, whoever leaves then, and does again when it is started', () => {
   rss = 150;
-  memory.left();
+  close(20);
   memory.stop();
-  vi.advanceTimersByTime(60_000);
+  close(20);
+  calm();
   expect(giveBack).toHaveBeenCalledTimes(0);
+  rss = 100;
+  memory.start();
+  vi.advanceTimersByTime(LOOK_MS);
+  rss = 150;
+  close(20);
+  calm();
+  expect(giveBack).toHaveBeenCalledTimes(1);
+});
+
+it('does not look any more when it is stopped behind a pause', () => {
+  rss = 150;
+  close(20);
+  calm();
+  memory.stop();
+  expect(vi.getTimerCount()).toBe(0);
 });

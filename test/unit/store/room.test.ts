@@ -131,9 +131,9 @@ describe('the room that is left', () => {
     log.transaction(() => log.lanes.open(PLANT, 'oldest'));
     limits.diskBytes = 8 * MIB;
     expect(room()).toBeCloseTo(4, 0);
-    const before = log.pages.usedBytes();
+    const before = log.space.usedBytes();
     fill(2);
-    limits.diskBytes -= log.pages.usedBytes() - before;
+    limits.diskBytes -= log.space.usedBytes() - before;
     expect(room()).toBeCloseTo(2, 0);
     expect(limits.room.capacityBytes / MIB).toBeCloseTo(4, 0);
   });

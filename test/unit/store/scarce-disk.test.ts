@@ -99,7 +99,7 @@ describe('a disk with too little space', () => {
   it('gets back what is free already, and no record is dropped for it', () => {
     fill(20_000);
     deliver(18_000);
-    log.pages.checkpoint('TRUNCATE');
+    log.space.checkpoint('TRUNCATE');
     limits.diskBytes = 16 * MIB;
     keepLimits();
     expect(limits.freeBytes()).toBeGreaterThan(4 * MIB);
@@ -109,7 +109,7 @@ describe('a disk with too little space', () => {
 
   it('costs the oldest records when nothing else is left', () => {
     fill(20_000);
-    log.pages.checkpoint('TRUNCATE');
+    log.space.checkpoint('TRUNCATE');
     limits.diskBytes = 16 * MIB;
     keepLimits();
     expect(limits.freeBytes()).toBeGreaterThan(4 * MIB);

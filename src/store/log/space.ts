@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import type Database from 'better-sqlite3';
 
 /** What `log.db` takes on the disk, and gives back to it. */
-export class Pages {
+export class Space {
   readonly #db: Database.Database;
   readonly #file: string;
   readonly #pageBytes: number;
