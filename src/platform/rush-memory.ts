@@ -6,7 +6,7 @@ const CROWD = 2;
 /** Nobody leaves any more when so many times fewer do than when most did: somebody always comes and goes. */
 const CALM = 10;
 /** What is less is not worth the pause. */
-const WORTH = 1.2;
+const WORTH = 1.15;
 /** However often crowds come, and whatever else makes the process grow. */
 const MAX_AN_HOUR = 10;
 const HOUR_MS = 3_600_000;
@@ -21,7 +21,7 @@ export interface RushMemoryOptions {
 
 /**
  * A crowd leaves garbage that V8 keeps until there is half as much again, which in ordinary life may take for ever. It is
- * given back when for each open connection two have closed, for five seconds hardly any more has, and the process is a fifth
+ * given back when for each open connection two have closed, for five seconds hardly any more has, and the process is 15 percent
  * larger than it was at its smallest since the last time; ten times an hour at most. That is a pause for all others, and
  * code that was compiled for speed is lost.
  */

@@ -71,12 +71,12 @@ it('waits for the end of a crowd that leaves for minutes', () => {
   expect(giveBack).toHaveBeenCalledTimes(1);
 });
 
-it('leaves less than a fifth to V8', () => {
-  rss = 119.9;
+it('leaves less than 15 percent to V8', () => {
+  rss = 114.9;
   close(20);
   calm();
   expect(giveBack).toHaveBeenCalledTimes(0);
-  rss = 120;
+  rss = 115;
   close(20);
   calm();
   expect(giveBack).toHaveBeenCalledTimes(1);
