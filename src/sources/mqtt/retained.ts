@@ -2,6 +2,7 @@ import { Buffer } from 'node:buffer';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { deviceOfTopic } from '../../core/device-topic.ts';
 import { FilterTree } from '../../core/filter-tree.ts';
+import { ownBytes } from '../../core/own-bytes.ts';
 import type { RetainedMessage as StoredMessage } from '../../core/session.ts';
 import type { SessionStore } from '../../core/state-store.ts';
 import type { Qos } from './packet.ts';
@@ -54,8 +55,8 @@ export class RetainedMessages {
   put({ topic, qos, payload }: RetainedMessage): void {
     this.#packets.delete(topic);
     if (payload.length === 0) return;
-    // Its own bytes: it must not hold on to the chunk of the socket it was cut from.
-    this.#packets.set(topic, { cmd: 'publish', retain: true, topic, qos, payload: Buffer.from(payload) });
+    // It must not hold on to the chunk of the socket it was cut from.
+    this.#packets.set(topic, { cmd: 'publish', retain: true, topic, qos, payload: ownBytes(payload) });
   }
 
   /**

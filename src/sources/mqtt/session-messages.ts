@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer';
+import { ownBytes } from '../../core/own-bytes.ts';
 import type { MessageContent, Place, QueuedMessage } from '../../core/session.ts';
 import type { Outgoing, OutgoingQueue } from './outgoing-queue.ts';
 import { keptBytes, type Qos } from './packet.ts';
@@ -106,7 +107,7 @@ export class SessionMessages {
   queue({ place, topic, payload, qos }: QueueableMessage): readonly Queued[] {
     const subscribers = qos === 0 ? [] : this.#subscriptions.match(topic);
     if (subscribers.length === 0) return NONE;
-    const content = Buffer.from(payload);
+    const content = ownBytes(payload);
     const queued: Queued[] = [];
     for (const [session, granted] of copiesFor(subscribers, qos)) {
       const packetId = this.#queues.hasRoom(session, keptBytes({ topic, payload }))

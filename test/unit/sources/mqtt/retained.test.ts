@@ -34,6 +34,15 @@ describe('retained messages', () => {
     expect(await found(retained, '#')).toEqual(['b 3']);
   });
 
+  it('keep no more than their own bytes in memory', async () => {
+    const retained = new RetainedMessages({ maxTopics: 10, maxBytes: 100, maxOwnTopics: 1 });
+    retain(retained, message('a', Buffer.from('x'.repeat(1_000)).subarray(0, 10)));
+    for await (const { payload } of retained.matching(['a'])) {
+      expect([payload.toString(), payload.buffer.byteLength]).toEqual(['x'.repeat(10), 10]);
+    }
+    expect.assertions(1);
+  });
+
   it('are found by name and by filter, those that begin with $ not by a wildcard in front', async () => {
     const retained = new RetainedMessages({ maxTopics: 10, maxBytes: 100, maxOwnTopics: 1 });
     for (const topic of ['a/b', 'a/c', '$x/b']) retain(retained, message(topic, '1'));

@@ -184,7 +184,7 @@ describe('sessions', () => {
     const chunk = Buffer.alloc(60_000, 'x');
     const [kept] = sessions.messages.queue({ place: 9, topic: 'x', payload: chunk.subarray(0, 5), qos: 1 });
     expect(kept?.entry.payload.toString()).toBe('xxxxx');
-    expect(kept?.entry.payload.buffer).not.toBe(chunk.buffer);
+    expect(kept?.entry.payload.buffer.byteLength).toBe(5);
   });
 
   it('are bounded in messages each', async () => {
