@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer';
 import type { RangeKind } from '../../core/lane-log.ts';
+import { ownBytes } from '../../core/own-bytes.ts';
 import type { ContentType, StoredRecord } from '../../core/record.ts';
 import type { Stream } from '../../core/stream.ts';
 import type { CloudEvents } from '../cloud-event.ts';
@@ -105,7 +106,7 @@ export class MessageBuilder {
     const known = this.#keys.get(device);
     if (known !== undefined) return known;
     const { key: template, gatewayId, stream } = this.#options;
-    const bytes = Buffer.from(renderTemplate(template, { gateway: gatewayId, device, stream }));
+    const bytes = ownBytes(Buffer.from(renderTemplate(template, { gateway: gatewayId, device, stream })));
     const key = { bytes, hash: murmur2(bytes) };
     if (this.#keys.size >= KEYS_KEPT) this.#keys.clear();
     this.#keys.set(device, key);

@@ -20,9 +20,9 @@ interface Case {
   readonly time?: MessageTime;
 }
 
-function build({ record = {}, options = {}, time = { sentAt: SENT_AT, observed: false } }: Case) {
-  const builder = new MessageBuilder({
-    stream: record.stream ?? 'telemetry',
+function builderOf(options: Partial<MessageBuilderOptions>): MessageBuilder {
+  return new MessageBuilder({
+    stream: 'telemetry',
     events: new CloudEvents({ gatewayId: 'shed-pi', epoch: 'e1', typePrefix: 'sluice' }),
     gatewayId: 'shed-pi',
     key: '{gateway}/{device}',
@@ -30,6 +30,10 @@ function build({ record = {}, options = {}, time = { sentAt: SENT_AT, observed: 
     channelHeader: false,
     ...options,
   });
+}
+
+function build({ record = {}, options = {}, time = { sentAt: SENT_AT, observed: false } }: Case) {
+  const builder = builderOf({ stream: record.stream ?? 'telemetry', ...options });
   const message = builder.build(storedRecord(42, { receivedAt: RECEIVED_AT, ...record }), time);
   const headers = Object.entries(message.headers ?? {}).map(([name, value]) => [name, String(value)]);
   return { ...message, key: message.key.toString(), headers: Object.fromEntries(headers) as Record<string, string> };
@@ -69,6 +73,11 @@ describe('a Kafka message', () => {
       headers: { ce_subject: 'device-1' },
     });
     expect(build({ options: { key: '{stream}-{device}' } })).toMatchObject({ key: 'telemetry-device-1' });
+  });
+
+  it('keeps no more than the bytes of each key', () => {
+    const { key } = builderOf({}).build(storedRecord(42, {}), { sentAt: SENT_AT, observed: false });
+    expect([key.toString(), key.buffer.byteLength]).toEqual(['shed-pi/device-1', 'shed-pi/device-1'.length]);
   });
 
   it('names the record that it was before it was tried again', () => {
