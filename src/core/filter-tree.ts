@@ -1,4 +1,4 @@
-import { Buffer } from 'node:buffer';
+import { ownText } from './own-copy.ts';
 
 /** A level of filters. What most nodes do not need they do not have: there are as many as filters have levels. */
 interface Node<T> {
@@ -76,11 +76,6 @@ export class FilterTree<T> {
     const any = wildcards ? node.children?.get('+') : undefined;
     if (any !== undefined) this.#collect(any, search, depth + 1);
   }
-}
-
-/** A piece of a text may keep the whole of it in memory. */
-function ownText(piece: string): string {
-  return Buffer.from(piece).toString();
 }
 
 /** Takes away what is left without use: the whole branch that leads to nothing but the end of a filter, in one cut. */

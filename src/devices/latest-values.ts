@@ -1,3 +1,4 @@
+import { ownText } from '../core/own-copy.ts';
 import type { LatestMetric, MetricValue, Observation } from '../core/views.ts';
 
 /** What one kept value costs beside its texts: the map's slot and the object. An estimate, rounded up. */
@@ -126,10 +127,9 @@ function believableTime({ observedAt, receivedAt }: LatestMetric): number | null
   return observedAt !== null && observedAt <= receivedAt + MAX_AHEAD_MS ? observedAt : null;
 }
 
-/** A cut text is copied: a slice would keep the whole payload in memory. */
 function bounded(value: MetricValue): MetricValue {
   if (typeof value !== 'string' || value.length <= MAX_TEXT_LENGTH) return value;
-  return Buffer.from(`${value.slice(0, MAX_TEXT_LENGTH - 1)}…`, 'utf16le').toString('utf16le');
+  return ownText(`${value.slice(0, MAX_TEXT_LENGTH - 1)}…`);
 }
 
 function boundedUnit(unit: string | undefined): string | undefined {

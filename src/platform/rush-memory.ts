@@ -21,9 +21,9 @@ export interface RushMemoryOptions {
 
 /**
  * A crowd leaves garbage that V8 keeps until there is half as much again, which in ordinary life may take for ever. It is
- * given back when for each open connection two have closed, for five seconds hardly any more has, and the process is 15 percent
- * larger than it was at its smallest since the last time; ten times an hour at most. That is a pause for all others, and
- * code that was compiled for speed is lost.
+ * given back when for each open connection two have closed, for five seconds hardly any more has, and the process is
+ * 15 percent larger than it was at its smallest since the last time; ten times an hour at most. That is a pause for all
+ * others, and code that was compiled for speed is lost.
  */
 export class RushMemory {
   readonly #openCount: () => number;

@@ -5,7 +5,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { GatewayProcess } from '../support/gateway-process.ts';
-import { areSerialPortsOpen } from '../support/serial-ports-open.ts';
+import { serialPortsOpen } from '../support/serial-ports-open.ts';
 import { readTelemetry } from '../support/verify.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { type Usage, UsageWatch } from './process-usage.ts';
@@ -62,7 +62,7 @@ async function play(lines: readonly Line[], { seconds, control }: SerialOptions)
   try {
     await writer.plug();
     await gateway.start();
-    await allOpen(gateway);
+    await serialPortsOpen(gateway, 20_000);
     const warmUp = await writer.play(WARM_UP_S);
     const work = await measure(gateway, async () => {
       const [written] = await Promise.all([writer.play(seconds), control ? pause(gateway, seconds) : undefined]);
@@ -126,10 +126,6 @@ async function pause(gateway: GatewayProcess, seconds: number): Promise<void> {
   process.kill(gateway.pid ?? 0, 'SIGSTOP');
   await delay(PAUSE_MS);
   process.kill(gateway.pid ?? 0, 'SIGCONT');
-}
-
-async function allOpen(gateway: GatewayProcess): Promise<void> {
-  await waitFor(() => areSerialPortsOpen(gateway), { what: 'every port to be open', timeoutMs: 20_000 });
 }
 
 interface Counts {

@@ -8,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { createFraming } from '../../src/sources/serial/framing/create-framing.ts';
 import { GatewayProcess } from '../support/gateway-process.ts';
 import { SeededRandom } from '../support/random.ts';
-import { areSerialPortsOpen } from '../support/serial-ports-open.ts';
+import { serialPortsOpen } from '../support/serial-ports-open.ts';
 import { countStore } from '../support/verify.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { drained } from './drained.ts';
@@ -70,12 +70,12 @@ async function runSerial({ cycles, fault, control, seed }: SerialRun): Promise<S
   try {
     await Promise.all(senders.map((sender) => sender.plug()));
     await gateway.start();
-    await allOpen(gateway);
+    await serialPortsOpen(gateway, OPEN_MS);
     const before = descriptorsOf(gateway);
     for (const sender of senders) sender.start();
     const backMs = fault === 'kill' ? [] : await replugAll(senders, cycles, seed);
     if (fault === 'kill') await killAgainAndAgain(gateway, cycles, new SeededRandom(seed));
-    await allOpen(gateway);
+    await serialPortsOpen(gateway, OPEN_MS);
     const leakedDescriptors = fault === 'kill' ? 0 : await leaked(gateway, before);
     await finish(senders);
     await drained(gateway);
@@ -103,7 +103,7 @@ async function killAgainAndAgain(gateway: GatewayProcess, cycles: number, random
     await delay(random.between(10, 600));
     await gateway.stop('SIGKILL');
     await gateway.start();
-    await allOpen(gateway);
+    await serialPortsOpen(gateway, OPEN_MS);
   }
 }
 
@@ -126,10 +126,6 @@ async function replug(sender: SerialSender, cycles: number, random: SeededRandom
     await sender.plug();
   }
   return backMs;
-}
-
-async function allOpen(gateway: GatewayProcess): Promise<void> {
-  await waitFor(() => areSerialPortsOpen(gateway), { what: 'every port to be open', timeoutMs: OPEN_MS });
 }
 
 function descriptorsOf({ pid }: GatewayProcess): number {

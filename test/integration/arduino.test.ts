@@ -6,7 +6,7 @@ import { parse } from 'yaml';
 import { GatewayProcess } from '../support/gateway-process.ts';
 import { giveCommand } from '../support/give-command.ts';
 import { PtyPair } from '../support/pty-pair.ts';
-import { areSerialPortsOpen } from '../support/serial-ports-open.ts';
+import { serialPortsOpen } from '../support/serial-ports-open.ts';
 import { documentedSketch, SketchBoard } from '../support/sketch.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -60,7 +60,7 @@ it('a sketch gives up a reading that can never be stored, and nothing else waits
     .replace('return analogRead', 'if (number == 1) return strtod("nan", NULL);\n  return analogRead');
   await Promise.all([gateway.start(), board.flash(patient)]);
   // What is said to a port that nobody has opened is lost.
-  await waitFor(() => areSerialPortsOpen(gateway), { what: 'the port to be opened', timeoutMs: 10_000 });
+  await serialPortsOpen(gateway, 10_000);
   board.start(pair.devicePath);
   await waitFor(async () => (await readingsOf('greenhouse')).length >= 3, { what: 'readings', timeoutMs: 8_000 });
   const oldestFirst = (await readingsOf('greenhouse')).sort((a, b) => a.n - b.n);

@@ -15,7 +15,7 @@ import { PtyPair } from '../support/pty-pair.ts';
 import { pythonWith } from '../support/python-install.ts';
 import { startCommand } from '../support/run-command.ts';
 import { SerialDevice } from '../support/serial-device.ts';
-import { areSerialPortsOpen } from '../support/serial-ports-open.ts';
+import { serialPortsOpen } from '../support/serial-ports-open.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const PAGE = readFileSync(resolve(import.meta.dirname, '../../docs/commands.md'), 'utf8');
@@ -91,7 +91,7 @@ afterAll(async () => {
 async function start(): Promise<void> {
   heard = [];
   await gateway.start();
-  await waitFor(() => areSerialPortsOpen(gateway), { what: 'the ports', ...SOON });
+  await serialPortsOpen(gateway, SOON.timeoutMs);
   await lamp.close();
   await lamp.open();
 }

@@ -1,4 +1,4 @@
-import { Buffer } from 'node:buffer';
+import { ownText } from '../../core/own-copy.ts';
 import { printable } from '../../core/printable.ts';
 import type { Logger } from '../../platform/logger.ts';
 import type { Identity } from './access.ts';
@@ -32,8 +32,7 @@ export class DenialLog {
 
   denied({ action, clientId, identity, topic, reason }: Denied): void {
     const told = this.#topicsOf(clientId);
-    // A copy: what is cut from a string keeps the whole of it.
-    const key = Buffer.from(`${action} ${topic.slice(0, MAX_TOPIC_LENGTH)}`).toString();
+    const key = ownText(`${action} ${topic.slice(0, MAX_TOPIC_LENGTH)}`);
     if (told.size > MAX_TOPICS_PER_CLIENT || told.has(key)) return;
     told.add(key);
     const fields = { clientId: printable(clientId), device: identity };

@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { deviceOfTopic } from '../../core/device-topic.ts';
 import { FilterTree } from '../../core/filter-tree.ts';
-import { ownBytes } from '../../core/own-bytes.ts';
+import { ownBytes } from '../../core/own-copy.ts';
 import type { RetainedMessage as StoredMessage } from '../../core/session.ts';
 import type { SessionStore } from '../../core/state-store.ts';
 import type { Qos } from './packet.ts';

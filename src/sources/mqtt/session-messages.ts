@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import { ownBytes } from '../../core/own-bytes.ts';
+import { ownBytes } from '../../core/own-copy.ts';
 import type { MessageContent, Place, QueuedMessage } from '../../core/session.ts';
 import type { Outgoing, OutgoingQueue } from './outgoing-queue.ts';
 import { keptBytes, type Qos } from './packet.ts';

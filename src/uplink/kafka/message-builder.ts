@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import type { RangeKind } from '../../core/lane-log.ts';
-import { ownBytes } from '../../core/own-bytes.ts';
+import { ownBytes } from '../../core/own-copy.ts';
 import type { ContentType, StoredRecord } from '../../core/record.ts';
 import type { Stream } from '../../core/stream.ts';
 import type { CloudEvents } from '../cloud-event.ts';

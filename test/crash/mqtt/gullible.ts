@@ -1,8 +1,8 @@
 /**
  * The control of the crash test `mqtt`, imported into a gateway before it starts: a broker without a doorkeeper. What
  * is too large is taken, names are given to whoever asks, every connection leaves 64 KiB behind, every five hundredth
- * that an attacker opens holds it up for a second, and the packet that is known to bring parsers down brings it down. The run must see
- * all of it.
+ * that an attacker opens holds it up for a second, and the packet that is known to bring parsers down brings it down.
+ * The run must see all of it.
  */
 
 import { Buffer } from 'node:buffer';
@@ -25,8 +25,7 @@ const { attach } = Connection.prototype;
 const { check } = FrameGuard.prototype;
 
 Connection.prototype.attach = function attachAndLeak(this: Connection): void {
-  if (this.address === ATTACKERS) attackerCount += 1;
-  if (this.address === ATTACKERS && attackerCount % HELD_UP_EVERY === 0) holdUp();
+  if (this.address === ATTACKERS) holdUpNowAndThen();
   leak.push(Buffer.alloc(64 * 1024, 1));
   attach.call(this);
 };
@@ -43,7 +42,9 @@ Problems.prototype.fault = function dieOfIt(...[, { kind }]: Parameters<Problems
 
 DeviceTable.prototype.claimClientId = () => Promise.resolve(true);
 
-function holdUp(): void {
+function holdUpNowAndThen(): void {
+  attackerCount += 1;
+  if (attackerCount % HELD_UP_EVERY !== 0) return;
   const overAt = performance.now() + HELD_UP_MS;
   while (performance.now() < overAt);
 }

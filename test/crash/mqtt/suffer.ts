@@ -108,21 +108,21 @@ async function attackOnce(
   const workerData: AttackerData = { attack, seed, packets, idleClients, rate, target };
   const attacker = new Worker(new URL('./attacker.ts', import.meta.url), { workerData });
   // To load its code takes much of the machine, which is not what the attack does to others.
-  const ended = once(attacker, 'exit').then(() => Promise.reject(new Error('the attacker ended before it began')));
+  const ended = once(attacker, 'exit').then(() => Promise.reject(new Error('the attacker ended before it was done')));
   await Promise.race([once(attacker, 'message'), ended]);
   const over = new AbortController();
   const rssBeforeMb = rssNowMb(gateway);
   let rssAtHeightMb = rssBeforeMb;
   const load = runLoad({ ...LOAD, port: gateway.mqttPort, signal: over.signal }).catch(() => undefined);
   const isSeen = delay(QUIET_MS);
-  const sights = await new Promise<Sights>((done, failed) => {
+  const done = new Promise<Sights>((resolve) => {
     attacker.on('message', (message: AttackerMessage) => {
       if (message.kind === 'reached') rssAtHeightMb = rssNowMb(gateway);
-      else if (message.kind === 'done') done(message.sights);
+      else if (message.kind === 'done') resolve(message.sights);
     });
-    attacker.once('error', failed);
-    attacker.postMessage('go');
   });
+  attacker.postMessage('go');
+  const sights = await Promise.race([done, ended]);
   // However short the attack: others must have had enough to say.
   await isSeen;
   over.abort();

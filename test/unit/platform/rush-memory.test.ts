@@ -36,6 +36,11 @@ function calm(): void {
   vi.advanceTimersByTime(2 * LOOK_MS);
 }
 
+function leave(count: number): void {
+  close(count);
+  calm();
+}
+
 it('gives memory back once, when nobody leaves any more', () => {
   rss = 150;
   close(20);
@@ -73,23 +78,19 @@ it('waits for the end of a crowd that leaves for minutes', () => {
 
 it('leaves less than 15 percent to V8', () => {
   rss = 114.9;
-  close(20);
-  calm();
+  leave(20);
   expect(giveBack).toHaveBeenCalledTimes(0);
   rss = 115;
-  close(20);
-  calm();
+  leave(20);
   expect(giveBack).toHaveBeenCalledTimes(1);
 });
 
 it('measures by what the process was at its smallest, whoever left then', () => {
   rss = 80;
   openCount = 10;
-  close(1);
-  calm();
+  leave(1);
   rss = 100;
-  close(20);
-  calm();
+  leave(20);
   expect(giveBack).toHaveBeenCalledTimes(1);
 });
 
@@ -100,8 +101,7 @@ it('does not count what the start took as needed', () => {
   rss = 100;
   vi.advanceTimersByTime(LOOK_MS);
   rss = 150;
-  close(20);
-  calm();
+  leave(20);
   expect(giveBack).toHaveBeenCalledTimes(1);
 });
 
@@ -109,8 +109,7 @@ it('does not ask again for what is needed', () => {
   rss = 150;
   keepsMb = 140;
   for (let visits = 0; visits < 5; visits += 1) {
-    close(20);
-    calm();
+    leave(20);
   }
   expect(giveBack).toHaveBeenCalledTimes(1);
 });
@@ -118,19 +117,16 @@ it('does not ask again for what is needed', () => {
 it('measures what is needed a little after it has given back, and not by a crowd that is there again', () => {
   rss = 150;
   keepsMb = 140;
-  close(20);
-  calm();
+  leave(20);
   rss = 110;
   vi.advanceTimersByTime(LOOK_MS);
   rss = 200;
-  close(20);
-  calm();
+  leave(20);
   expect(giveBack).toHaveBeenCalledTimes(2);
 
   rss = 200;
   vi.advanceTimersByTime(LOOK_MS);
-  close(20);
-  calm();
+  leave(20);
   expect(giveBack).toHaveBeenCalledTimes(3);
 });
 
@@ -140,16 +136,14 @@ it('leaves it when a fleet went and is back, and when too few have left', () => 
   close(10);
   openCount = 10;
   calm();
-  close(19);
-  calm();
+  leave(19);
   expect(giveBack).toHaveBeenCalledTimes(0);
 });
 
 it('gives it back when two have left for each one that is here', () => {
   rss = 150;
   openCount = 10;
-  close(20);
-  calm();
+  leave(20);
   expect(giveBack).toHaveBeenCalledTimes(1);
 });
 
@@ -170,22 +164,19 @@ it('gives nothing back once it is stopped, whoever leaves then, and does again w
   rss = 150;
   close(20);
   memory.stop();
-  close(20);
-  calm();
+  leave(20);
   expect(giveBack).toHaveBeenCalledTimes(0);
   rss = 100;
   memory.start();
   vi.advanceTimersByTime(LOOK_MS);
   rss = 150;
-  close(20);
-  calm();
+  leave(20);
   expect(giveBack).toHaveBeenCalledTimes(1);
 });
 
 it('does not look any more when it is stopped behind a pause', () => {
   rss = 150;
-  close(20);
-  calm();
+  leave(20);
   memory.stop();
   expect(vi.getTimerCount()).toBe(0);
 });
