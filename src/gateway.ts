@@ -5,7 +5,6 @@ import type { Config } from './config/config.ts';
 import type { KeptStore } from './core/browser.ts';
 import type { SluiceError } from './core/errors.ts';
 import type { ReplayStore } from './core/log-stats.ts';
-import type { SessionStore } from './core/state-store.ts';
 import { checkFiles } from './gateway/check-files.ts';
 import { type Core, composeCore, stopWith } from './gateway/core-parts.ts';
 import { warnOfForgotten } from './gateway/forgotten-lanes.ts';
@@ -26,7 +25,7 @@ import { DescriptorWatch } from './platform/descriptor-watch.ts';
 import { createLogger, type Logger } from './platform/logger.ts';
 import { Metrics } from './platform/metrics.ts';
 import { RepeatSummary } from './platform/repeat-summary.ts';
-import { giveBackStartMemory } from './platform/start-memory.ts';
+import { giveBackMemory, giveBackStartMemory } from './platform/start-memory.ts';
 import { createServiceManager, type ServiceManager } from './platform/systemd.ts';
 import { ThreadWatch, watchLimits } from './platform/thread-watch.ts';
 import { VERSION } from './platform/version.ts';
@@ -103,7 +102,7 @@ export class Gateway {
     this.#running.add('stats', () => core.stats.stop());
     await core.stats.start();
     warnOfForgotten(core.stats.latest(), this.#config.uplinks, this.#logger);
-    const mqtt = await this.#startMqtt(await loading, core, { ...opened, sessions: store.client });
+    const mqtt = await this.#startMqtt(await loading, core, { ...opened, store: store.client });
     this.#stopping.signal.throwIfAborted();
     const serial = await this.#startSerial(core, mqtt, opened);
     this.#stopping.signal.throwIfAborted();
@@ -175,12 +174,12 @@ export class Gateway {
   async #startMqtt(
     { MqttSource }: { MqttSource: new (options: MqttSourceOptions) => MqttSource },
     { commands, devices, ingest }: Core,
-    { openHandshakes, sessions }: StoreOpened & { sessions: SessionStore },
+    { openHandshakes, store }: StoreOpened & { store: StoreClient },
   ): Promise<MqttSource> {
     const { mqtt: options, buffer } = this.#config;
-    const ports = { intake: ingest, access: devices, presence: devices, sessions, commandDoor: commands };
+    const ports = { intake: ingest, access: devices, presence: devices, sessions: store, commandDoor: commands };
     const { reachable: onReachable } = commands;
-    const common = { logger: this.#logger, clock: this.#clock };
+    const common = { logger: this.#logger, clock: this.#clock, giveBackMemory: () => giveBackAll(store) };
     const queueBudgetBytes = buffer.maxBytes / 8;
     const exchanges = { openHandshakes: frameKeysApart(openHandshakes).exchanges };
     const mqtt = new MqttSource({ options, ...ports, ...common, onReachable, ...exchanges, queueBudgetBytes });
@@ -259,4 +258,11 @@ export class Gateway {
 
 export function createGateway(config: Config): Gateway {
   return new Gateway(config);
+}
+
+/** Of the threads that hold what clients leave. */
+function giveBackAll(store: StoreClient): void {
+  giveBackMemory();
+  // A store that is gone ends the process, and is told elsewhere.
+  store.giveBackMemory().catch(() => undefined);
 }

@@ -1,5 +1,3 @@
-import { giveBackMemory } from './start-memory.ts';
-
 const LOOK_MS = 5_000;
 /** So many connections must have closed for each one that is open: less is no crowd that has gone. */
 const CROWD = 2;
@@ -14,7 +12,7 @@ const HOUR_MS = 3_600_000;
 export interface RushMemoryOptions {
   /** Connections that are open. */
   readonly openCount: () => number;
-  readonly giveBack?: () => void;
+  readonly giveBack: () => void;
   /** Of the process, in bytes. */
   readonly rss?: () => number;
 }
@@ -38,7 +36,7 @@ export class RushMemory {
   #givenBackAt: number[] = [];
   #timer: NodeJS.Timeout | undefined;
 
-  constructor({ openCount, giveBack = giveBackMemory, rss = process.memoryUsage.rss }: RushMemoryOptions) {
+  constructor({ openCount, giveBack, rss = process.memoryUsage.rss }: RushMemoryOptions) {
     this.#openCount = openCount;
     this.#giveBack = giveBack;
     this.#rss = rss;

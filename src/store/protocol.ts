@@ -85,6 +85,7 @@ export type MainOperations = {
   removeReplay: { args: number; result: boolean };
   noteSync: { args: BootStart; result: null };
   hurry: { args: null; result: null };
+  giveBackMemory: { args: null; result: null };
   salvaged: { args: null; result: Salvaged | null };
   forgetLostPositions: { args: null; result: null };
   close: { args: null; result: null };

@@ -5,6 +5,7 @@ import type { Seq } from '../core/record.ts';
 import type { SessionChange } from '../core/session.ts';
 import type { Stream } from '../core/stream.ts';
 import { type Port, type Reply, serve } from '../platform/rpc.ts';
+import { giveBackMemory } from '../platform/start-memory.ts';
 import { endThreadAsDamaged } from './damage/suspect.ts';
 import { unpack } from './pack.ts';
 import {
@@ -92,6 +93,7 @@ export class StoreServer {
         this.#answerLater(reply, () => this.#opened().log.recovery.forgetLostPositions() ?? null),
       noteSync: (boot, reply) => this.#answerLater(reply, () => this.#opened().log.noteSync(boot) ?? null),
       hurry: (_, reply) => reply.ok(this.#opened().commits.hurry() ?? null),
+      giveBackMemory: (_, reply) => reply.ok(giveBackMemory() ?? null),
       close: (_, reply) => reply.ok(this.#close()),
     };
   }

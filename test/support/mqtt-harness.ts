@@ -98,6 +98,7 @@ export async function startMqtt(options: MqttHarnessOptions = {}): Promise<MqttH
     onReachable: options.onReachable ?? (() => undefined),
     commandDoor: options.commandDoor ?? NO_OTHER_WAY,
     queueBudgetBytes: 32 * KIB * KIB,
+    giveBackMemory: () => undefined,
     clock: { now: Date.now, quality: () => 'synced' },
   });
   running.push(source);

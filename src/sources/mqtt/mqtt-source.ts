@@ -10,7 +10,10 @@ import { Entrance } from './entrance.ts';
 import type { Link } from './link.ts';
 import { type BoundAddress, Listener } from './listener.ts';
 
-export type MqttSourceOptions = LocalBrokerOptions;
+export interface MqttSourceOptions extends LocalBrokerOptions {
+  /** Called when a crowd of clients has gone: what they left is garbage. */
+  readonly giveBackMemory: () => void;
+}
 
 /** The MQTT source: listeners and the local broker behind them. */
 export class MqttSource implements Stage {
@@ -18,12 +21,12 @@ export class MqttSource implements Stage {
   readonly #broker: LocalBroker;
   readonly #doorway: Doorway;
   readonly #entrance: Entrance;
-  readonly #rush = new RushMemory({ openCount: () => this.#doorway.openCount });
+  readonly #rush: RushMemory;
   readonly #listeners: readonly Listener[];
   #addresses: readonly BoundAddress[] = [];
 
   constructor(options: MqttSourceOptions) {
-    const { logger } = options;
+    const { logger, giveBackMemory } = options;
     const { maxClients, maxConnectRate, connectTimeout, maxPacketSize, listeners } = options.options;
     this.#logger = logger;
     this.#broker = new LocalBroker(options);
@@ -31,6 +34,7 @@ export class MqttSource implements Stage {
     const onFull = (address: string) => problems.tooManyClients(address, maxClients);
     const onLeft = () => this.#rush.closed();
     this.#doorway = new Doorway({ maxClients, timeoutMs: connectTimeout, onFull, onLeft });
+    this.#rush = new RushMemory({ openCount: () => this.#doorway.openCount, giveBack: giveBackMemory });
     const onSlowed = (address: string) => problems.connectsTooFast(address, maxConnectRate);
     this.#entrance = new Entrance({ ratePerS: maxConnectRate, onSlowed });
     const onLink = (link: Link) => this.#broker.handle(link);
