@@ -6,6 +6,7 @@ import type { KeptStore } from './core/browser.ts';
 import type { SluiceError } from './core/errors.ts';
 import type { ReplayStore } from './core/log-stats.ts';
 import { checkFiles } from './gateway/check-files.ts';
+import { giveBackClientMemory } from './gateway/client-memory.ts';
 import { type Core, composeCore, stopWith } from './gateway/core-parts.ts';
 import { warnOfForgotten } from './gateway/forgotten-lanes.ts';
 import { openGate } from './gateway/gate.ts';
@@ -25,7 +26,7 @@ import { DescriptorWatch } from './platform/descriptor-watch.ts';
 import { createLogger, type Logger } from './platform/logger.ts';
 import { Metrics } from './platform/metrics.ts';
 import { RepeatSummary } from './platform/repeat-summary.ts';
-import { giveBackMemory, giveBackStartMemory } from './platform/start-memory.ts';
+import { giveBackStartMemory } from './platform/start-memory.ts';
 import { createServiceManager, type ServiceManager } from './platform/systemd.ts';
 import { ThreadWatch, watchLimits } from './platform/thread-watch.ts';
 import { VERSION } from './platform/version.ts';
@@ -179,7 +180,7 @@ export class Gateway {
     const { mqtt: options, buffer } = this.#config;
     const ports = { intake: ingest, access: devices, presence: devices, sessions: store, commandDoor: commands };
     const { reachable: onReachable } = commands;
-    const common = { logger: this.#logger, clock: this.#clock, giveBackMemory: () => giveBackAll(store) };
+    const common = { logger: this.#logger, clock: this.#clock, giveBackMemory: () => giveBackClientMemory(store) };
     const queueBudgetBytes = buffer.maxBytes / 8;
     const exchanges = { openHandshakes: frameKeysApart(openHandshakes).exchanges };
     const mqtt = new MqttSource({ options, ...ports, ...common, onReachable, ...exchanges, queueBudgetBytes });
@@ -258,11 +259,4 @@ export class Gateway {
 
 export function createGateway(config: Config): Gateway {
   return new Gateway(config);
-}
-
-/** Of the threads that hold what clients leave. */
-function giveBackAll(store: StoreClient): void {
-  giveBackMemory();
-  // A store that is gone ends the process, and is told elsewhere.
-  store.giveBackMemory().catch(() => undefined);
 }
