@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { uptime } from 'node:os';
 import type { AcceptanceClock } from '../core/acceptance.ts';
+import { EARLIEST_NOW_MS } from '../core/earliest-now.ts';
 import type { BootStart, BootTime } from '../core/record.ts';
 import { readBootId } from './boot-id.ts';
 
@@ -41,8 +42,6 @@ const MAX_ASK_EVERY_MS = 60_000;
 /** Of the uptime, two of them. */
 const SAME_MOMENT_MS = 20;
 const MAX_LOOKS = 100;
-/** A clock that is behind this program is wrong, whatever the system says of it. */
-const EARLIEST_MS = Date.UTC(2026, 0);
 
 /**
  * The system's clock. Once synchronised it stays `synced`. Until systemd has answered for the first time the state is
@@ -117,7 +116,7 @@ export class SystemClock implements Clock {
   }
 
   state(): ClockState {
-    return this.now() < EARLIEST_MS ? 'unsynced' : this.#state;
+    return this.now() < EARLIEST_NOW_MS ? 'unsynced' : this.#state;
   }
 
   async waitForSync(maxMs: number, signal: AbortSignal): Promise<ClockState> {

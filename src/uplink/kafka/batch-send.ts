@@ -1,6 +1,7 @@
 import { SluiceError } from '../../core/errors.ts';
 import type { Seq, StoredRecord } from '../../core/record.ts';
 import type { Outcome, SendOptions } from '../../core/upstream.ts';
+import type { Logger } from '../../platform/logger.ts';
 import { type Bounds, TIMED_OUT } from '../bounded.ts';
 import { sendInOrder, type Verdict } from './in-order.ts';
 import type { Judgement } from './judgement.ts';
@@ -12,12 +13,13 @@ import type { Target } from './target.ts';
 
 /** So many refusals of a topic in a row may be one that is just being made known; more need people. */
 const TOPIC_PATIENCE_COUNT = 3;
-/** A topic that refused the observed time of a record gets the time of sending for so long. */
-const SENT_TIME_MS = 600_000;
+const PRESENT_TIME_REFUSED =
+  'Kafka refuses the present time: records go without a time for ten minutes; compare the clocks of this gateway and of the brokers';
 
 export interface BatchSendParts {
   readonly client: KafkaClient;
   readonly brokers: readonly string[];
+  readonly logger: Logger;
   readonly targetOf: (record: StoredRecord) => Target;
   readonly requestLimit: RequestLimit;
   /** The transactional id and group that are used; undefined when none are. */
@@ -99,7 +101,7 @@ export class BatchSend {
       case 'poison':
         return judgement;
       case 'timestamp':
-        return this.#useSentTime() ? undefined : { kind: 'failure', error: badTimestamp() };
+        return this.#useOtherTime() ? undefined : { kind: 'failure', error: badTimestamp() };
       case 'topic':
         return { kind: 'failure', error: this.#topicError(judgement.error) };
       case 'failure':
@@ -109,13 +111,16 @@ export class BatchSend {
     }
   }
 
-  /** False when it was used already. */
-  #useSentTime(): boolean {
+  /** False when there is none left. Of several topics it is not known which one refused: observed times are given up first. */
+  #useOtherTime(): boolean {
     const now = performance.now();
-    const observed = this.#allTargets.filter(({ sentTimeUntil }) => now >= sentTimeUntil);
-    for (const target of observed) target.sentTimeUntil = now + SENT_TIME_MS;
+    const byKind = Map.groupBy(this.#allTargets, ({ time }) => time.kindAt(now));
+    const observed = byKind.get('observed') ?? [];
+    const sent = observed.length > 0 ? [] : (byKind.get('sent') ?? []);
+    for (const { time } of [...observed, ...sent]) time.fallBack(now);
+    if (sent.length > 0) this.#parts.logger.warn({ topics: sent.map(({ topic }) => topic) }, PRESENT_TIME_REFUSED);
     this.#messages = this.#build();
-    return observed.length > 0;
+    return observed.length + sent.length > 0;
   }
 
   /** A refusal that may be about another topic is judged by fresh clients; what several of them meet is not. */
@@ -134,7 +139,7 @@ export class BatchSend {
     const sentAt = Date.now();
     return this.#records.map((record, index) => {
       const target = this.#targets[index] ?? this.#parts.targetOf(record);
-      return target.builder.build(record, { sentAt, observed: now >= target.sentTimeUntil });
+      return target.builder.build(record, { sentAt, kind: target.time.kindAt(now) });
     });
   }
 
@@ -151,7 +156,7 @@ function outOfTime(): SluiceError {
 }
 
 function badTimestamp(): SluiceError {
-  return new SluiceError("Kafka refuses the present time as a record's timestamp", {
+  return new SluiceError('Kafka refuses the present time, and records without a time', {
     code: 'invalid_timestamp',
     hint: 'compare the clocks of this gateway and of the brokers',
   });

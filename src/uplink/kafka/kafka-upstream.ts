@@ -71,6 +71,7 @@ export class KafkaUpstream implements Upstream {
     return {
       client,
       brokers: this.#options.brokers,
+      logger: this.#options.logger,
       targetOf: () => target,
       requestLimit: target.requestLimit,
       onTopicRefused: () => this.#current.makeTopicsAgain(),

@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer';
+import { EARLIEST_NOW_MS } from '../../core/earliest-now.ts';
 import type { RangeKind } from '../../core/lane-log.ts';
 import { ownBytes } from '../../core/own-copy.ts';
 import type { ContentType, StoredRecord } from '../../core/record.ts';
@@ -7,10 +8,13 @@ import type { CloudEvents } from '../cloud-event.ts';
 import { CLOUD_EVENT_JSON, cloudEventJson } from '../cloud-event-json.ts';
 import { type HashedMessage, murmur2 } from './partitioner.ts';
 import { hasPlaceholder, renderTemplate } from './template.ts';
+import type { TimeKind } from './topic-time.ts';
 
 const KEYS_KEPT = 10_000;
 /** 2001-09-09: from here on milliseconds have 13 digits, so that kafkajs, which sorts them as text, finds the least. */
 const EARLIEST_OBSERVED_MS = 1e12;
+/** Kafka takes it whatever the topic says of times, and goes by the segment file's own time when it deletes. */
+const NO_TIMESTAMP = -1;
 
 const SPEC_VERSION = Buffer.from('1.0');
 const CONTENT_TYPES: Readonly<Record<ContentType, Buffer>> = {
@@ -32,11 +36,11 @@ export interface MessageBuilderOptions {
   readonly lane?: RangeKind | undefined;
 }
 
-/** The Kafka record's own timestamp: `sentAt` unless `observed` asks for the record's time where that is possible. */
+/** `observed`: the record's time where that is possible, else that of sending. */
 export interface MessageTime {
   /** UTC milliseconds. */
   readonly sentAt: number;
-  readonly observed: boolean;
+  readonly kind: TimeKind;
 }
 
 interface Key {
@@ -96,8 +100,10 @@ export class MessageBuilder {
     return headers;
   }
 
-  #timestampMs(record: StoredRecord, { sentAt, observed }: MessageTime): number {
-    if (!observed || record.timeQuality === 'unsynced') return sentAt;
+  #timestampMs(record: StoredRecord, { sentAt, kind }: MessageTime): number {
+    // With a time of 1970 the record would be past any retention as it arrives.
+    if (kind === 'none' || sentAt < EARLIEST_NOW_MS) return NO_TIMESTAMP;
+    if (kind === 'sent' || record.timeQuality === 'unsynced') return sentAt;
     const timeMs = Math.trunc(this.#options.events.timeMs(record));
     return timeMs < EARLIEST_OBSERVED_MS ? sentAt : Math.min(timeMs, sentAt);
   }

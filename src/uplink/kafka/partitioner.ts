@@ -35,7 +35,7 @@ export interface HashedMessage {
   readonly key: Buffer;
   readonly value: Buffer;
   readonly keyHash: number;
-  /** UTC milliseconds, as text. */
+  /** UTC milliseconds, as text; -1 for none. */
   readonly timestamp: string;
   readonly headers: Readonly<Record<string, Buffer | string>>;
 }

@@ -6,6 +6,7 @@ import { DeliveredPart } from './delivered-part.ts';
 import { BATCH_OVERHEAD_BYTES, MessageBuilder } from './message-builder.ts';
 import { RequestLimit } from './request-limit.ts';
 import { renderTemplate } from './template.ts';
+import { TopicTime } from './topic-time.ts';
 
 /** A topic that records of one stream go to, and what was learned about it. */
 export interface Target {
@@ -13,10 +14,9 @@ export interface Target {
   readonly builder: MessageBuilder;
   readonly requestLimit: RequestLimit;
   readonly delivered: DeliveredPart;
+  readonly time: TopicTime;
   /** Refusals of the topic in a row. */
   refusedCount: number;
-  /** Until then the observed time is not used; of a clock that never goes back. */
-  sentTimeUntil: number;
 }
 
 export interface TargetParts {
@@ -39,7 +39,7 @@ export function createTarget(
     builder: new MessageBuilder({ stream, events, gatewayId, key, envelope, channelHeader, lane }),
     requestLimit: new RequestLimit(Math.max(1, options.batch.maxBytes - BATCH_OVERHEAD_BYTES)),
     delivered: new DeliveredPart(),
+    time: new TopicTime(options.timestamp),
     refusedCount: 0,
-    sentTimeUntil: options.timestamp === 'sent' ? Number.POSITIVE_INFINITY : 0,
   };
 }

@@ -41,9 +41,9 @@ export class Targets {
 
   /** What the record takes on the wire, or a few bytes more. */
   bytesOf(record: StoredRecord): number {
-    const { builder, sentTimeUntil } = this.targetOf(record);
-    const observed = performance.now() >= sentTimeUntil;
-    return messageBytes(builder.build(record, { sentAt: Date.now(), observed }));
+    const { builder, time } = this.targetOf(record);
+    const kind = time.kindAt(performance.now());
+    return messageBytes(builder.build(record, { sentAt: Date.now(), kind }));
   }
 
   /** As `ingest` chose: the default namespace comes first. */

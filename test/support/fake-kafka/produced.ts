@@ -4,6 +4,8 @@ import { Reader } from './codec.ts';
 export interface ProducedRecord {
   readonly topic: string;
   readonly partition: number;
+  /** UTC milliseconds; -1 for none. */
+  readonly timestamp: number;
   readonly key: string | null;
   readonly headers: Readonly<Record<string, string>>;
 }
@@ -22,12 +24,14 @@ export interface ProduceRequest {
   readonly parts: readonly ProducePart[];
 }
 
+type BatchRecord = Pick<ProducedRecord, 'timestamp' | 'key' | 'headers'>;
 type Batch = Pick<ProducePart, 'producerEpoch' | 'sequence'> & {
-  readonly records: readonly Pick<ProducedRecord, 'key' | 'headers'>[];
+  readonly records: readonly BatchRecord[];
 };
 
-/** From the beginning of the batch to its producer's epoch. */
-const BATCH_HEAD_BYTES = 51;
+/** From the beginning of the batch to its first timestamp, and from behind that to its producer's epoch. */
+const BATCH_HEAD_BYTES = 27;
+const BATCH_MIDDLE_BYTES = 16;
 
 /** A Produce request, versions 3 to 7, uncompressed record batches of magic 2. */
 export function readProduce(reader: Reader): ProduceRequest {
@@ -48,15 +52,17 @@ export function readProduce(reader: Reader): ProduceRequest {
 function readBatch(bytes: Buffer): Batch {
   const reader = new Reader(bytes);
   reader.take(BATCH_HEAD_BYTES);
+  const firstTimestamp = reader.int64();
+  reader.take(BATCH_MIDDLE_BYTES);
   const producerEpoch = reader.int16();
   const sequence = reader.int32();
-  const records = reader.array(() => readRecord(new Reader(reader.sized() ?? bytes.subarray(0, 0))));
+  const records = reader.array(() => readRecord(new Reader(reader.sized() ?? bytes.subarray(0, 0)), firstTimestamp));
   return { producerEpoch, sequence, records };
 }
 
-function readRecord(reader: Reader): Pick<ProducedRecord, 'key' | 'headers'> {
+function readRecord(reader: Reader, firstTimestamp: number): BatchRecord {
   reader.int8();
-  reader.varint();
+  const timestamp = firstTimestamp + reader.varint();
   reader.varint();
   const key = reader.sized()?.toString() ?? null;
   reader.sized();
@@ -64,5 +70,5 @@ function readRecord(reader: Reader): Pick<ProducedRecord, 'key' | 'headers'> {
     const name = reader.sized()?.toString() ?? '';
     return [name, reader.sized()?.toString() ?? ''] as const;
   });
-  return { key, headers: Object.fromEntries(headers) };
+  return { timestamp, key, headers: Object.fromEntries(headers) };
 }

@@ -68,6 +68,7 @@ export class ExactlyOnceUpstream implements Upstream {
     const parts = {
       client,
       brokers: this.#options.brokers,
+      logger: this.#options.logger,
       name: transactions.name,
       targetOf: (record: StoredRecord) => targets.targetOf(record),
       requestLimit: targets.all[0].requestLimit,

@@ -32,7 +32,7 @@ function builderOf(options: Partial<MessageBuilderOptions>): MessageBuilder {
   });
 }
 
-function build({ record = {}, options = {}, time = { sentAt: SENT_AT, observed: false } }: Case) {
+function build({ record = {}, options = {}, time = { sentAt: SENT_AT, kind: 'sent' } }: Case) {
   const builder = builderOf({ stream: record.stream ?? 'telemetry', ...options });
   const message = builder.build(storedRecord(42, { receivedAt: RECEIVED_AT, ...record }), time);
   const headers = Object.entries(message.headers ?? {}).map(([name, value]) => [name, String(value)]);
@@ -76,7 +76,7 @@ describe('a Kafka message', () => {
   });
 
   it('keeps no more than the bytes of each key', () => {
-    const { key } = builderOf({}).build(storedRecord(42, {}), { sentAt: SENT_AT, observed: false });
+    const { key } = builderOf({}).build(storedRecord(42, {}), { sentAt: SENT_AT, kind: 'sent' });
     expect([key.toString(), key.buffer.byteLength]).toEqual(['shed-pi/device-1', 'shed-pi/device-1'.length]);
   });
 
@@ -111,7 +111,7 @@ describe('a Kafka message', () => {
   });
 
   describe('with the time of observation as its own', () => {
-    const time = { sentAt: SENT_AT, observed: true };
+    const time = { sentAt: SENT_AT, kind: 'observed' } as const;
 
     it('need not say it again', () => {
       const { timestamp, headers } = build({ time, record: { observedAt: OBSERVED_AT } });
@@ -134,6 +134,28 @@ describe('a Kafka message', () => {
       ["the device's clock was never set", { observedAt: 86_400_000 }],
     ] as const)('is that of sending when %s', (_why, record) => {
       expect(build({ time, record }).timestamp).toBe(String(SENT_AT));
+    });
+  });
+
+  describe('without a time of its own', () => {
+    const sentAt = Date.UTC(2025, 11, 31, 23, 59, 59, 999);
+
+    it.each([
+      ['the clock is behind this program', { sentAt, kind: 'sent' }],
+      ['the clock is behind this program, and the time of observation is asked for', { sentAt, kind: 'observed' }],
+      ['Kafka refused the others', { sentAt: SENT_AT, kind: 'none' }],
+    ] as const)('says in its headers what it always says when %s', (_why, time) => {
+      const { timestamp, headers } = build({ time, record: { observedAt: OBSERVED_AT, timeQuality: 'unsynced' } });
+      expect(timestamp).toBe('-1');
+      expect(headers).toMatchObject({
+        ce_time: '2026-11-03T11:59:00.000Z',
+        ce_recordedtime: '2026-11-03T12:00:00.250Z',
+        ce_timequality: 'unsynced',
+      });
+    });
+
+    it('has one again with the first moment that may be now', () => {
+      expect(build({ time: { sentAt: sentAt + 1, kind: 'sent' } }).timestamp).toBe(String(sentAt + 1));
     });
   });
 
