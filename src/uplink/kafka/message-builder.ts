@@ -13,7 +13,7 @@ import type { TimeKind } from './topic-time.ts';
 const KEYS_KEPT = 10_000;
 /** 2001-09-09: from here on milliseconds have 13 digits, so that kafkajs, which sorts them as text, finds the least. */
 const EARLIEST_OBSERVED_MS = 1e12;
-/** Kafka takes it whatever the topic says of times, and goes by the segment file's own time when it deletes. */
+/** Kafka takes it whatever the topic says of times; a segment with no other is deleted by the time of its last write. */
 const NO_TIMESTAMP = -1;
 
 const SPEC_VERSION = Buffer.from('1.0');

@@ -1,4 +1,4 @@
-/** The Kafka record's own timestamp. `none`: retention goes by the broker's clock then. */
+/** The Kafka record's own timestamp. */
 export type TimeKind = 'observed' | 'sent' | 'none';
 
 /** A time that a topic refused is not tried again for so long. */
