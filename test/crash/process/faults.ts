@@ -1,8 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { GatewayProcess } from '../../support/gateway-process.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
@@ -20,13 +19,22 @@ export interface ProcessFault {
   readonly needsPort?: true;
   /** It is V8 that ends the process. */
   readonly aborts?: true;
-  provoke(gateway: GatewayProcess): Promise<void> | void;
+  provoke(gateway: GatewayProcess, fleet: Working): Promise<void> | void;
+}
+
+/** The devices that were connected before the fault. */
+export interface Working {
+  ackedCount(): number;
 }
 
 /** More than a gateway with a fleet needs, and less than the connections that come. */
 const DESCRIPTORS = 90;
 const CROWD = 120;
+/** More than was on its way when they ran out. */
+const GOES_ON_COUNT = 200;
+const SHORT_WITHIN_MS = 30_000;
 
+const TOO_MANY = /too many files are open/;
 const STORE_STUCK = /"store","status":"failed","reason":"store-worker has not answered for/;
 const UPLINK_STUCK = /"uplink:[^"]+","status":"degraded","reason":"uplink-worker has not answered for/;
 const SERIAL_STUCK = /"serial","status":"degraded","reason":"serial-worker has not answered for/;
@@ -75,6 +83,18 @@ export const FAULTS: readonly ProcessFault[] = [
     outcome: 'ends',
     says: /uplink-worker ended: .*memory/,
     provoke: breaking('uplink-worker hoards'),
+  },
+  {
+    name: 'reader worker throws',
+    outcome: 'ends',
+    says: /reader-worker ended: broken/,
+    provoke: breakingReader('throws'),
+  },
+  {
+    name: 'reader worker out of memory',
+    outcome: 'ends',
+    says: /reader-worker ended: .*memory/,
+    provoke: breakingReader('hoards'),
   },
   {
     name: 'main thread out of memory',
@@ -162,7 +182,7 @@ export const FAULTS: readonly ProcessFault[] = [
     shows: READER_STUCK,
     provoke: breakingReader('hangs'),
   },
-  { name: 'out of descriptors', outcome: 'goes on', says: /too many files are open/, provoke: exhaustDescriptors },
+  { name: 'out of descriptors', outcome: 'goes on', says: TOO_MANY, provoke: exhaustDescriptors },
   {
     name: 'second daemon on the same data',
     outcome: 'goes on',
@@ -180,11 +200,26 @@ export function breakDownFile(gateway: GatewayProcess): string {
   return join(gateway.directory, 'break-down');
 }
 
-async function exhaustDescriptors(gateway: GatewayProcess): Promise<void> {
+/** Nobody gets in meanwhile, so what is acknowledged then is of devices that were connected before. */
+async function exhaustDescriptors(gateway: GatewayProcess, fleet: Working): Promise<void> {
   execFileSync('prlimit', ['--pid', String(gateway.pid), `--nofile=${DESCRIPTORS}:${DESCRIPTORS}`]);
   const crowd = Array.from({ length: CROWD }, () => visit(gateway.mqttPort));
-  await delay(3_000);
-  for (const socket of crowd) socket.destroy();
+  try {
+    const said = () => TOO_MANY.test(readFileSync(gateway.logFile, 'utf8'));
+    await waitFor(said, { what: 'the gateway to say that files are short', timeoutMs: SHORT_WITHIN_MS });
+    const before = fleet.ackedCount();
+    const goesOn = () => isShort(gateway) && fleet.ackedCount() >= before + GOES_ON_COUNT;
+    const what = () =>
+      `${fleet.ackedCount() - before} acknowledged without descriptors, ${isShort(gateway)} short, to be ${GOES_ON_COUNT}`;
+    await waitFor(goesOn, { what, timeoutMs: SHORT_WITHIN_MS });
+  } finally {
+    for (const socket of crowd) socket.destroy();
+  }
+}
+
+/** But for the one that Node.js keeps, to close connections with. */
+function isShort({ pid }: GatewayProcess): boolean {
+  return readdirSync(`/proc/${pid}/fd`).length >= DESCRIPTORS - 1;
 }
 
 function visit(port: number): Socket {

@@ -7,7 +7,7 @@ import { drained } from '../drained.ts';
 import { Fleet } from '../fleet.ts';
 import { judgeRun } from '../promises.ts';
 import { openSink } from '../sink.ts';
-import { breakDownFile, endOf, type ProcessFault } from './faults.ts';
+import { breakDownFile, endOf, type ProcessFault, type Working } from './faults.ts';
 import { WATCHDOG_MS, Watchdog } from './watchdog.ts';
 
 export interface FaultResult {
@@ -63,14 +63,16 @@ export async function play(
     watchdog.start();
     await startInTurn(gateway);
     fleet.start();
-    const isAtWork = () => sum(fleet.senders.map(({ ledger }) => ledger.ackedCount)) >= AT_WORK_COUNT;
-    await waitFor(isAtWork, { what: 'the fleet to be at work', timeoutMs: AT_WORK_WITHIN_MS });
-    const end = await suffer(fault, gateway, control);
+    const ackedCount = (): number => fleet.senders.reduce((sum, { ledger }) => sum + ledger.ackedCount, 0);
+    await waitFor(() => ackedCount() >= AT_WORK_COUNT, {
+      what: 'the fleet to be at work',
+      timeoutMs: AT_WORK_WITHIN_MS,
+    });
+    const end = await suffer(fault, { gateway, ackedCount, control });
     await fleet.finish();
     await drained(gateway);
     await gateway.stop('SIGTERM');
     const { verdict, problems } = await judgeRun(gateway, fleet, sink.arrivals(gateway));
-    const { ackedCount, lostCount } = verdict;
     const bites = fault.outcome === 'is ended' ? 1 : 0;
     // Whatever ended the process: it broke nothing that the next start would have to repair.
     const repaired = /the store was damaged/.test(readFileSync(gateway.logFile, 'utf8'))
@@ -80,8 +82,8 @@ export async function play(
     return {
       name: fault.name,
       ...end,
-      ackedCount,
-      lostCount,
+      ackedCount: verdict.ackedCount,
+      lostCount: verdict.lostCount,
       problems: [...end.problems, ...problems, ...repaired, ...bitten],
     };
   } catch (cause) {
@@ -97,11 +99,16 @@ export async function play(
 
 type End = Omit<FaultResult, 'name' | 'ackedCount' | 'lostCount'>;
 
+interface AtWork extends Working {
+  readonly gateway: GatewayProcess;
+  readonly control: Control | undefined;
+}
+
 /** Ends with a gateway that is ready. */
-async function suffer(fault: ProcessFault, gateway: GatewayProcess, control?: Control): Promise<End> {
+async function suffer(fault: ProcessFault, { gateway, ackedCount, control }: AtWork): Promise<End> {
   const startedAt = performance.now();
   const exited = gateway.exited();
-  await fault.provoke(gateway);
+  await fault.provoke(gateway, { ackedCount });
   if (fault.outcome === 'goes on') {
     await gateway.ready();
     const isSilent = !says(fault, gateway);
@@ -130,10 +137,6 @@ function startInTurn(gateway: GatewayProcess): Promise<void> {
   const start = (): Promise<void> => gateway.start();
   lastStart = lastStart.then(start, start);
   return lastStart;
-}
-
-function sum(counts: readonly number[]): number {
-  return counts.reduce((total, count) => total + count, 0);
 }
 
 function limitOf({ isAlone }: ProcessFault): number {
