@@ -1,8 +1,9 @@
 import { Buffer } from 'node:buffer';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Gap } from '../../../src/core/gap.ts';
+import type { Gap, GapReason } from '../../../src/core/gap.ts';
 import type { LaneId } from '../../../src/core/lane-log.ts';
+import type { LaneStats } from '../../../src/core/log-stats.ts';
 import type { Seq } from '../../../src/core/record.ts';
 import { encodeRecord, readRecord } from '../../../src/core/record-codec.ts';
 import type { Log } from '../../../src/store/log/log.ts';
@@ -17,6 +18,11 @@ const CLOCK = { now: () => 1_000, elapsed: () => 0, quality: () => 'synced' as c
 const EVERYTHING = { after: 0, upTo: Number.MAX_SAFE_INTEGER };
 const ALL = { maxRecords: 1_000, maxBytes: 1 << 20 };
 const DEVICES = ['kitchen', 'cellar'] as const;
+
+/** Of the limits that take what is pending. */
+const REASONS = ['max_bytes', 'max_age', 'disk_reserve'] as const;
+/** The limit of age, in records: each is a millisecond younger than the one before it. */
+const MAX_AGE = 40;
 
 const ACTIONS = [
   'deliver',
@@ -36,6 +42,7 @@ const step = fc.record({
   append: fc.nat({ max: 6 }),
   act: fc.constantFrom(...ACTIONS),
   uplink: fc.constantFrom(...UPLINKS),
+  reason: fc.constantFrom(...REASONS),
   size: fc.integer({ min: 1, max: 9 }),
   pick: fc.nat(),
 });
@@ -63,7 +70,7 @@ class Model {
     }
   }
 
-  take({ append, act, uplink, size, pick }: Step): void {
+  take({ append, act, uplink, reason, size, pick }: Step): void {
     this.#change(() => this.#append(append));
     const lane = laneOf(uplink);
     const feeds = [lane, ...this.#log.ranges.toSend(uplink).map((range) => range.lane)];
@@ -76,7 +83,7 @@ class Model {
       release: () => this.#log.lanes.release(feed),
       skip: () => this.#change(() => this.#log.skipAhead(lane)),
       outage: () => this.#outage(lane),
-      drop: () => this.#change(() => this.#log.reclaim.dropPending('max_bytes', { ...limit, maxRecords: 3 * size })),
+      drop: () => this.#drop(reason, 3 * size, pick % MAX_AGE),
       remove: () => this.#change(() => this.#log.reclaim.removeDelivered(limit)),
       replay: () => this.#replay(uplink),
       cancel: () => this.#change(() => this.#log.ranges.removeReplay(this.#log.ranges.replayStats()[0]?.id ?? 0)),
@@ -95,14 +102,22 @@ class Model {
   }
 
   droppedOf(uplink: string): number {
-    const { lanes } = this.#log.stats();
-    return lanes.find((lane) => lane.uplink === uplink && lane.stream === 'telemetry')?.droppedCount ?? 0;
+    return this.#statsOf(uplink)?.droppedCount ?? 0;
+  }
+
+  /** What the lane counts and what the gaps say, for each limit. */
+  dropsByReason(uplink: string): { readonly counted: readonly number[]; readonly told: readonly number[] } {
+    const gaps = this.#gapsOf(uplink);
+    const told = (reason: GapReason): number =>
+      gaps.filter((gap) => gap.reason === reason).reduce((sum, { count }) => sum + count, 0);
+    const counted = this.#statsOf(uplink)?.droppedByReason ?? {};
+    return { counted: REASONS.map((reason) => counted[reason] ?? 0), told: REASONS.map(told) };
   }
 
   /** What of the uplink's records neither arrived nor is in exactly one gap whose count is right. */
   unaccountedFor(uplink: string): string[] {
-    const gaps = this.gaps.filter((gap) => gap.uplink === uplink && gap.stream === 'telemetry');
-    return problemsOf(this.appended.map(entryOf), (this.delivered.get(uplink) ?? []).map(entryOf), gaps);
+    const delivered = (this.delivered.get(uplink) ?? []).map(entryOf);
+    return problemsOf(this.appended.map(entryOf), delivered, this.#gapsOf(uplink));
   }
 
   /** For each replay that is done: what it sent and what was removed is what was there when it began. */
@@ -119,9 +134,24 @@ class Model {
 
   #append(count: number): void {
     for (let n = 0; n < count; n += 1) {
-      const device = deviceOf(this.#log.records.lastSeq + 1);
-      this.appended.push(this.#log.records.append('telemetry', encodeRecord(newRecord({ device }), 0)));
+      const seq = this.#log.records.lastSeq + 1;
+      const record = newRecord({ device: deviceOf(seq), receivedAt: seq });
+      this.appended.push(this.#log.records.append('telemetry', encodeRecord(record, 0)));
     }
+  }
+
+  /** `age`: how many records are too young for the limit of age. */
+  #drop(reason: (typeof REASONS)[number], maxRecords: number, age: number): void {
+    const olderThan = reason === 'max_age' ? this.#log.records.lastSeq - age : Number.POSITIVE_INFINITY;
+    this.#change(() => this.#log.reclaim.dropPending(reason, { maxRecords, maxBytes: 1 << 20 }, olderThan));
+  }
+
+  #gapsOf(uplink: string): Gap[] {
+    return this.gaps.filter((gap) => gap.uplink === uplink && gap.stream === 'telemetry');
+  }
+
+  #statsOf(uplink: string): LaneStats | undefined {
+    return this.#log.stats().lanes.find((lane) => lane.uplink === uplink && lane.stream === 'telemetry');
   }
 
   #noteGaps(): void {
@@ -210,7 +240,11 @@ describe('lanes, backfills, replays and limits together', () => {
             expect(new Set(delivered).size).toBe(delivered.length);
             expect(delivered.length + model.droppedOf(uplink)).toBe(model.appended.length);
             expect(model.unaccountedFor(uplink)).toEqual([]);
+            const { counted, told } = model.dropsByReason(uplink);
+            expect(told).toEqual(counted);
           }
+          // A loss must not be forgotten because it was long ago.
+          expect(model.gaps.filter(({ stream, reason }) => stream === 'gaps' && reason === 'max_age')).toEqual([]);
           expect(model.replaysAddUp()).toBe(true);
         } finally {
           model.close();
