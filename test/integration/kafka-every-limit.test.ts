@@ -19,6 +19,12 @@ const MUCH: Load = { telemetry: 100, events: 100, state: 650 };
 /** Of `state` alone more than there is room for, so that all that goes before it is gone. */
 const TOO_MUCH: Load = { telemetry: 150, events: 450, state: 1_600 };
 const UPLINKS = ['plant', 'copy'] as const;
+const LIMITS = ['max_bytes', 'disk_reserve', 'max_age'] as const;
+/**
+ * All at once, for a buffer with `MUCH` in it: it is too large, what fits is still too much for the disk, and what the
+ * store keeps of such a disk is too old a second later.
+ */
+const ALL_LIMITS = { maxBytes: '2MiB', keepFree: '16TiB', maxAge: '1s' };
 /** How `copy` comes to have backfills that take their time: a backlog of more than a batch, over a slow link. */
 const LIVE_FIRST = { order: 'live_first', eventsLiveFirst: true, batch: { maxRecords: 2 } };
 const SLOW = { maxBytesPerSecond: '16KiB' };
@@ -48,7 +54,7 @@ interface Backfill {
 }
 
 /**
- * Every limit in turn, in two uplinks of which one is paused while the other delivers, and puts fresh records first; what
+ * Every limit in turn, and then all of them together, in two uplinks of which one is paused while the other delivers, and puts fresh records first; what
  * consumers of both then find.
  */
 describe('what two uplinks get when each limit takes of each stream', { timeout: 180_000 }, () => {
@@ -146,6 +152,22 @@ describe('what two uplinks get when each limit takes of each stream', { timeout:
     await waitFor(isDone, { what, timeoutMs: 40_000 });
   }
 
+  async function countDropped(reason: GapReason, uplink: string): Promise<number> {
+    const mine = (await dropped()).filter((drop) => drop.reason === reason && drop.uplink === uplink);
+    return mine.reduce((sum, { count }) => sum + count, 0);
+  }
+
+  /** Resolves when each limit has taken more from each uplink. */
+  async function droppedByAll(): Promise<void> {
+    const each = LIMITS.flatMap((reason) => UPLINKS.map((uplink) => ({ reason, uplink })));
+    const before = await Promise.all(each.map(({ reason, uplink }) => countDropped(reason, uplink)));
+    await again(ALL_LIMITS);
+    for (const [index, { reason, uplink }] of each.entries()) {
+      const isDone = async () => (await countDropped(reason, uplink)) > (before[index] ?? 0);
+      await waitFor(isDone, { what: `${reason} beside the others to take from ${uplink}`, timeoutMs: 40_000 });
+    }
+  }
+
   /** The streams of which records of `copy` wait beside its lanes. */
   async function backfilled(): Promise<readonly string[]> {
     const { backfills } = (await gateway.get('/v1/uplinks/copy')) as { readonly backfills: readonly Backfill[] };
@@ -196,6 +218,10 @@ describe('what two uplinks get when each limit takes of each stream', { timeout:
     await publish(MUCH);
     await again({ keepFree: '16TiB' });
     for (const uplink of UPLINKS) await droppedBy('disk_reserve', uplink);
+    // Nothing goes before all of them are there.
+    await again({ maxBytes: '16MiB' });
+    await publish(MUCH);
+    await droppedByAll();
     await again({});
     await publish(TOO_MUCH);
     for (const uplink of UPLINKS) await droppedBy('max_bytes', uplink);
