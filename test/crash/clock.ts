@@ -10,7 +10,8 @@ import { join } from 'node:path';
 import { GatewayProcess } from '../support/gateway-process.ts';
 import { MachineClock, WITH_MACHINE_CLOCK } from '../support/machine-clock.ts';
 import { countStore, readFiles } from '../support/verify.ts';
-import { Ages, type AgeVerdict, MAX_AGE_MS } from './clock/ages.ts';
+import { Ages, type AgeVerdict } from './clock/ages.ts';
+import { MAX_AGE_MS } from './clock/lives.ts';
 import { Scene } from './clock/scene.ts';
 import { judgeTimes, type TimeVerdict } from './clock/time-judge.ts';
 import { drained } from './drained.ts';
@@ -47,8 +48,8 @@ interface AgesResult extends AgeVerdict {
 
 type ClockResult = Partial<TimesResult & AgesResult> & { readonly problems: readonly string[] };
 
-/** Of so many starts one is of the gateway for which days pass at once. */
-const STARTS_PER_LIFE = 7;
+/** Of so many starts one is of the gateway for which days pass at once: of twenty as many as there are ways to start. */
+const STARTS_PER_LIFE = 4;
 
 /** Its directory can be taken away as a whole. */
 const STICK = {

@@ -14,22 +14,9 @@ import type { GatewayProcess } from '../../support/gateway-process.ts';
 import type { MachineClock } from '../../support/machine-clock.ts';
 import { waitFor } from '../../support/wait-for.ts';
 import { drained } from '../drained.ts';
-import { DAY_MS, RESTARTS, STARTS, YEAR_MS } from './starts.ts';
+import { BETWEEN_MS, EVERY_MS, LIVES, MAX_AGE_MS, MINUTE_MS, PARTLY, REST_MS, SHORT_MS } from './lives.ts';
+import { RESTARTS, STARTS, YEAR_MS } from './starts.ts';
 
-const MINUTE_MS = 60_000;
-export const MAX_AGE_MS = DAY_MS;
-/** What is looked at is so much older or younger than the limit. */
-const MARGIN_MS = 15 * MINUTE_MS;
-/** Between what will be too old, and what will not. */
-const BETWEEN_MS = 2 * MARGIN_MS;
-const UNSYNCED_MS = 120 * MINUTE_MS;
-/** Too short for the limit to trust a clock, and what is missing then. */
-const SHORT_MS = 50 * MINUTE_MS;
-const REST_MS = 20 * MINUTE_MS;
-/** With power, from the start of the machine until the limit takes something. */
-const POWERED_MS = UNSYNCED_MS + 3 * SHORT_MS + REST_MS;
-/** Without power: everything of before is too old then, and what nobody knows the age of is the oldest; or but a part. */
-const AWAY_MS = [3 * DAY_MS, MAX_AGE_MS + MARGIN_MS - BETWEEN_MS - POWERED_MS];
 /** Once the clock is synchronised; the last one takes it to a year in which nobody believes it. */
 const JUMPS_MS = [10 * YEAR_MS, 56 * YEAR_MS, -30 * YEAR_MS];
 const LOT = 20;
@@ -80,16 +67,15 @@ export class Ages {
   /** A life of the machine, from when it loses power until something was too old. */
   async cycle(number: number): Promise<void> {
     const [name, offsetMs] = STARTS[number % STARTS.length] ?? ['', () => 0];
+    const { awayMs, unsyncedMs } = LIVES[number % LIVES.length] ?? PARTLY;
     await this.#store();
     await this.#pass(BETWEEN_MS);
     this.#oldOnesAreGone('while the clock was right');
     await this.#store();
     await this.#gateway.stop('SIGKILL');
-    this.#clock.passWithoutPower(AWAY_MS[number % AWAY_MS.length] ?? 0);
+    this.#clock.passWithoutPower(awayMs);
     await this.#boot(offsetMs(this.#clock.now()));
-    await this.#store('untrue');
-    await this.#pass(UNSYNCED_MS);
-    this.#nothingGoes(`start at ${name}`);
+    await this.#stayUnsynced(unsyncedMs, `start at ${name}`);
     await this.#startAgain(RESTARTS[number % RESTARTS.length] ?? 'nothing', offsetMs(this.#clock.now()));
     this.#nothingGoes('started again');
     await this.#store('untrue');
@@ -130,6 +116,15 @@ export class Ages {
     if (this.#expired === 0) this.problems.push('nothing expired: the run says nothing of ages');
     const counts = { expiredEarlyCount: this.#early, overdueCount: this.#overdue };
     return { agedCount: accepted.length, expiredCount: this.#expired, ...counts };
+  }
+
+  /** However old it gets meanwhile. */
+  async #stayUnsynced(ms: number, when: string): Promise<void> {
+    for (let passedMs = 0; passedMs < ms; passedMs += EVERY_MS) {
+      await this.#store('untrue');
+      await this.#pass(Math.min(EVERY_MS, ms - passedMs));
+      this.#nothingGoes(when);
+    }
   }
 
   async #boot(offsetMs: number): Promise<void> {
