@@ -3,6 +3,7 @@ import type { GatewayIdentity, KafkaUplinkOptions, TopicRoute } from '../../src/
 import { FakeLog } from '../support/fake-log.ts';
 import { freePort } from '../support/free-port.ts';
 import { type Kafka, startKafka } from '../support/kafka.ts';
+import { freezeInTransaction, QUICK_ABORT, untilAborted } from '../support/kafka-transactions.ts';
 import { type RunningUplink, runUplink } from '../support/running-uplink.ts';
 import { startTcpRelay, type TcpRelay } from '../support/tcp-relay.ts';
 import { IDENTITY, KAFKA_CLIENTS, kafkaOptions, seqOfEventId, topicsUnder } from '../support/uplink-options.ts';
@@ -23,8 +24,7 @@ describe.each(KAFKA_CLIENTS)('exactly once over %s', { timeout: 60_000 }, (clien
       advertisedPort: relayPort,
       extraProperties: {
         'message.max.bytes': 200_000,
-        // So that a transaction whose time is over ends at once, and not within ten seconds.
-        'transaction.abort.timed.out.transaction.cleanup.interval.ms': 250,
+        ...QUICK_ABORT,
       },
     });
     relay = await startTcpRelay(kafka.relayTarget, relayPort);
@@ -220,14 +220,16 @@ describe.each(KAFKA_CLIENTS)('exactly once over %s', { timeout: 60_000 }, (clien
     expect(await seqsIn()).toHaveLength(30);
   });
 
-  it('goes on by itself when the network was frozen for longer than a transaction may last', async () => {
+  it('goes on by itself when the network was frozen until the broker gave the transaction up', async () => {
     const running = await run();
     const seqs = running.append(500);
     const timer = setInterval(() => seqs.push(...running.append(20)), 50);
     await waitFor(() => running.counts().deliveredCount > 300, { what: 'records to flow', timeoutMs: 20_000 });
-    relay.freeze();
-    await running.reaches('down');
+    const open = await freezeInTransaction(relay, kafka.bootstrap);
     clearInterval(timer);
+    expect(open).toEqual([`sluice.gateway-${testCount}.plant.telemetry`]);
+    await untilAborted(kafka.bootstrap, open);
+    await running.reaches('down');
     relay.thaw();
     await running.drained();
     await running.reaches('up');

@@ -37,7 +37,7 @@ export async function startTcpRelay(targetPort: number, listenPort = 0): Promise
     const server = connect({ host: '127.0.0.1', port: targetPort });
     const link = { client, server };
     links.add(link);
-    join(link, () => links.delete(link));
+    join(link, { isFrozen: () => frozen, onEnd: () => links.delete(link) });
     if (frozen) hold(link);
   };
   const server: Server = createServer({ noDelay: true }, relay);
@@ -103,7 +103,12 @@ function hold({ client, server }: Link): void {
   server.pause();
 }
 
-function join({ client, server }: Link, onEnd: () => void): void {
+interface Joint {
+  isFrozen(): boolean;
+  onEnd(): void;
+}
+
+function join({ client, server }: Link, { isFrozen, onEnd }: Joint): void {
   const end = (): void => {
     client.destroy();
     server.destroy();
@@ -116,7 +121,9 @@ function join({ client, server }: Link, onEnd: () => void): void {
     from.on('data', (chunk: Buffer) => {
       if (!to.write(chunk)) from.pause();
     });
-    to.on('drain', () => from.resume());
+    to.on('drain', () => {
+      if (!isFrozen()) from.resume();
+    });
     from.on('end', () => to.end());
     from.on('error', end);
     from.on('close', end);
