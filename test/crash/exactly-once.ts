@@ -39,6 +39,8 @@ interface RunOptions {
 const MESSAGES_PER_S = 150;
 /** A frozen network may have to be found out first. */
 const BACK_WITHIN_MS = 10_000;
+/** From so many cycles on a run plays each fault that is sure. */
+const LONG_RUN = 20;
 
 interface Faults {
   readonly faults: Readonly<Record<string, number>>;
@@ -71,7 +73,8 @@ async function runExactlyOnce(options: RunOptions): Promise<Result> {
   try {
     await gateway.start();
     fleet.start();
-    const scene = { gateway, random: new SeededRandom(options.seed), poisonCount: 0 };
+    const random = new SeededRandom(options.seed);
+    const scene = { gateway, random, isTransactional: !options.control, poisonCount: 0 };
     const faults = await playFaults(scene, surroundings, options);
     await fleet.finish();
     await drained(gateway);
@@ -97,10 +100,11 @@ async function playFaults(
   const { random, gateway } = scene;
   const counts = new Map<string, number>();
   let slowestBackMs = 0;
+  const sure = sureFaults(random, surroundings.faults, cycles);
   await deliveringAgain(gateway);
   for (let cycle = 1; cycle <= cycles; cycle += 1) {
     await delay(random.between(10, 500));
-    const [name, fault] = choose(random, surroundings.faults);
+    const [name, fault] = sure.get(cycle) ?? choose(random, surroundings.faults);
     await fault.play(scene);
     // Else the next fault may come before forwarding has begun again, and hit nothing.
     const backMs = await deliveringAgain(gateway);
@@ -112,7 +116,21 @@ async function playFaults(
   return { faults: Object.fromEntries(counts), slowestBackMs };
 }
 
-function choose(random: SeededRandom, faults: Surroundings['faults']): readonly [string, Fault] {
+type Named = readonly [string, Fault];
+
+/** By the cycle in which each has its turn. */
+function sureFaults(random: SeededRandom, faults: Surroundings['faults'], cycles: number): ReadonlyMap<number, Named> {
+  const sure = cycles < LONG_RUN ? [] : Object.entries(faults).filter(([, { isSure }]) => isSure);
+  const turns = new Map<number, Named>();
+  for (const fault of sure) {
+    let cycle = random.between(1, cycles);
+    while (turns.has(cycle)) cycle = random.between(1, cycles);
+    turns.set(cycle, fault);
+  }
+  return turns;
+}
+
+function choose(random: SeededRandom, faults: Surroundings['faults']): Named {
   const all = Object.entries(faults);
   const total = all.reduce((sum, [, { share }]) => sum + share, 0);
   let left = random.between(1, total);

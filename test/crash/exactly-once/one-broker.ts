@@ -1,22 +1,23 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { TRANSACTION_TIMEOUT_MS } from '../../../src/uplink/kafka/kafka-client.ts';
 import { freePort } from '../../support/free-port.ts';
 import { startKafka } from '../../support/kafka.ts';
+import { freezeInTransaction, QUICK_ABORT, untilAborted } from '../../support/kafka-transactions.ts';
 import { startTcpRelay } from '../../support/tcp-relay.ts';
 import { killGateway, type Scene, type Surroundings } from './surroundings.ts';
 
 /** Of a record batch, at Kafka. */
 const MAX_MESSAGE_BYTES = 200_000;
 const POISON = 'x'.repeat(MAX_MESSAGE_BYTES + 10_000);
-/** A little longer than a transaction may last. */
-const LONG_FREEZE_MS = 11_000;
-const LONG_FREEZE_SHARE = 0.08;
+/** Longer than the broker needs to give a transaction up. */
+const LONG_FREEZE_MS = TRANSACTION_TIMEOUT_MS + 5_000;
 
 /** Behind a network that freezes and breaks. */
 export async function oneBroker(): Promise<Surroundings> {
   const relayPort = await freePort();
   const kafka = await startKafka({
     advertisedPort: relayPort,
-    extraProperties: { 'message.max.bytes': MAX_MESSAGE_BYTES },
+    extraProperties: { 'message.max.bytes': MAX_MESSAGE_BYTES, ...QUICK_ABORT },
   });
   const relay = await startTcpRelay(kafka.relayTarget, relayPort);
   return {
@@ -29,7 +30,18 @@ export async function oneBroker(): Promise<Surroundings> {
         share: 13,
         play: async ({ random }) => {
           relay.freeze();
-          await delay(random.chance(LONG_FREEZE_SHARE) ? LONG_FREEZE_MS : random.between(50, 1_500));
+          await delay(random.between(50, 1_500));
+          relay.thaw();
+        },
+      },
+      'network frozen beyond the transaction': {
+        share: 1,
+        isSure: true,
+        play: async ({ isTransactional }) => {
+          // Those that deliver at least once have none that could be caught.
+          const open = isTransactional ? await freezeInTransaction(relay, kafka.bootstrap) : [];
+          relay.freeze();
+          await Promise.all([delay(LONG_FREEZE_MS), untilAborted(kafka.bootstrap, open)]);
           relay.thaw();
         },
       },

@@ -4,6 +4,8 @@ import type { SeededRandom } from '../../support/random.ts';
 export interface Scene {
   readonly gateway: GatewayProcess;
   readonly random: SeededRandom;
+  /** False in a control. */
+  readonly isTransactional: boolean;
   /** Acknowledged records that Kafka can never take. */
   poisonCount: number;
 }
@@ -11,6 +13,8 @@ export interface Scene {
 export interface Fault {
   /** Of the sum of all. */
   readonly share: number;
+  /** So rare that a long run plays it once whatever comes by chance. */
+  readonly isSure?: boolean;
   /** Ends with a gateway that is ready, and a Kafka that can be reached. */
   play(scene: Scene): Promise<void>;
 }
