@@ -11,10 +11,12 @@ export interface Verdict {
   readonly arrivedCount: number;
   /** Different seqs per stream: what `delivered` must say. */
   readonly distinctByStream: Readonly<Partial<Record<Stream, number>>>;
-  /** Acknowledged, but not upstream. */
+  /** Acknowledged, but neither upstream nor on their way there. */
   readonly lostCount: number;
   readonly lostExamples: readonly string[];
   readonly lostByDevice: Readonly<Record<string, number>>;
+  /** Acknowledged and not upstream, but still in the store, of a run that was given up. */
+  readonly undeliveredCount: number;
   /** The same seq more than once: a repeat of the uplink. */
   readonly repeatedCount: number;
   /** The same sender's record under two seqs: stored twice. */
@@ -89,9 +91,11 @@ export class Judge {
     trace.last.set(lane, number);
   }
 
-  verdict(): Verdict {
+  /** `pending`: ids of the records that may still arrive. */
+  verdict(pending: ReadonlySet<string> = new Set()): Verdict {
     const traces = [...this.#traces.values()];
-    const missed = traces.map(({ ledger, seqs }) => [ledger.device, missing(ledger, seqs)] as const);
+    const absent = traces.map(({ ledger, seqs }) => [ledger.device, missing(ledger, seqs)] as const);
+    const missed = absent.map(([device, ids]) => [device, ids.filter((id) => !pending.has(id))] as const);
     const lost = missed.flatMap(([, ids]) => ids);
     const distinct = [...this.#seqs].map(([stream, seqs]) => [stream, seqs.size] as const);
     return {
@@ -102,6 +106,7 @@ export class Judge {
       lostCount: lost.length,
       lostExamples: lost.slice(0, MAX_EXAMPLES),
       lostByDevice: Object.fromEntries(missed.map(([device, ids]) => [device, ids.length])),
+      undeliveredCount: absent.reduce((sum, [, ids]) => sum + ids.length, 0) - lost.length,
       repeatedCount: this.#arrived - distinct.reduce((sum, [, count]) => sum + count, 0),
       storedTwiceCount: Object.fromEntries(traces.map(({ ledger, storedTwice }) => [ledger.device, storedTwice])),
       mistoldCount: traces.reduce((sum, { ledger, seqs }) => sum + mistold(ledger, seqs), 0),

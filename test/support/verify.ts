@@ -123,6 +123,26 @@ export function laneProgress(dataDir: string): ReadonlyMap<string, Progress> {
   }
 }
 
+/** The `id` in the value of each record that some lane still has to deliver; of a store whose gateway does not run. */
+export function pendingIds(dataDir: string): ReadonlySet<string> {
+  const db = new Database(join(dataDir, 'log.db'), { readonly: true, fileMustExist: true });
+  try {
+    const ids = new Set<string>();
+    const lanes = db.prepare<[], Omit<LaneRow, 'backfills'>>('SELECT * FROM lanes').all().map(withBackfills(db));
+    for (const lane of lanes) {
+      for (const stretch of stretchesOf(lane)) {
+        for (const { seq, body } of rows(db, lane.stream, stretch)) {
+          const id = RECORD_ID.exec(readRecord(lane.stream, seq, body).value.toString())?.[1];
+          if (id !== undefined) ids.add(id);
+        }
+      }
+    }
+    return ids;
+  } finally {
+    db.close();
+  }
+}
+
 function countLane(db: Database.Database, lane: LaneRow, streams: readonly StreamRow[]): LaneCount {
   const accepted = streams.find(({ stream }) => stream === lane.stream)?.accepted ?? 0;
   return {
