@@ -71,7 +71,10 @@ async function events(): Promise<readonly string[]> {
   return records.map(({ text }) => text);
 }
 
-describe('after a kill', () => {
+/** Some starts of a gateway, on a machine that may be busy. */
+const TIMEOUT_MS = 90_000;
+
+describe('after a kill', { timeout: TIMEOUT_MS }, () => {
   it('every will is published once, to sessions and retained too, and goes before what its client sends then', async () => {
     await start();
     const panel = await RawClient.connected(gateway.mqttPort, { clientId: 'panel', clean: false });
@@ -118,7 +121,7 @@ describe('after a kill', () => {
   });
 });
 
-describe('killed again and again between the record of a will and its removal', () => {
+describe('killed again and again between the record of a will and its removal', { timeout: TIMEOUT_MS }, () => {
   const [first = ''] = LAST_WORDS;
   let directory: string;
 
