@@ -60,6 +60,8 @@ type Publish = (packet: PublishPacket, client: BrokerClient | null | Callback, d
 interface Internals extends Omit<AedesInstance, 'publish'> {
   readonly clients: Readonly<Record<string, BrokerClient | undefined>>;
   publish: Publish;
+  /** Its client id is free, and `clientDisconnect` is emitted. */
+  unregisterClient(client: BrokerClient): void;
 }
 
 const MAX_PACKET_ID = 65_535;
@@ -77,7 +79,10 @@ export class AedesBroker {
     const aedes = this.#aedes;
     const hooks = this.#hooks;
     aedes.publish = publishThrough(hooks);
-    aedes.on('client', (client) => hooks.registered(client as BrokerClient));
+    aedes.on('client', (client) => {
+      hooks.registered(client as BrokerClient);
+      if (client.closed) this.#letGo(client as BrokerClient);
+    });
     aedes.on('clientDisconnect', (client) => hooks.gone(client as BrokerClient));
     aedes.on('subscribe', (subscriptions, client) =>
       hooks.subscribed(
@@ -93,6 +98,18 @@ export class AedesBroker {
     });
     Reflect.apply(aedes.on, aedes, ['error', (error: unknown) => hooks.failed(error)]);
     await aedes.listen();
+  }
+
+  /**
+   * Its connection broke while its session was looked for, and aedes let it in all the same: nobody else would ever take
+   * its client id from it. When its socket is closed, aedes is done with it.
+   */
+  #letGo(client: BrokerClient): void {
+    const unregister = () => {
+      if (this.clientOf(client.id) === client) this.#aedes.unregisterClient(client);
+    };
+    if (client.conn.closed) setImmediate(unregister);
+    else client.conn.once('close', unregister);
   }
 
   /** Past aedes: for what its session has queued for a client. */

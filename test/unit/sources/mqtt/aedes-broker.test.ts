@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { afterEach, describe, expect, it } from 'vitest';
+import type { SessionChange } from '../../../../src/core/session.ts';
 import { AedesBroker, type BrokerHooks } from '../../../../src/sources/mqtt/aedes-broker.ts';
 import { Handshakes } from '../../../../src/sources/mqtt/handshakes.ts';
 import { Hub } from '../../../../src/sources/mqtt/hub.ts';
@@ -8,13 +9,22 @@ import { Persistence } from '../../../../src/sources/mqtt/persistence.ts';
 import { RetainedMessages } from '../../../../src/sources/mqtt/retained.ts';
 import { brokerSessions } from '../../../support/broker-sessions.ts';
 import { FakeIntake } from '../../../support/fake-intake.ts';
+import { FakeSessionStore } from '../../../support/fake-session-store.ts';
 import { connectBytes } from '../../../support/mqtt-raw-client.ts';
 
 const ANYBODY = { identity: null };
 
 const running: AedesBroker[] = [];
 
-async function startBroker(changes: Partial<BrokerHooks>): Promise<AedesBroker> {
+/** Answers some turns later, as one with a disk does. */
+class SlowStore extends FakeSessionStore {
+  override async saveSessions(changes: readonly SessionChange[]): Promise<void> {
+    await turns(4);
+    await super.saveSessions(changes);
+  }
+}
+
+async function startBroker(changes: Partial<BrokerHooks>, store = new FakeSessionStore()): Promise<AedesBroker> {
   const nothing = (): undefined => undefined;
   const hooks: BrokerHooks = {
     connecting: async () => true,
@@ -33,7 +43,7 @@ async function startBroker(changes: Partial<BrokerHooks>): Promise<AedesBroker> 
     failed: nothing,
     ...changes,
   };
-  const { sessions } = brokerSessions();
+  const { sessions } = brokerSessions({}, store);
   // aedes takes its time to restore subscriptions.
   await sessions.resume('c', '');
   await sessions.subscribe('c', [{ topic: 'x', qos: 1 }]);
@@ -83,4 +93,34 @@ describe('aedes', () => {
       expect([[], ['+c', '-c']]).toContainEqual(balance);
     },
   );
+
+  describe.each([true, false])('of a client that asks for a clean session: %s', (clean) => {
+    it.each(Array.from({ length: 12 }, (_, turn) => turn))(
+      'keeps none whose connection was reset %i turns after it was let in, and took a while to close',
+      async (resetAfter) => {
+        const balance: string[] = [];
+        const socket = new Duplex({
+          read: () => undefined,
+          write: (_chunk, _encoding, done) => done(),
+          destroy: (error, done) => void turns(6).then(() => done(error)),
+        });
+        const broker = await startBroker(
+          {
+            connecting: async () => {
+              void turns(resetAfter).then(() => socket.emit('error', new Error('reset')));
+              return true;
+            },
+            registered: ({ id }) => balance.push(`+${id}`),
+            gone: ({ id }) => balance.push(`-${id}`),
+          },
+          new SlowStore(),
+        );
+        broker.handle(socket as unknown as Socket);
+        socket.push(connectBytes({ clientId: 'c', clean }));
+        await turns(60);
+        expect(broker.clientOf('c')).toBeUndefined();
+        expect([[], ['+c', '-c']]).toContainEqual(balance);
+      },
+    );
+  });
 });
