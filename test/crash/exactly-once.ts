@@ -5,6 +5,7 @@
  */
 
 import { setTimeout as delay } from 'node:timers/promises';
+import { messageOf } from '../../src/core/errors.ts';
 import { TRANSACTION_TIMEOUT_MS } from '../../src/uplink/kafka/kafka-client.ts';
 import type { KafkaClientName } from '../../src/uplink/options.ts';
 import { GatewayProcess } from '../support/gateway-process.ts';
@@ -81,7 +82,10 @@ async function runExactlyOnce(options: RunOptions): Promise<Result> {
     const faults = await playFaults(scene, surroundings, options);
     await fleet.finish();
     // What did arrive is judged all the same.
-    const stuck = await drained(gateway).then(() => [], said);
+    const stuck = await drained(gateway).then(
+      () => [],
+      (error: unknown) => [messageOf(error)],
+    );
     const isGivenUp = stuck.length > 0;
     await gateway.stop('SIGTERM');
     if (isGivenUp) await delay(LEFT_OPEN_MS);
@@ -147,11 +151,6 @@ function choose(random: SeededRandom, faults: Surroundings['faults']): Named {
   });
   if (chosen === undefined) throw new Error('nothing can happen');
   return chosen;
-}
-
-/** As a problem of the run. */
-function said(error: unknown): string[] {
-  return [error instanceof Error ? error.message : String(error)];
 }
 
 async function judge(

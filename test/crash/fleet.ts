@@ -60,6 +60,10 @@ export class Fleet {
     for (const sender of this.senders) sender.close();
   }
 
+  get ackedCount(): number {
+    return this.senders.reduce((sum, { ledger }) => sum + ledger.ackedCount, 0);
+  }
+
   get strayCount(): number {
     return this.senders.reduce((sum, sender) => sum + sender.strayCount, 0);
   }

@@ -1,6 +1,7 @@
 /** What a fault that `npm run crash` can play has to say of itself, and how its options are read. */
 
 import { parseArgs } from 'node:util';
+import { messageOf } from '../../src/core/errors.ts';
 
 export interface Option<Value> {
   /** What follows its name on the command line; undefined for a flag. */
@@ -134,6 +135,6 @@ function parse(args: readonly string[], options: Options): Readonly<Record<strin
   try {
     return parseArgs({ args: [...args], options: Object.fromEntries(known) }).values;
   } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
+    throw new UsageError(messageOf(error));
   }
 }

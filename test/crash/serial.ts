@@ -3,7 +3,6 @@
  * them, or they are unplugged and plugged in again, many times; then everything is drained and counted.
  */
 
-import { readdirSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createFraming } from '../../src/sources/serial/framing/create-framing.ts';
 import { GatewayProcess } from '../support/gateway-process.ts';
@@ -71,7 +70,7 @@ async function runSerial({ cycles, fault, control, seed }: SerialRun): Promise<S
     await Promise.all(senders.map((sender) => sender.plug()));
     await gateway.start();
     await serialPortsOpen(gateway, OPEN_MS);
-    const before = descriptorsOf(gateway);
+    const before = gateway.descriptorCount;
     for (const sender of senders) sender.start();
     const backMs = fault === 'kill' ? [] : await replugAll(senders, cycles, seed);
     if (fault === 'kill') await killAgainAndAgain(gateway, cycles, new SeededRandom(seed));
@@ -128,15 +127,11 @@ async function replug(sender: SerialSender, cycles: number, random: SeededRandom
   return backMs;
 }
 
-function descriptorsOf({ pid }: GatewayProcess): number {
-  return readdirSync(`/proc/${pid}/fd`).length;
-}
-
 /** Connections of the API come and go; what never comes down is a leak. */
 async function leaked(gateway: GatewayProcess, before: number): Promise<number> {
   let least = Number.POSITIVE_INFINITY;
   const isDown = (): boolean => {
-    least = Math.min(least, descriptorsOf(gateway));
+    least = Math.min(least, gateway.descriptorCount);
     return least <= before;
   };
   await waitFor(isDown, { what: 'descriptors to come down', timeoutMs: OPEN_MS }).catch(() => undefined);

@@ -130,7 +130,7 @@ function judge({ cycles }: SessionsOptions, { fleet, subscribers, retained, lost
     .filter(({ device }) => fleet.exactlyOnceDevices.includes(device));
   const figures = {
     kills: cycles,
-    ackedCount: fleet.senders.reduce((total, { ledger }) => total + ledger.ackedCount, 0),
+    ackedCount: fleet.ackedCount,
     arrivedCount: sum(({ arrivedCount }) => arrivedCount),
     lostCount,
     doubledCount: sum((subscriber) => (subscriber.qos === 2 ? doubledAt(subscriber, onceOnly) : 0)),

@@ -54,8 +54,8 @@ interface Backfill {
 }
 
 /**
- * Every limit in turn, and then all of them together, in two uplinks of which one is paused while the other delivers, and puts fresh records first; what
- * consumers of both then find.
+ * Every limit in turn, and all of them together, in two uplinks of which one is paused while the other delivers, and puts
+ * fresh records first; what consumers of both then find.
  */
 describe('what two uplinks get when each limit takes of each stream', { timeout: 180_000 }, () => {
   let kafka: Kafka;
@@ -140,21 +140,22 @@ describe('what two uplinks get when each limit takes of each stream', { timeout:
     return drops;
   }
 
+  async function dropsOf(reason: GapReason, uplink: string): Promise<readonly Drop[]> {
+    return (await dropped()).filter((drop) => drop.reason === reason && drop.uplink === uplink);
+  }
+
   /** Resolves when the limit has taken of each stream from `uplink`. */
   async function droppedBy(reason: GapReason, uplink: string): Promise<void> {
     const isDone = async () => {
-      const mine = (await dropped()).filter(
-        (drop) => drop.reason === reason && drop.uplink === uplink && drop.count > 0,
-      );
-      return STREAMS.every((stream) => mine.some((drop) => drop.stream === stream));
+      const mine = await dropsOf(reason, uplink);
+      return STREAMS.every((stream) => mine.some((drop) => drop.stream === stream && drop.count > 0));
     };
     const what = `${reason} to take of each stream from ${uplink}`;
     await waitFor(isDone, { what, timeoutMs: 40_000 });
   }
 
   async function countDropped(reason: GapReason, uplink: string): Promise<number> {
-    const mine = (await dropped()).filter((drop) => drop.reason === reason && drop.uplink === uplink);
-    return mine.reduce((sum, { count }) => sum + count, 0);
+    return (await dropsOf(reason, uplink)).reduce((sum, { count }) => sum + count, 0);
   }
 
   /** Resolves when each limit has taken more from each uplink. */

@@ -1,7 +1,7 @@
 /** The real daemon as a child process, with its own directory and ports; started again on the same data as often as wanted. */
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { endWithUs } from './end-with-us.ts';
@@ -78,6 +78,11 @@ export class GatewayProcess {
 
   get pid(): number | undefined {
     return this.#child?.pid;
+  }
+
+  /** File descriptors that are open. */
+  get descriptorCount(): number {
+    return readdirSync(`/proc/${this.pid}/fd`).length;
   }
 
   /** Starts the process and returns at once. */

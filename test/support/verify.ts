@@ -74,7 +74,7 @@ export function countStore(dataDir: string, { deep = false } = {}): StoreCount {
       }
       if (deep) problems.push(...damagedRows(db, stream));
     }
-    const lanes = db.prepare<[], Omit<LaneRow, 'backfills'>>('SELECT * FROM lanes').all().map(withBackfills(db));
+    const lanes = lanesOf(db);
     const counts = lanes.map((lane) => countLane(db, lane, streams));
     const backfillCount = sum(lanes.map(({ backfills }) => backfills.length));
     return { lanes: counts, storedCount, backfillCount, problems: [...problems, ...counts.flatMap(imbalance)] };
@@ -128,7 +128,7 @@ export function pendingIds(dataDir: string): ReadonlySet<string> {
   const db = new Database(join(dataDir, 'log.db'), { readonly: true, fileMustExist: true });
   try {
     const ids = new Set<string>();
-    const lanes = db.prepare<[], Omit<LaneRow, 'backfills'>>('SELECT * FROM lanes').all().map(withBackfills(db));
+    const lanes = lanesOf(db);
     for (const lane of lanes) {
       for (const stretch of stretchesOf(lane)) {
         for (const { seq, body } of rows(db, lane.stream, stretch)) {
@@ -157,6 +157,10 @@ function countLane(db: Database.Database, lane: LaneRow, streams: readonly Strea
         ? countOwn(db, lane)
         : sum(stretchesOf(lane).map((stretch) => countRows(db, lane.stream, stretch))),
   };
+}
+
+function lanesOf(db: Database.Database): LaneRow[] {
+  return db.prepare<[], Omit<LaneRow, 'backfills'>>('SELECT * FROM lanes').all().map(withBackfills(db));
 }
 
 function withBackfills(db: Database.Database): (lane: Omit<LaneRow, 'backfills'>) => LaneRow {

@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { COMMAND_NAME } from '../../core/command.ts';
 import { type CommandTemplate, KNOWN_PLACEHOLDERS, unknownPlaceholders } from '../../core/command-template.ts';
+import { messageOf } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
 import { LAYOUT, StructLayout } from '../../core/struct-layout.ts';
 import { TextPattern } from '../../core/text-pattern.ts';
@@ -54,7 +55,7 @@ function expressionProblem(written: string): string | undefined {
     new TextPattern(written);
     return undefined;
   } catch (thrown) {
-    return `is no expression of RE2: ${printable(thrown instanceof Error ? thrown.message : String(thrown), 200)}`;
+    return `is no expression of RE2: ${printable(messageOf(thrown), 200)}`;
   }
 }
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { isBrokerTopic, isDeviceTopic } from '../../core/device-topic.ts';
+import { messageOf } from '../../core/errors.ts';
 import { FORMATS } from '../../core/format.ts';
 import { printable } from '../../core/printable.ts';
 import { ROUTED_STREAMS } from '../../core/route.ts';
@@ -168,7 +169,7 @@ function patternProblem(expression: string): string | undefined {
     const { names } = new TextPattern(expression);
     return names.length === 0 ? 'has no named group, such as (?<temperature>[0-9.]+)' : undefined;
   } catch (thrown) {
-    return `is no expression of RE2: ${printable(thrown instanceof Error ? thrown.message : String(thrown), 200)}`;
+    return `is no expression of RE2: ${printable(messageOf(thrown), 200)}`;
   }
 }
 

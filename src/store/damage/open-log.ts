@@ -1,4 +1,5 @@
 import { rmSync } from 'node:fs';
+import { messageOf } from '../../core/errors.ts';
 import type { Stream } from '../../core/stream.ts';
 import { isThere, isUnread, type Look, lookTwice } from '../disk-reads.ts';
 import type { LogOptions } from '../log/connection.ts';
@@ -131,7 +132,7 @@ function openOrReplace(
     // Nothing was accepted yet into one beside which all of the damaged one still waits.
     if (isSetAside(file, state)) removeDatabase(file);
     else replace(file, state);
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     return takenOver(takeOver(new Log(options), file, state), reason, { file, state });
   }
 }

@@ -52,7 +52,7 @@ export class Scene {
     const deliveredBefore = progress(this.gateway.dataDir).delivered;
     await delay(UNSYNCED_MS);
     this.#clock.set(startMs + DAYS_MS, 'unsynced');
-    await this.#goesOn(`start at ${name}`, 'stored', () => this.#ackedCount());
+    await this.#goesOn(`start at ${name}`, 'stored', () => this.fleet.ackedCount);
     await this.#startAgain(RESTARTS[number % RESTARTS.length] ?? 'nothing', startMs, before);
     if (progress(this.gateway.dataDir).delivered > deliveredBefore)
       this.problems.push(`${name}: forwarded before the clock was right`);
@@ -75,7 +75,7 @@ export class Scene {
       this.lost.push({ after: before, upTo: lastSeq(this.gateway.dataDir) });
       await this.#boot(offsetMs);
     }
-    await this.#goesOn(`${what} started again`, 'stored', () => this.#ackedCount());
+    await this.#goesOn(`${what} started again`, 'stored', () => this.fleet.ackedCount);
   }
 
   async #synchronise(name: string, isPulledOut: boolean): Promise<void> {
@@ -94,9 +94,9 @@ export class Scene {
   async #jump(ms: number): Promise<void> {
     const when = `set by ${ms / HOUR_MS} h`;
     await this.#forwarding('pause');
-    await this.#goesOn('paused', 'stored', () => this.#ackedCount());
+    await this.#goesOn('paused', 'stored', () => this.fleet.ackedCount);
     this.#clock.set(ms, 'synced');
-    await this.#goesOn(when, 'stored', () => this.#ackedCount());
+    await this.#goesOn(when, 'stored', () => this.fleet.ackedCount);
     await this.#forwarding('resume');
     await this.#goesOn(when, 'delivered', () => progress(this.gateway.dataDir).delivered);
     this.#clock.set(0, 'synced');
@@ -118,10 +118,6 @@ export class Scene {
 
   #moveStick(from: string, to: string): void {
     renameSync(join(this.gateway.directory, from), join(this.gateway.directory, to));
-  }
-
-  #ackedCount(): number {
-    return this.fleet.senders.reduce((sum, { ledger }) => sum + ledger.ackedCount, 0);
   }
 
   /** More than a batch more: what was on its way does not count. */

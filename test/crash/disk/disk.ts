@@ -86,8 +86,8 @@ class DiskRun {
     const { kinds } = this.#disk;
     const kind = kinds[index % kinds.length] ?? 'no_space';
     this.byFault[kind] = (this.byFault[kind] ?? 0) + 1;
-    const before = this.#ackedCount();
-    await this.#until(() => this.#ackedCount() > before, 'acknowledgements before the fault');
+    const before = this.#fleet.ackedCount;
+    await this.#until(() => this.#fleet.ackedCount > before, 'acknowledgements before the fault');
     await delay(this.#random.between(0, 300));
     if (kind === 'unread_pages' || (kind === 'read_error' && this.#random.chance(0.5)))
       await this.#startUnder(kind, `cycle ${index}, ${kind}`);
@@ -116,10 +116,10 @@ class DiskRun {
       if (!isNoticed) return;
     } else await this.#until(says, `${where}: health to say that nothing is stored`);
     await delay(LAST_ACKS_MS);
-    const acked = this.#ackedCount();
+    const acked = this.#fleet.ackedCount;
     if (kind === 'full') await this.#until(() => progress(this.#gateway.dataDir).pending === 0, `${where}: the drain`);
     else await delay(500);
-    const more = this.#ackedCount() - acked;
+    const more = this.#fleet.ackedCount - acked;
     this.judgedByFault[kind] = (this.judgedByFault[kind] ?? 0) + 1;
     if (more > 0) this.problems.push(`${where}: ${more} records acknowledged while nothing could be stored`);
     if (this.#random.chance(0.25)) await this.#kill(kind);
@@ -156,8 +156,8 @@ class DiskRun {
   async #mend(where: string): Promise<void> {
     this.#disk.mend();
     const mendedAt = performance.now();
-    const acked = this.#ackedCount();
-    await this.#until(() => this.#ackedCount() > acked, `${where}: acknowledgements again`);
+    const acked = this.#fleet.ackedCount;
+    await this.#until(() => this.#fleet.ackedCount > acked, `${where}: acknowledgements again`);
     const backMs = performance.now() - mendedAt;
     this.backMs.push(backMs);
     if (backMs > MAX_BACK_MS) this.problems.push(`${where}: back only after ${Math.round(backMs)} ms`);
@@ -173,10 +173,6 @@ class DiskRun {
         ? `${kind}: the gateway never noticed it, so nothing was judged`
         : `${kind}: nothing was judged, run this where a file system can be mounted over a loop device (mkfs.ext4, root)`,
     );
-  }
-
-  #ackedCount(): number {
-    return this.#fleet.senders.reduce((sum, { ledger }) => sum + ledger.ackedCount, 0);
   }
 
   /** Why nothing can be stored, or null. */

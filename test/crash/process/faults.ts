@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { GatewayProcess } from '../../support/gateway-process.ts';
 import { waitFor } from '../../support/wait-for.ts';
+import type { Fleet } from '../fleet.ts';
 
 export interface ProcessFault {
   readonly name: string;
@@ -19,12 +20,8 @@ export interface ProcessFault {
   readonly needsPort?: true;
   /** It is V8 that ends the process. */
   readonly aborts?: true;
-  provoke(gateway: GatewayProcess, fleet: Working): Promise<void> | void;
-}
-
-/** The devices that were connected before the fault. */
-export interface Working {
-  ackedCount(): number;
+  /** `fleet`: the devices that were connected before. */
+  provoke(gateway: GatewayProcess, fleet: Fleet): Promise<void> | void;
 }
 
 /** More than a gateway with a fleet needs, and less than the connections that come. */
@@ -201,16 +198,16 @@ export function breakDownFile(gateway: GatewayProcess): string {
 }
 
 /** Nobody gets in meanwhile, so what is acknowledged then is of devices that were connected before. */
-async function exhaustDescriptors(gateway: GatewayProcess, fleet: Working): Promise<void> {
+async function exhaustDescriptors(gateway: GatewayProcess, fleet: Fleet): Promise<void> {
   execFileSync('prlimit', ['--pid', String(gateway.pid), `--nofile=${DESCRIPTORS}:${DESCRIPTORS}`]);
   const crowd = Array.from({ length: CROWD }, () => visit(gateway.mqttPort));
   try {
     const said = () => TOO_MANY.test(readFileSync(gateway.logFile, 'utf8'));
     await waitFor(said, { what: 'the gateway to say that files are short', timeoutMs: SHORT_WITHIN_MS });
-    const before = fleet.ackedCount();
-    const goesOn = () => isShort(gateway) && fleet.ackedCount() >= before + GOES_ON_COUNT;
+    const before = fleet.ackedCount;
+    const goesOn = () => isShort(gateway) && fleet.ackedCount >= before + GOES_ON_COUNT;
     const what = () =>
-      `${fleet.ackedCount() - before} acknowledged without descriptors, ${isShort(gateway)} short, to be ${GOES_ON_COUNT}`;
+      `${fleet.ackedCount - before} acknowledged without descriptors, ${isShort(gateway)} short, to be ${GOES_ON_COUNT}`;
     await waitFor(goesOn, { what, timeoutMs: SHORT_WITHIN_MS });
   } finally {
     for (const socket of crowd) socket.destroy();
@@ -218,8 +215,8 @@ async function exhaustDescriptors(gateway: GatewayProcess, fleet: Working): Prom
 }
 
 /** But for the one that Node.js keeps, to close connections with. */
-function isShort({ pid }: GatewayProcess): boolean {
-  return readdirSync(`/proc/${pid}/fd`).length >= DESCRIPTORS - 1;
+function isShort({ descriptorCount }: GatewayProcess): boolean {
+  return descriptorCount >= DESCRIPTORS - 1;
 }
 
 function visit(port: number): Socket {

@@ -7,7 +7,7 @@ import { drained } from '../drained.ts';
 import { Fleet } from '../fleet.ts';
 import { judgeRun } from '../promises.ts';
 import { openSink } from '../sink.ts';
-import { breakDownFile, endOf, type ProcessFault, type Working } from './faults.ts';
+import { breakDownFile, endOf, type ProcessFault } from './faults.ts';
 import { WATCHDOG_MS, Watchdog } from './watchdog.ts';
 
 export interface FaultResult {
@@ -63,12 +63,11 @@ export async function play(
     watchdog.start();
     await startInTurn(gateway);
     fleet.start();
-    const ackedCount = (): number => fleet.senders.reduce((sum, { ledger }) => sum + ledger.ackedCount, 0);
-    await waitFor(() => ackedCount() >= AT_WORK_COUNT, {
+    await waitFor(() => fleet.ackedCount >= AT_WORK_COUNT, {
       what: 'the fleet to be at work',
       timeoutMs: AT_WORK_WITHIN_MS,
     });
-    const end = await suffer(fault, { gateway, ackedCount, control });
+    const end = await suffer(fault, { gateway, fleet, control });
     await fleet.finish();
     await drained(gateway);
     await gateway.stop('SIGTERM');
@@ -99,16 +98,17 @@ export async function play(
 
 type End = Omit<FaultResult, 'name' | 'ackedCount' | 'lostCount'>;
 
-interface AtWork extends Working {
+interface AtWork {
   readonly gateway: GatewayProcess;
+  readonly fleet: Fleet;
   readonly control: Control | undefined;
 }
 
 /** Ends with a gateway that is ready. */
-async function suffer(fault: ProcessFault, { gateway, ackedCount, control }: AtWork): Promise<End> {
+async function suffer(fault: ProcessFault, { gateway, fleet, control }: AtWork): Promise<End> {
   const startedAt = performance.now();
   const exited = gateway.exited();
-  await fault.provoke(gateway, { ackedCount });
+  await fault.provoke(gateway, fleet);
   if (fault.outcome === 'goes on') {
     await gateway.ready();
     const isSilent = !says(fault, gateway);

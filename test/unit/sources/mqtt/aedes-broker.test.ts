@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { Duplex } from 'node:stream';
+import { Duplex, type DuplexOptions } from 'node:stream';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { SessionChange } from '../../../../src/core/session.ts';
 import { AedesBroker, type BrokerHooks } from '../../../../src/sources/mqtt/aedes-broker.ts';
@@ -72,55 +72,49 @@ afterEach(async () => {
   await Promise.all(running.splice(0).map((broker) => broker.stop()));
 });
 
+interface Breaking {
+  readonly socket: Duplex;
+  readonly clean: boolean;
+  readonly store?: FakeSessionStore;
+  /** So many turns after the client was let in. */
+  readonly afterTurns: number;
+  breakOff(): void;
+}
+
+/** Nobody has the client id in the end, and whoever was registered is gone. */
+async function expectNobodyKept({ socket, clean, store, afterTurns, breakOff }: Breaking): Promise<void> {
+  const balance: string[] = [];
+  const hooks: Partial<BrokerHooks> = {
+    connecting: async () => {
+      void turns(afterTurns).then(breakOff);
+      return true;
+    },
+    registered: ({ id }) => balance.push(`+${id}`),
+    gone: ({ id }) => balance.push(`-${id}`),
+  };
+  const broker = await startBroker(hooks, store);
+  broker.handle(socket as unknown as Socket);
+  socket.push(connectBytes({ clientId: 'c', clean }));
+  await turns(60);
+  expect(broker.clientOf('c')).toBeUndefined();
+  expect([[], ['+c', '-c']]).toContainEqual(balance);
+}
+
+const TURNS = Array.from({ length: 12 }, (_, turn) => turn);
+const SILENT: DuplexOptions = { read: () => undefined, write: (_chunk, _encoding, done) => done() };
+
 describe('aedes', () => {
-  it.each(Array.from({ length: 12 }, (_, turn) => turn))(
-    'keeps no client whose connection broke %i turns after it was let in',
-    async (breakAfter) => {
-      const balance: string[] = [];
-      const socket = new Duplex({ read: () => undefined, write: (_chunk, _encoding, done) => done() });
-      const broker = await startBroker({
-        connecting: async () => {
-          void turns(breakAfter).then(() => socket.destroy());
-          return true;
-        },
-        registered: ({ id }) => balance.push(`+${id}`),
-        gone: ({ id }) => balance.push(`-${id}`),
-      });
-      broker.handle(socket as unknown as Socket);
-      socket.push(connectBytes({ clientId: 'c', clean: false }));
-      await turns(30);
-      expect(broker.clientOf('c')).toBeUndefined();
-      expect([[], ['+c', '-c']]).toContainEqual(balance);
+  it.each(TURNS)('keeps no client whose connection broke %i turns after it was let in', async (afterTurns) => {
+    const socket = new Duplex(SILENT);
+    await expectNobodyKept({ socket, clean: false, afterTurns, breakOff: () => socket.destroy() });
+  });
+
+  it.each(TURNS.flatMap((afterTurns) => [true, false].map((clean) => ({ afterTurns, clean }))))(
+    'keeps none whose connection was reset $afterTurns turns after it was let in, and took a while to close, clean session: $clean',
+    async ({ afterTurns, clean }) => {
+      const socket = new Duplex({ ...SILENT, destroy: (error, done) => void turns(6).then(() => done(error)) });
+      const breakOff = (): void => void socket.emit('error', new Error('reset'));
+      await expectNobodyKept({ socket, clean, store: new SlowStore(), afterTurns, breakOff });
     },
   );
-
-  describe.each([true, false])('of a client that asks for a clean session: %s', (clean) => {
-    it.each(Array.from({ length: 12 }, (_, turn) => turn))(
-      'keeps none whose connection was reset %i turns after it was let in, and took a while to close',
-      async (resetAfter) => {
-        const balance: string[] = [];
-        const socket = new Duplex({
-          read: () => undefined,
-          write: (_chunk, _encoding, done) => done(),
-          destroy: (error, done) => void turns(6).then(() => done(error)),
-        });
-        const broker = await startBroker(
-          {
-            connecting: async () => {
-              void turns(resetAfter).then(() => socket.emit('error', new Error('reset')));
-              return true;
-            },
-            registered: ({ id }) => balance.push(`+${id}`),
-            gone: ({ id }) => balance.push(`-${id}`),
-          },
-          new SlowStore(),
-        );
-        broker.handle(socket as unknown as Socket);
-        socket.push(connectBytes({ clientId: 'c', clean }));
-        await turns(60);
-        expect(broker.clientOf('c')).toBeUndefined();
-        expect([[], ['+c', '-c']]).toContainEqual(balance);
-      },
-    );
-  });
 });
