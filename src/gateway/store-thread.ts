@@ -52,9 +52,14 @@ export class StoreThread {
 
   /** Both files are closed and complete when it resolves. */
   async close(): Promise<void> {
-    this.#pin?.release();
-    this.#pin = undefined;
-    await this.client.close().catch(() => undefined);
+    try {
+      await this.client.beginClosing();
+      this.#pin?.release();
+      this.#pin = undefined;
+      await this.client.close();
+    } catch {
+      // A thread that ends instead says why itself.
+    }
     await this.#spawned.end();
   }
 }

@@ -14,7 +14,7 @@ export const STATE_NOTES = {
   logNewest: 'log_newest',
   /** The first seq of the life that has the log open, or had it and did not close it. */
   logOpen: 'log_open',
-  /** A start that came to no end carried the write-ahead log of that life over: that it is gone says nothing. */
+  /** The write-ahead log of that life may be carried over, by its stop or by a start that came to no end: that it is gone says nothing. */
   logCarriedOver: 'log_carried_over',
   /** Its write-ahead log showed that something is missing, which opening it hides. */
   logLostCommits: 'log_lost_commits',

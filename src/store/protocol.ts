@@ -88,6 +88,7 @@ export type MainOperations = {
   giveBackMemory: { args: null; result: null };
   salvaged: { args: null; result: Salvaged | null };
   forgetLostPositions: { args: null; result: null };
+  beginClosing: { args: null; result: null };
   close: { args: null; result: null };
 };
 

@@ -125,7 +125,17 @@ export function isDamage(error: unknown): boolean {
   return DAMAGED.test(codeOf(error) ?? '') || (error instanceof SluiceError && error.code === 'store_damaged');
 }
 
-/** The same while a file is opened: no statement fails by itself on one whose schema is as it was written. */
+/** Another look. */
+export function meetsDamage(work: () => void): boolean {
+  try {
+    work();
+    return false;
+  } catch (error) {
+    return isDamage(error);
+  }
+}
+
+/** As `isDamage`, while a file is opened: no statement fails by itself on one whose schema is as it was written. */
 export function isDamageAtOpening(error: unknown): boolean {
   return isDamage(error) || DAMAGED_SCHEMA.test(codeOf(error) ?? '');
 }

@@ -175,6 +175,11 @@ export class StoreClient implements LogWriter, StateStore, SessionStore, KeptSto
     await this.#rpc.call('forgetLostPositions', null);
   }
 
+  /** From now on a write-ahead log that is gone is not taken for a loss: whoever closes the log last removes it. */
+  async beginClosing(): Promise<void> {
+    await this.#rpc.call('beginClosing', null);
+  }
+
   /** Commits what waits, truncates the write-ahead logs, closes both files. */
   async close(): Promise<void> {
     await this.#rpc.call('close', null);

@@ -6,6 +6,7 @@ import type { SessionChange } from '../core/session.ts';
 import type { Stream } from '../core/stream.ts';
 import { type Port, type Reply, serve } from '../platform/rpc.ts';
 import { giveBackMemory } from '../platform/start-memory.ts';
+import { noteLogClosing } from './damage/open-log.ts';
 import { endThreadAsDamaged } from './damage/suspect.ts';
 import { unpack } from './pack.ts';
 import {
@@ -15,7 +16,7 @@ import {
   type MainOperations,
   type StoreOptions,
 } from './protocol.ts';
-import { diskFaultOf, isDamage } from './sqlite.ts';
+import { diskFaultOf, isDamage, meetsDamage } from './sqlite.ts';
 import type { State } from './state/state.ts';
 import { Store } from './store.ts';
 import type { StoreClock } from './store-clock.ts';
@@ -94,6 +95,7 @@ export class StoreServer {
       noteSync: (boot, reply) => this.#answerLater(reply, () => this.#opened().log.noteSync(boot) ?? null),
       hurry: (_, reply) => reply.ok(this.#opened().commits.hurry() ?? null),
       giveBackMemory: (_, reply) => reply.ok(giveBackMemory() ?? null),
+      beginClosing: (_, reply) => this.#ofState(reply, noteLogClosing),
       close: (_, reply) => reply.ok(this.#close()),
     };
   }
@@ -211,11 +213,12 @@ export class StoreServer {
 
   #claim({ lane, upTo }: LaneOperations['claim']['args'], reply: Reply): void {
     const { log, commits, opened } = this.#opened();
+    const look = () => log.lanes.claim(lane, upTo);
     const claim = () => {
       try {
-        return log.lanes.claim(lane, upTo);
+        return look();
       } catch (error) {
-        if (isDamage(error)) endThreadAsDamaged(opened.logFile)(error);
+        if (isDamage(error)) endThreadAsDamaged(opened.logFile)(error, () => meetsDamage(look));
         throw error;
       }
     };

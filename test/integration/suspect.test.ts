@@ -51,6 +51,26 @@ describe('a log that seems damaged', () => {
     },
   );
 
+  it('stays one that the disk did not give when another thread, which is ended meanwhile, begins to look at it', () => {
+    for (const one of ['log.db', 'log.db-wal']) writeFileSync(join(directory, 'data', one), Buffer.alloc(8_192));
+    expect(markWithoutReads(file)).toBe('');
+    const isEnded = () => {
+      throw new Error('ended');
+    };
+    expect(() => markSuspect(file, isEnded)).toThrow('ended');
+    expect(isSuspect(file, true)).toBe(false);
+  });
+
+  it.each([
+    [true, true],
+    [false, false],
+  ])('and seems so at another look: %s, so it is suspect when the disk has given all of it: %s', (seems, isIt) => {
+    writeFileSync(file, Buffer.alloc(8_192));
+    markSuspect(file, () => seems);
+    expect(isSuspect(file, false)).toBe(true);
+    expect(isSuspect(file, true)).toBe(isIt);
+  });
+
   it('is marked before it is looked at, which may take longer than the process lives', () => {
     // No file: it cannot be read.
     mkdirSync(file);

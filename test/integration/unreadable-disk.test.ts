@@ -119,6 +119,8 @@ describe('a start from a disk that gives errors when it is read', () => {
     ['positions', 'lanes', 0, 1],
     ['positions', 'lanes', 0, 3],
     ['newest records', 'telemetry', -1, 1],
+    ['records that are sent', 'telemetry', 101, 2],
+    ['records that are sent', 'telemetry', 101, 3],
     ['records that are sent', 'telemetry', 101, 12],
   ])(
     'sets nothing aside when a page of the %s (%s, page %i) is given again after %i times',

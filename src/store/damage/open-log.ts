@@ -107,6 +107,12 @@ export function noteLogGrown(state: State, log: Log): void {
   state.note(STATE_NOTES.logNewest, String(log.newestSeq()));
 }
 
+/** Whatever ends this run from now on, the log may be carried over by it. */
+export function noteLogClosing(state: State): null {
+  state.note(STATE_NOTES.logCarriedOver, '1');
+  return null;
+}
+
 /** It is whole, and ends with its last commit. */
 export function noteLogClosed(state: State, log: Log): void {
   noteLogGrown(state, log);

@@ -1,7 +1,11 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { hasUnreadPages, isThere } from '../disk-reads.ts';
+import type { OnDamage } from '../log/reader.ts';
 
-/** What stands in the mark when the disk did not give all of the file, or of its write-ahead log: SQLite calls that damaged, too. */
+/**
+ * What stands in the mark when the disk did not give all of the file, or of its write-ahead log, or did so after all: SQLite
+ * calls that damaged, too.
+ */
 const UNREAD = 'unread';
 
 /** A file that stands beside one of which a read or a write said that it is damaged: the next start replaces it. */
@@ -9,11 +13,15 @@ export function suspectMark(file: string): string {
   return `${file}.suspect`;
 }
 
-/** The mark comes first: whoever looks through a large file for so long may be ended meanwhile. */
-export function markSuspect(file: string): void {
+/**
+ * The mark comes first: whoever looks through a large file for so long may be ended meanwhile. `isStillDamaged`: another look
+ * at what seems damaged, when the disk has given all of the file.
+ */
+export function markSuspect(file: string, isStillDamaged: () => boolean = () => true): void {
   const mark = suspectMark(file);
-  writeFileSync(mark, '');
-  if (hasUnreadPages(file)) writeFileSync(mark, UNREAD);
+  // Another thread may know already that the disk did not give all of it.
+  if (!isThere(mark)) writeFileSync(mark, '');
+  if (hasUnreadPages(file) || !isStillDamaged()) writeFileSync(mark, UNREAD);
 }
 
 /** For a start. A file that the disk did not give and has given now (`isAllGiven`) is not suspect any more. */
@@ -26,9 +34,9 @@ export function isSuspect(file: string, isAllGiven: boolean): boolean {
 }
 
 /** For readers: this process can only go on with a part of the file, the next one with all that can be read of it. */
-export function endThreadAsDamaged(file: string): (error: unknown) => void {
-  return (error) => {
-    markSuspect(file);
+export function endThreadAsDamaged(file: string): OnDamage {
+  return (error, isStillDamaged) => {
+    markSuspect(file, isStillDamaged);
     setImmediate(() => {
       throw error;
     });

@@ -5,7 +5,7 @@ import type { Batch, LogReader, ReadLimit } from '../../core/lane-log.ts';
 import type { Seq, StoredRecord } from '../../core/record.ts';
 import { isIntact, readRecord } from '../../core/record-codec.ts';
 import { STREAMS, type Stream } from '../../core/stream.ts';
-import { diskFaultOf, isDamage, openForLooking, openForReading, readErrorOf } from '../sqlite.ts';
+import { diskFaultOf, isDamage, meetsDamage, openForLooking, openForReading, readErrorOf } from '../sqlite.ts';
 import { Corrections } from './corrections.ts';
 import { BODY, checkOrder } from './stored-body.ts';
 
@@ -23,15 +23,18 @@ interface Connection {
   readonly corrections: Corrections;
 }
 
+/** `isStillDamaged` looks once more. */
+export type OnDamage = (error: unknown, isStillDamaged: () => boolean) => void;
+
 /** A cursor's eyes: pages by seq over its own read-only connection. No statement stays open behind a call. */
 export class SqliteLogReader implements LogReader {
   readonly #file: string;
-  readonly #onDamage: (error: unknown) => void;
+  readonly #onDamage: OnDamage;
   readonly #open: (file: string) => Database.Database;
   #on: Connection | undefined;
 
   /** `onDamage`: the file is not as it was written; whoever goes on would read only a part, for ever. */
-  constructor(file: string, onDamage: (error: unknown) => void = () => undefined, open = openForReading) {
+  constructor(file: string, onDamage: OnDamage = () => undefined, open = openForReading) {
     this.#file = file;
     this.#onDamage = onDamage;
     this.#open = open;
@@ -48,16 +51,18 @@ export class SqliteLogReader implements LogReader {
    * @throws SluiceError `log_unreadable`
    */
   read(stream: Stream, after: Seq, limit: ReadLimit): Batch {
+    const what = { stream, after, limit };
     try {
-      return this.#look({ stream, after, limit });
+      return this.#look(what);
     } catch (first) {
       if (!isDamage(first)) throw this.#explain(first);
     }
-    this.close();
     try {
-      return this.#look({ stream, after, limit });
+      return this.#lookAgain(what);
     } catch (error) {
-      throw this.#explain(isDamage(error) ? (readErrorOf(this.#file) ?? error) : error);
+      const cause = isDamage(error) ? (readErrorOf(this.#file) ?? error) : error;
+      if (isDamage(cause)) this.#onDamage(cause, () => meetsDamage(() => this.#lookAgain(what)));
+      throw this.#explain(cause);
     }
   }
 
@@ -66,9 +71,13 @@ export class SqliteLogReader implements LogReader {
     return this.#read(this.#on, what);
   }
 
+  #lookAgain(what: Wanted): Batch {
+    this.close();
+    return this.#look(what);
+  }
+
   #explain(error: unknown): unknown {
     const fault = diskFaultOf(error);
-    if (isDamage(error)) this.#onDamage(error);
     if (fault === undefined) return error;
     this.close();
     const options = { code: 'log_unreadable', retryable: true, cause: error };
