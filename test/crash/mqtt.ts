@@ -33,12 +33,12 @@ interface MqttResult {
   readonly problems: Readonly<Record<Fault, readonly string[]>>;
 }
 
-const FAULTS = ['fell', 'slow', 'memory', 'door', 'theft', 'store'] as const;
+const FAULTS = ['fell', 'slow', 'memory', 'left', 'door', 'theft', 'store'] as const;
 type Fault = (typeof FAULTS)[number];
 
 /** More than are let in within a minute by default; what waits at the door when its client leaves has tried nothing. */
 const CROWDS: ReadonlySet<AttackName> = new Set(['mutants', 'idle']);
-/** That a broker without a doorkeeper is slow, keeps memory, takes too much, gives names away; in the end it falls. */
+/** That a broker without a doorkeeper is slow, keeps memory and connections, takes too much, gives names away; in the end it falls. */
 const CONTROL_ATTACKS: readonly AttackName[] = ['silent', 'oversize', 'id-theft', 'mutants'];
 const CONNECT_TIMEOUT = '4s';
 const MAX_KIB_BEFORE_CONNECT = 16;
@@ -132,6 +132,7 @@ function problemsOf(figures: Omit<MqttResult, 'problems'>): Omit<MqttResult['pro
       ),
       ...of((result) => tooMuch(result) && `${result.attack}: ${result.kibPerConnection} KiB before CONNECT`),
     ],
+    left: of(({ attack, leftOpenCount }) => leftOpenCount > 0 && `${attack}: ${leftOpenCount} connections left open`),
     door: of(({ attack, sights }) => {
       const { stillOpen = 0, turnedAway = 0, takenBytes = 0 } = sights;
       return (

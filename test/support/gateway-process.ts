@@ -1,7 +1,17 @@
 /** The real daemon as a child process, with its own directory and ports; started again on the same data as often as wanted. */
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { endWithUs } from './end-with-us.ts';
@@ -85,6 +95,12 @@ export class GatewayProcess {
     return readdirSync(`/proc/${this.pid}/fd`).length;
   }
 
+  /** Sockets that are open, listening ones too. */
+  get socketCount(): number {
+    const directory = `/proc/${this.pid}/fd`;
+    return readdirSync(directory).filter((fd) => targetOf(join(directory, fd)).startsWith('socket:')).length;
+  }
+
   /** Starts the process and returns at once. */
   launch(): void {
     const log = openSync(this.logFile, 'a');
@@ -162,5 +178,14 @@ export class GatewayProcess {
   async dispose(): Promise<void> {
     await this.stop('SIGKILL');
     rmSync(this.directory, { recursive: true, force: true });
+  }
+}
+
+/** Of a descriptor; nothing when it was closed meanwhile. */
+function targetOf(link: string): string {
+  try {
+    return readlinkSync(link);
+  } catch {
+    return '';
   }
 }

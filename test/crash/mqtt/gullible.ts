@@ -1,7 +1,7 @@
 /**
  * The control of the crash test `mqtt`, imported into a gateway before it starts: a broker without a doorkeeper. What
- * is too large is taken, names are given to whoever asks, every connection leaves 64 KiB behind, every five hundredth
- * that an attacker opens holds it up for a second, and the packet that is known to bring parsers down brings it down.
+ * is too large is taken, names are given to whoever asks, every connection leaves 64 KiB behind, every hundredth
+ * is never closed, every five hundredth that an attacker opens holds it up for a second, and the packet that is known to bring parsers down brings it down.
  * The run must see all of it.
  */
 
@@ -17,6 +17,7 @@ const ATTACKERS = '127.0.0.1';
 const HELD_UP_MS = 1_000;
 /** As many as attackers open in that time: holds that pile up would end behind the attack, when nobody is measured. */
 const HELD_UP_EVERY = 500;
+const HELD_OPEN_EVERY = 100;
 
 let attackerCount = 0;
 const leak: Buffer[] = [];
@@ -25,7 +26,11 @@ const { attach } = Connection.prototype;
 const { check } = FrameGuard.prototype;
 
 Connection.prototype.attach = function attachAndLeak(this: Connection): void {
-  if (this.address === ATTACKERS) holdUpNowAndThen();
+  if (this.address === ATTACKERS) {
+    attackerCount += 1;
+    if (attackerCount % HELD_UP_EVERY === 0) holdUp();
+    if (attackerCount % HELD_OPEN_EVERY === 0) this.socket.destroy = () => this.socket;
+  }
   leak.push(Buffer.alloc(64 * 1024, 1));
   attach.call(this);
 };
@@ -42,9 +47,7 @@ Problems.prototype.fault = function dieOfIt(...[, { kind }]: Parameters<Problems
 
 DeviceTable.prototype.claimClientId = () => Promise.resolve(true);
 
-function holdUpNowAndThen(): void {
-  attackerCount += 1;
-  if (attackerCount % HELD_UP_EVERY !== 0) return;
+function holdUp(): void {
   const overAt = performance.now() + HELD_UP_MS;
   while (performance.now() < overAt);
 }

@@ -21,6 +21,8 @@ export interface AttackResult {
   readonly kibPerConnection: number;
   /** What memory came down to when the attackers were gone. */
   readonly rssAfterMb: number;
+  /** Of its connections, when all had gone. */
+  readonly leftOpenCount: number;
   readonly crashed: boolean;
   /** The same without an attack, before and behind it, the larger one. */
   readonly quietP99Ms: number;
@@ -77,11 +79,14 @@ export async function suffer(
   const back = { goalMb: rssBeforeMb * MAX_MEMORY, timeoutMs: run.control ? CONTROL_SETTLE_MS : SETTLE_MS };
   const results: AttackResult[] = [];
   let quietBefore = await quietP99(gateway);
+  const socketCount = await lowest(() => gateway.socketCount, { goal: 0, timeoutMs: CONTROL_SETTLE_MS });
   for (const attack of attacks) {
     const seen = await attackOnce(attack, scene);
     const { p99Ms: quietBehind, crashed } = await quietAgain(gateway);
     const rssAfterMb = await settled(gateway, back);
-    const result = { ...seen, crashed, rssAfterMb, quietP99Ms: Math.max(quietBefore, quietBehind) };
+    const stillOpen = await lowest(() => gateway.socketCount, { goal: socketCount, timeoutMs: back.timeoutMs });
+    const leftOpenCount = Math.max(0, stillOpen - socketCount);
+    const result = { ...seen, crashed, rssAfterMb, leftOpenCount, quietP99Ms: Math.max(quietBefore, quietBehind) };
     quietBefore = quietBehind;
     results.push(result);
     run.say(lineOf(result));
@@ -103,7 +108,7 @@ async function quietP99(gateway: GatewayProcess): Promise<number> {
 async function attackOnce(
   attack: AttackName,
   { gateway, target, run }: Scene,
-): Promise<Omit<AttackResult, 'quietP99Ms' | 'crashed' | 'rssAfterMb'>> {
+): Promise<Omit<AttackResult, 'quietP99Ms' | 'crashed' | 'rssAfterMb' | 'leftOpenCount'>> {
   const { seed, packets, idleClients, rate } = run;
   const workerData: AttackerData = { attack, seed, packets, idleClients, rate, target };
   const attacker = new Worker(new URL('./attacker.ts', import.meta.url), { workerData });
@@ -168,20 +173,27 @@ async function settled(
 ): Promise<number> {
   const over = new AbortController();
   const load = runLoad({ ...LOAD, port: gateway.mqttPort, signal: over.signal });
-  let lowestMb = Number.POSITIVE_INFINITY;
-  const isDown = (): boolean => {
-    lowestMb = Math.min(lowestMb, rssNowMb(gateway));
-    return lowestMb <= goalMb;
-  };
-  await waitFor(isDown, { what: 'memory to come back', timeoutMs, everyMs: 500 }).catch(() => undefined);
+  const lowestMb = await lowest(() => rssNowMb(gateway), { goal: goalMb, timeoutMs });
   over.abort();
   await load;
   return lowestMb;
 }
 
-function lineOf({ attack, sights, p99Ms, quietP99Ms, kibPerConnection, rssAfterMb, crashed }: AttackResult): string {
+/** What it comes down to until it is no more than the goal, or the time is over. */
+async function lowest(look: () => number, { goal, timeoutMs }: { goal: number; timeoutMs: number }): Promise<number> {
+  let least = Number.POSITIVE_INFINITY;
+  const isDown = (): boolean => {
+    least = Math.min(least, look());
+    return least <= goal;
+  };
+  await waitFor(isDown, { what: 'it to come down', timeoutMs, everyMs: 500 }).catch(() => undefined);
+  return least;
+}
+
+function lineOf(result: AttackResult): string {
+  const { attack, sights, p99Ms, quietP99Ms, kibPerConnection, rssAfterMb, leftOpenCount, crashed } = result;
   const seen = Object.entries(sights).map(([name, count]) => `${count} ${name}`);
   const unjudged = quietP99Ms > MAX_QUIET_P99_MS ? ' (a machine too busy to tell who is slow)' : '';
   const waiting = `p99 of others ${p99Ms ?? 'unknown'} ms, without ${quietP99Ms} ms${unjudged}`;
-  return `${attack}: ${seen.join(', ')}, ${waiting}, ${kibPerConnection} KiB a connection, ${rssAfterMb} MB${crashed ? ', CRASHED' : ''}`;
+  return `${attack}: ${seen.join(', ')}, ${waiting}, ${kibPerConnection} KiB a connection, ${rssAfterMb} MB, ${leftOpenCount} left open${crashed ? ', CRASHED' : ''}`;
 }
