@@ -11,7 +11,7 @@ import { GatewayProcess } from '../support/gateway-process.ts';
 import { MachineClock, WITH_MACHINE_CLOCK } from '../support/machine-clock.ts';
 import { countStore, readFiles } from '../support/verify.ts';
 import { Ages, type AgeVerdict } from './clock/ages.ts';
-import { MAX_AGE_MS } from './clock/lives.ts';
+import { LIFE_WITHOUT_SYNC, MAX_AGE_MS } from './clock/lives.ts';
 import { Scene } from './clock/scene.ts';
 import { judgeTimes, type TimeVerdict } from './clock/time-judge.ts';
 import { drained } from './drained.ts';
@@ -23,9 +23,9 @@ import { defineScenario, flag, type Outcome, type Run, wholeNumber } from './sce
  * Runs a gateway that is broken on purpose. `naive-age`: it drops by the clock on the wall, and must lose records early.
  * `no-boots`: it forgets when the machine was started, and must leave times uncorrected. `one-boot`: it takes every start
  * of the machine for the same, and must correct times wrongly. `ages`: it believes what wrong clocks said of ages, and must
- * drop what is too young.
+ * drop what is too young. `unsynced`: it believes a clock that nobody has synchronised for days, and must do so, too.
  */
-type Control = 'none' | 'naive-age' | 'no-boots' | 'one-boot' | 'ages';
+type Control = 'none' | 'naive-age' | 'no-boots' | 'one-boot' | 'ages' | 'unsynced';
 
 interface ClockRun extends Run {
   readonly cycles: number;
@@ -66,13 +66,14 @@ const BREAKERS: Readonly<Record<Control, readonly string[]>> = {
   'no-boots': importing('./clock/forget-boots.ts'),
   'one-boot': importing('./clock/one-boot.ts'),
   ages: importing('./clock/trust-wrong-times.ts'),
+  unsynced: importing('./clock/believe-unsynced.ts'),
 };
 
 /** Both gateways wait more than they compute. A control plays the one that it breaks. */
 async function runClock(run: ClockRun): Promise<ClockResult> {
   const { control, cycles } = run;
   const lives = Math.ceil(cycles / STARTS_PER_LIFE);
-  if (control === 'ages') return await runAges(run);
+  if (control === 'ages' || control === 'unsynced') return await runAges(run);
   if (control !== 'none') return await runTimes(run);
   const [times, ages] = await Promise.all([
     runTimes({ ...run, cycles: Math.max(1, cycles - lives) }),
@@ -91,7 +92,8 @@ async function runAges({ cycles, control }: ClockRun): Promise<AgesResult> {
   const ages = new Ages(gateway, new MachineClock(gateway));
   try {
     await ages.start();
-    for (let cycle = 0; cycle < cycles; cycle += 1) await ages.cycle(cycle);
+    const first = control === 'unsynced' ? LIFE_WITHOUT_SYNC : 0;
+    for (let cycle = first; cycle < first + cycles; cycle += 1) await ages.cycle(cycle);
     const verdict = await ages.finish();
     return { ...verdict, problems: ages.problems };
   } catch (cause) {
@@ -154,6 +156,7 @@ const BROKEN: Readonly<Record<Exclude<Control, 'none'>, (result: ClockResult) =>
   'no-boots': ({ uncorrectedCount = 0 }) => [uncorrectedCount, 'times that were not corrected'],
   'one-boot': ({ miscorrectedCount = 0 }) => [miscorrectedCount, 'times that were corrected wrongly'],
   ages: ({ expiredEarlyCount = 0 }) => [expiredEarlyCount, 'records that expired early'],
+  unsynced: ({ expiredEarlyCount = 0 }) => [expiredEarlyCount, 'records that expired early'],
 };
 
 function conclude(control: Control, result: ClockResult, json: Outcome['json']): Outcome {
@@ -170,13 +173,15 @@ function conclude(control: Control, result: ClockResult, json: Outcome['json']):
 export const scenario = defineScenario({
   about:
     'clocks that are wrong, late, and set while it runs: order by seq, nothing expires early or stays too long, times are corrected, nothing waits for them',
-  usage: '[--cycles N] [--seed S] [--control | --control-no-boots | --control-one-boot | --control-ages]',
+  usage:
+    '[--cycles N] [--seed S] [--control | --control-no-boots | --control-one-boot | --control-ages | --control-unsynced]',
   options: {
     cycles: wholeNumber(20, 'starts of a machine with a wrong clock', 1),
     control: flag('drop what is old by the clock on the wall: records must expire early'),
     'control-no-boots': flag('forget when the machine was started: times must not be corrected'),
     'control-one-boot': flag('take every start of the machine for the same: times must be corrected wrongly'),
     'control-ages': flag('believe what wrong clocks say of ages: records must expire early'),
+    'control-unsynced': flag('believe a clock that nobody has synchronised for days: records must expire early'),
   },
   run: async ({ cycles, seed, say, ...flags }) => {
     const control = controlOf(flags);
@@ -190,6 +195,7 @@ const CONTROL_FLAGS = {
   'control-no-boots': 'no-boots',
   'control-one-boot': 'one-boot',
   'control-ages': 'ages',
+  'control-unsynced': 'unsynced',
 } as const;
 
 function controlOf(flags: Readonly<Record<keyof typeof CONTROL_FLAGS, boolean>>): Control {

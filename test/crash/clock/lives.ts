@@ -25,3 +25,5 @@ export const LIVES = [
   { awayMs: MINUTE_MS, unsyncedMs: 3 * DAY_MS },
   PARTLY,
 ];
+/** Which of `LIVES` has days in which nobody does. */
+export const LIFE_WITHOUT_SYNC = 2;
