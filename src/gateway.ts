@@ -87,6 +87,7 @@ export class Gateway {
     const loading = import('./sources/mqtt/mqtt-source.ts');
     loadSerial(this.#config.serial);
     const opened = await store.open(storeOptionsOf(this.#config));
+    this.#running.add('commits', () => store.client.hurry());
     for (const repair of opened.repairs) this.#logger.error({ repair }, 'the store was damaged');
     const core = composeCore({
       config: this.#config,
@@ -139,7 +140,6 @@ export class Gateway {
       onDeath: (error) => this.#die(error),
     });
     this.#running.add('store', () => store.close());
-    this.#running.add('commits', () => store.client.hurry());
     this.#uplinks.spawn(lanes);
     this.#running.add('uplinks', (limitMs) => this.#uplinks.stop({ deadlineMs: Math.max(limitMs - THREAD_END_MS, 0) }));
     return store;

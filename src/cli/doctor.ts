@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { loadConfig } from '../config/load.ts';
@@ -41,7 +41,7 @@ export const doctor: Command = {
   async run(input, io) {
     const { config } = loadConfig({ file: textOf(input, 'config'), env: io.env });
     const { dataDir } = config.gateway;
-    if (!existsSync(join(dataDir, 'log.db')) && !existsSync(join(dataDir, 'state.db'))) {
+    if (!isThere(join(dataDir, 'log.db')) && !isThere(join(dataDir, 'state.db'))) {
       const hint = 'is gateway.dataDir the right one? A gateway that never ran has none';
       throw new SluiceError(`there is no store in ${dataDir}`, { code: 'no_store', hint });
     }
@@ -52,6 +52,16 @@ export const doctor: Command = {
     return report.whole || report.repairs !== null ? EXIT.done : EXIT.failed;
   },
 };
+
+/** @throws SluiceError `data_dir_unusable` where nobody can tell */
+function isThere(file: string): boolean {
+  try {
+    return statSync(file, { throwIfNoEntry: false }) !== undefined;
+  } catch (cause) {
+    const hint = 'run this as the user that the gateway runs as, or as root';
+    throw new SluiceError(`cannot look for ${file}`, { code: 'data_dir_unusable', hint, cause });
+  }
+}
 
 async function examineAndTreat(config: Config, how: { repair: boolean; target: string | undefined }): Promise<Report> {
   // Loaded late: the other commands need nothing native.

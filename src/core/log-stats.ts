@@ -99,6 +99,8 @@ export interface Salvaged {
   readonly putBackCount: number;
   /** Over all lanes, as far as they were counted. */
   readonly lostCount: number;
+  /** How much more is lost nobody knows: its gaps have `count` 0. */
+  readonly moreMayBeLost: boolean;
 }
 
 /** Records sent again because somebody asks for it. All of it survives a restart. */

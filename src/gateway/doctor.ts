@@ -35,8 +35,14 @@ export async function repair(config: Config, { findings }: Examination, uid?: nu
   store.close();
   const { repairs } = store.opened;
   if (salvaged === null) return repairs;
-  const { putBackCount, lostCount } = salvaged;
-  return [...repairs, `${putBackCount} records are put back, ${lostCount} that had not been delivered are lost`];
+  return [...repairs, inWords(salvaged)];
+}
+
+function inWords({ putBackCount, lostCount, moreMayBeLost }: Salvaged): string {
+  const more = moreMayBeLost
+    ? ', and how many more nobody knows: the next start tells each uplink, in gaps of count 0'
+    : '';
+  return `${putBackCount} records are put back, ${lostCount} that had not been delivered are lost${more}`;
 }
 
 /** Writes every record that can be read as a line of JSON, as the API shows it. Returns how many. @throws SluiceError `export_failed` */

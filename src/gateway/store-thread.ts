@@ -50,7 +50,10 @@ export class StoreThread {
     return opened;
   }
 
-  /** Both files are closed and complete when it resolves. */
+  /**
+   * Both files are closed and complete when it resolves, unless the thread ended by itself, or the disk did not take the note
+   * that they are being closed: then they stay as after a kill, from which the next start loses nothing.
+   */
   async close(): Promise<void> {
     try {
       await this.client.beginClosing();
@@ -58,7 +61,7 @@ export class StoreThread {
       this.#pin = undefined;
       await this.client.close();
     } catch {
-      // A thread that ends instead says why itself.
+      // Told elsewhere: a thread that ends says why itself, and a store that takes nothing has said so.
     }
     await this.#spawned.end();
   }

@@ -5,6 +5,8 @@ export const STATE_NOTES = {
   gatewayId: 'gateway_id',
   /** Only where the system has none. */
   machineId: 'machine_id',
+  /** No seq above it was ever given out. */
+  seqReserved: 'seq_reserved',
   /** Of the good copy: grows with each. */
   generation: 'generation',
   logEpoch: 'log_epoch',
@@ -30,6 +32,8 @@ export const LOG_NOTES = {
   machineId: 'machine_id',
   /** Not all is put back of a damaged log: JSON of what that counted last of each stream. */
   salvage: 'salvage',
+  /** Of the damaged log that is put back nobody knows how much more there was than is counted. */
+  uncounted: 'uncounted_loss',
   /** When all was put back of a damaged log: the last seqs that were counted, whose records may be lost. JSON. */
   salvagedEnds: 'salvaged_ends',
   /** Of the last copy of `state.db`: one that is behind lacks what was written last. */

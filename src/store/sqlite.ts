@@ -125,7 +125,7 @@ export function isDamage(error: unknown): boolean {
   return DAMAGED.test(codeOf(error) ?? '') || (error instanceof SluiceError && error.code === 'store_damaged');
 }
 
-/** Another look. */
+/** False also when it fails for another reason: that is no damage. */
 export function meetsDamage(work: () => void): boolean {
   try {
     work();

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { codeOf, SluiceError } from '../core/errors.ts';
 import type { Seq } from '../core/record.ts';
 import { randomMachineId } from '../platform/machine-id.ts';
 import { END_IS_GONE, lacksEnd, openState } from './damage/good-copy.ts';
@@ -62,7 +63,7 @@ export class StoreFiles {
     } catch (error) {
       closeUnfinished(namesIn(options).log, opened);
       lock.release();
-      throw error;
+      throw codeOf(error)?.startsWith('SQLITE_READONLY') === true ? unwritable(options, error) : error;
     }
   }
 
@@ -103,6 +104,14 @@ export class StoreFiles {
 
 export function namesIn({ dataDir }: Pick<StoreOptions, 'dataDir'>) {
   return { log: join(dataDir, 'log.db'), state: join(dataDir, 'state.db') };
+}
+
+function unwritable({ dataDir }: Pick<StoreOptions, 'dataDir'>, cause: unknown): SluiceError {
+  return new SluiceError(`the store in ${dataDir} cannot be written to`, {
+    code: 'data_dir_unusable',
+    hint: `all files there must belong to the user that this runs as, on a disk that is not read-only: ls -ln ${dataDir}`,
+    cause,
+  });
 }
 
 function closeUnfinished(logFile: string, { state, log }: Unfinished): void {

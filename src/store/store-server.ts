@@ -16,7 +16,7 @@ import {
   type MainOperations,
   type StoreOptions,
 } from './protocol.ts';
-import { diskFaultOf, isDamage, meetsDamage } from './sqlite.ts';
+import { diskFaultOf, isDamage } from './sqlite.ts';
 import type { State } from './state/state.ts';
 import { Store } from './store.ts';
 import type { StoreClock } from './store-clock.ts';
@@ -95,7 +95,7 @@ export class StoreServer {
       noteSync: (boot, reply) => this.#answerLater(reply, () => this.#opened().log.noteSync(boot) ?? null),
       hurry: (_, reply) => reply.ok(this.#opened().commits.hurry() ?? null),
       giveBackMemory: (_, reply) => reply.ok(giveBackMemory() ?? null),
-      beginClosing: (_, reply) => this.#ofState(reply, noteLogClosing),
+      beginClosing: (_, reply) => this.#ofState(reply, (state) => noteLogClosing(state, this.#opened().log)),
       close: (_, reply) => reply.ok(this.#close()),
     };
   }
@@ -213,12 +213,11 @@ export class StoreServer {
 
   #claim({ lane, upTo }: LaneOperations['claim']['args'], reply: Reply): void {
     const { log, commits, opened } = this.#opened();
-    const look = () => log.lanes.claim(lane, upTo);
     const claim = () => {
       try {
-        return look();
+        return log.lanes.claim(lane, upTo);
       } catch (error) {
-        if (isDamage(error)) endThreadAsDamaged(opened.logFile)(error, () => meetsDamage(look));
+        if (isDamage(error)) endThreadAsDamaged(opened.logFile)(error);
         throw error;
       }
     };

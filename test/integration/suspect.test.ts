@@ -61,6 +61,15 @@ describe('a log that seems damaged', () => {
     expect(isSuspect(file, true)).toBe(false);
   });
 
+  it('is suspect when somebody is sure, whatever another thread found before or finds then', () => {
+    for (const one of ['log.db', 'log.db-wal']) writeFileSync(join(directory, 'data', one), Buffer.alloc(8_192));
+    expect(markWithoutReads(file)).toBe('');
+    markSuspect(file);
+    expect(isSuspect(file, true)).toBe(true);
+    markSuspect(file, () => false);
+    expect(isSuspect(file, true)).toBe(true);
+  });
+
   it.each([
     [true, true],
     [false, false],

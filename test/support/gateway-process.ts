@@ -124,6 +124,8 @@ export class GatewayProcess {
     const probe = async (): Promise<'ready' | 'ended' | false> => {
       if (this.#child === undefined) return 'ended';
       const response = await fetch(`http://127.0.0.1:${this.apiPort}/health/ready`, {
+        // One that is kept alive would count among the gateway's sockets for seconds.
+        headers: { connection: 'close' },
         signal: AbortSignal.timeout(2000),
       });
       await response.body?.cancel();

@@ -6,7 +6,7 @@ import { Lanes } from '../log/lanes.ts';
 import { Ranges } from '../log/ranges.ts';
 import { Records } from '../log/records.ts';
 import { LOG_MIGRATIONS } from '../log/schema.ts';
-import { STATE_NOTES } from '../notes.ts';
+import { LOG_NOTES, notedIn, STATE_NOTES } from '../notes.ts';
 import { formatOf, hasRightColumns, lookAt, refuseNewer } from '../sqlite.ts';
 import { type Finding, findingsOf, headProblemOf, walProblemsOf } from './finding.ts';
 import { hasLost, isSetAside, isWalGone, type LogNotes } from './log-notes.ts';
@@ -25,10 +25,16 @@ export function examineLog(file: string, notes: LogNotes): Finding[] {
     ...findingsOf(file, () => {
       const problem = headProblemOf(file) ?? lookAt(file, problemOf(file));
       if (problem !== null) return [`it is damaged: ${problem}`];
-      const isShort = findings.length === 0 && lookAt(file, (db) => hasLost(newestSeqOf(db), notes));
+      const isShort = findings.length === 0 && lookAt(file, (db) => isShorter(db, notes));
       return isShort ? ['what was stored last is not in it'] : [];
     }),
   ];
+}
+
+/** And does not know that itself: as `openLog` asks. */
+function isShorter(db: Database.Database, notes: LogNotes): boolean {
+  const lostUpTo = Number(notedIn(db, LOG_NOTES.lostUpTo) ?? -1);
+  return hasLost(newestSeqOf(db), notes) && lostUpTo < Number(notes.noted(STATE_NOTES.seqReserved) ?? 0);
 }
 
 function missing(file: string, notes: LogNotes): Finding[] {

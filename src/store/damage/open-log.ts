@@ -45,7 +45,7 @@ export function openLog(options: LogOptions, state: State): OpenedLog {
   const lastSeq = state.reservedSeq();
   const opened = openTwice({ ...options, lostEpoch: state.noted(STATE_NOTES.logEpoch) }, state);
   const { log } = opened;
-  const isLost = opened.repair === null && hasLost(log.newestSeq(), state);
+  const isLost = opened.repair === null && hasLost(log.newestSeq(), state) && !log.recovery.isLossKnown(lastSeq);
   if (isLost) log.transaction(() => log.recovery.reportLostCommits(lastSeq));
   state.noteAll({
     [STATE_NOTES.logEpoch]: log.epoch,
@@ -107,9 +107,9 @@ export function noteLogGrown(state: State, log: Log): void {
   state.note(STATE_NOTES.logNewest, String(log.newestSeq()));
 }
 
-/** Whatever ends this run from now on, the log may be carried over by it. */
-export function noteLogClosing(state: State): null {
-  state.note(STATE_NOTES.logCarriedOver, '1');
+/** Whatever ends this run from now on, the log may be carried over by it; it then ends with this seq or a later one. */
+export function noteLogClosing(state: State, log: Log): null {
+  state.noteAll({ [STATE_NOTES.logNewest]: String(log.newestSeq()), [STATE_NOTES.logCarriedOver]: '1' });
   return null;
 }
 

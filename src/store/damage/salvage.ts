@@ -14,6 +14,7 @@ import { removeSetAside, setAsideName } from './set-aside.ts';
 const STEP_PAGES = 256;
 /** For pages that the disk does not give. */
 const RETRY_MS = 500;
+const NOTHING_LOST: Omit<Salvaged, 'putBackCount'> = { lostCount: 0, moreMayBeLost: false };
 /** So long the disk counts as answering. */
 const PROOF_MS = 100;
 
@@ -43,8 +44,7 @@ export class Salvage {
   #retry: NodeJS.Timeout | undefined;
   readonly #waiting: ((salvaged: Salvaged) => void)[] = [];
   #isEnded = false;
-  #putBackCount = 0;
-  #lostCount = 0;
+  #salvaged: Salvaged = { putBackCount: 0, lostCount: 0, moreMayBeLost: false };
 
   constructor(options: SalvageOptions) {
     this.#options = options;
@@ -91,18 +91,18 @@ export class Salvage {
     const found = hasRoom ? this.#read(() => scan.step(STEP_PAGES), again) : [];
     if (found === undefined) return;
     const isLast = scan.isDone || !hasRoom;
-    let [putBackCount, lostCount] = [0, 0];
+    let putBackCount = 0;
+    let lost = NOTHING_LOST;
     commits.submit({
       // While it waits nothing is delivered, so that no room is made either.
       grows: 'put_back',
       apply: () => {
         // Tried again after a rollback, so that it must not add up yet.
         putBackCount = this.#putBack(found);
-        lostCount = isLast ? this.#options.log.recovery.finish() : 0;
+        lost = isLast ? this.#options.log.recovery.finish() : NOTHING_LOST;
       },
       done: () => {
-        this.#putBackCount += putBackCount;
-        this.#lostCount += lostCount;
+        this.#salvaged = { ...lost, putBackCount: this.#salvaged.putBackCount + putBackCount };
         if (isLast) this.#end(hasRoom);
         else this.#step(scan, commits);
       },
@@ -133,10 +133,6 @@ export class Salvage {
     if (!isAnswering(file)) return false;
     this.#provedAt = performance.now();
     return true;
-  }
-
-  get #salvaged(): Salvaged {
-    return { putBackCount: this.#putBackCount, lostCount: this.#lostCount };
   }
 
   #putBack(found: readonly FoundRecord[]): number {

@@ -8,20 +8,22 @@ import type { OnDamage } from '../log/reader.ts';
  */
 const UNREAD = 'unread';
 
-/** A file that stands beside one of which a read or a write said that it is damaged: the next start replaces it. */
+/** A file that stands beside one of which a read or a write said that it is damaged: the next start decides by it. */
 export function suspectMark(file: string): string {
   return `${file}.suspect`;
 }
 
 /**
  * The mark comes first: whoever looks through a large file for so long may be ended meanwhile. `isStillDamaged`: another look
- * at what seems damaged, when the disk has given all of the file.
+ * at what seems damaged. Whoever is sure has the last word; others may have marked the file already.
  */
 export function markSuspect(file: string, isStillDamaged: () => boolean = () => true): void {
   const mark = suspectMark(file);
-  // Another thread may know already that the disk did not give all of it.
-  if (!isThere(mark)) writeFileSync(mark, '');
-  if (hasUnreadPages(file) || !isStillDamaged()) writeFileSync(mark, UNREAD);
+  const isOurs = !isThere(mark);
+  if (isOurs) writeFileSync(mark, '');
+  const isSure = isStillDamaged() && !hasUnreadPages(file) && isStillDamaged();
+  if (isSure) writeFileSync(mark, '');
+  else if (isOurs) writeFileSync(mark, UNREAD);
 }
 
 /** For a start. A file that the disk did not give and has given now (`isAllGiven`) is not suspect any more. */

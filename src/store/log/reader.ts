@@ -23,8 +23,8 @@ interface Connection {
   readonly corrections: Corrections;
 }
 
-/** `isStillDamaged` looks once more. */
-export type OnDamage = (error: unknown, isStillDamaged: () => boolean) => void;
+/** `isStillDamaged` looks once more; without it nothing would be another look. */
+export type OnDamage = (error: unknown, isStillDamaged?: () => boolean) => void;
 
 /** A cursor's eyes: pages by seq over its own read-only connection. No statement stays open behind a call. */
 export class SqliteLogReader implements LogReader {
@@ -47,7 +47,8 @@ export class SqliteLogReader implements LogReader {
   }
 
   /**
-   * After a read that failed, the next one opens the file again. Damage is believed when a second look finds it too.
+   * After a read that failed, the next one opens the file again. A second look that finds damage, too, ends the reading;
+   * a third one, when the disk has given all of the file, says whether that is believed.
    * @throws SluiceError `log_unreadable`
    */
   read(stream: Stream, after: Seq, limit: ReadLimit): Batch {

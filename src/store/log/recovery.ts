@@ -1,5 +1,6 @@
 import type Database from 'better-sqlite3';
 import type { LaneId } from '../../core/lane-log.ts';
+import type { Salvaged } from '../../core/log-stats.ts';
 import { type Seq, soleUplink } from '../../core/record.ts';
 import { readRecord } from '../../core/record-codec.ts';
 import { STREAMS, type Stream } from '../../core/stream.ts';
@@ -79,6 +80,7 @@ export class Recovery {
     if (!copied.has('ranges'))
       for (const lane of STREAMS.flatMap((stream) => lanes.ofStream(stream))) this.#skipAgain(lane);
     this.#begin(counted);
+    if (this.#lostUpTo !== undefined) this.#note(LOG_NOTES.uncounted, '1');
   }
 
   /** Everything but the records is taken over already, and perhaps some of them are put back. */
@@ -102,16 +104,23 @@ export class Recovery {
     return true;
   }
 
-  /** All is put back: what was pending and is not there is each lane's loss, and is said so. Returns how many records that is. */
-  finish(): number {
-    let lost = 0;
+  /** All is put back: what was pending and is not there is each lane's loss, and is said so. */
+  finish(): Omit<Salvaged, 'putBackCount'> {
+    let lostCount = 0;
     for (const stream of STREAMS) {
-      for (const lane of this.#parts.lanes.ofStream(stream)) lost += this.#reportMissing(lane);
+      for (const lane of this.#parts.lanes.ofStream(stream)) lostCount += this.#reportMissing(lane);
     }
+    const moreMayBeLost = notedIn(this.#parts.db, LOG_NOTES.uncounted) !== undefined;
+    this.#note(LOG_NOTES.uncounted, null);
     this.#note(LOG_NOTES.salvage, null);
     this.#note(LOG_NOTES.salvagedEnds, JSON.stringify(this.#lastSeqs()));
     this.#counted = undefined;
-    return lost;
+    return { lostCount, moreMayBeLost };
+  }
+
+  /** That no more than these may be lost is known already, and told to every lane that is opened. */
+  isLossKnown(upTo: Seq): boolean {
+    return this.#lostUpTo !== undefined && this.#lostUpTo >= upTo;
   }
 
   /**
@@ -120,6 +129,7 @@ export class Recovery {
    */
   reportLostCommits(upTo: Seq): void {
     const { db, records, lanes } = this.#parts;
+    if (this.isUnfinished) this.#note(LOG_NOTES.uncounted, '1');
     if (this.#lostUpTo !== undefined || lanes.uplinks().length === 0) this.#losePositions(upTo);
     // What begins with U+0001 says which wills are published.
     db.exec('DELETE FROM handshakes WHERE substr(client_id, 1, 1) <> char(1)');

@@ -112,13 +112,13 @@ export class State {
 
   /** The highest seq that may have been given out; 0 in a new file. */
   reservedSeq(): Seq {
-    return Number(notedIn(this.#db, 'seq_reserved') ?? 0);
+    return Number(notedIn(this.#db, STATE_NOTES.seqReserved) ?? 0);
   }
 
   /** On disk when it returns: seqs up to the returned one, at least `needed`, may be given out. */
   reserveSeq(needed: Seq): Seq {
     const upTo = Math.ceil(needed / SEQ_BLOCK) * SEQ_BLOCK;
-    this.#setMeta('seq_reserved', String(upTo));
+    this.#setMeta(STATE_NOTES.seqReserved, String(upTo));
     this.#preciousVersion += 1;
     return upTo;
   }

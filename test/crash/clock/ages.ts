@@ -196,7 +196,7 @@ export class Ages {
     for (const lot of this.#lots.filter(({ goneCount }) => goneCount < LOT)) {
       const all = seqsOf(lot).filter((seq) => !there.has(seq)).length;
       const gone = all - lot.goneCount;
-      const age = `of ${Math.round((this.#clock.now() - (lot.countsFrom ?? Number.NaN)) / MINUTE_MS)} minutes`;
+      const age = lot.countsFrom === undefined ? 'of unknown age' : `of ${minutesSince(lot.countsFrom, this.#clock)}`;
       if (!isDue(lot)) {
         this.#early += gone;
         if (gone > 0) this.problems.push(`${when}: ${gone} records ${age} expired early`);
@@ -232,4 +232,8 @@ export class Ages {
 
 function seqsOf({ first, last }: Lot): Seq[] {
   return Array.from({ length: last - first + 1 }, (_, index) => first + index);
+}
+
+function minutesSince(moment: number, clock: MachineClock): string {
+  return `${Math.round((clock.now() - moment) / MINUTE_MS)} minutes`;
 }

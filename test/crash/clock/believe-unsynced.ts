@@ -1,5 +1,11 @@
-/** A control of the crash test `clock`: the gateway takes every clock for one that is synchronised. */
+/** A control of the crash test `clock`: a gateway that has met a synchronised clock takes every clock for one from then on. */
 
 import { SystemClock } from '../../../src/platform/clock.ts';
 
-SystemClock.prototype.quality = () => 'synced';
+const { quality } = SystemClock.prototype;
+let wasSynced = false;
+
+SystemClock.prototype.quality = function qualityEverSince(this: SystemClock): ReturnType<typeof quality> {
+  wasSynced ||= quality.call(this) === 'synced';
+  return wasSynced ? 'synced' : 'unsynced';
+};

@@ -1,8 +1,8 @@
 /**
  * The control of the crash test `mqtt`, imported into a gateway before it starts: a broker without a doorkeeper. What
- * is too large is taken, names are given to whoever asks, every connection leaves 64 KiB behind, every hundredth
- * is never closed, every five hundredth that an attacker opens holds it up for a second, and the packet that is known to bring parsers down brings it down.
- * The run must see all of it.
+ * is too large is taken, names are given to whoever asks, every connection leaves 64 KiB behind, every hundredth that
+ * an attacker opens is never closed, every five hundredth of them holds it up for a second, and the packet that is known
+ * to bring parsers down brings it down. The run must see all of it.
  */
 
 import { Buffer } from 'node:buffer';

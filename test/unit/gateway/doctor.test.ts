@@ -1,10 +1,13 @@
-import { closeSync, openSync, readdirSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { examine, repair } from '../../../src/gateway/doctor.ts';
+import { readMachineId } from '../../../src/platform/machine-id.ts';
+import { suspectMark } from '../../../src/store/damage/suspect.ts';
 import { configOf } from '../../support/config-text.ts';
 import { openStore, storeDirectory } from '../../support/open-store.ts';
+import { entryOf, newRecord } from '../../support/records.ts';
 
 describe('a repair while no gateway runs', () => {
   let directory: ReturnType<typeof storeDirectory>;
@@ -29,5 +32,50 @@ describe('a repair while no gateway runs', () => {
       hint: expect.stringContaining('sudo -u'),
     });
     expect(readdirSync(dataDir)).toEqual(before);
+  });
+
+  describe('of a log that has records, and was closed in good order', () => {
+    const COUNT = 2_000;
+    let logFile: string;
+
+    beforeEach(async () => {
+      logFile = join(directory.dataDir, 'log.db');
+      const store = await openStore({ dataDir: directory.dataDir, machineId: readMachineId() });
+      await store.lanes.open({ uplink: 'sink', stream: 'telemetry' }, 'oldest');
+      await store.client.append(entryOf(...Array.from({ length: COUNT }, () => newRecord())));
+      const { firstSeq } = await store.client.append(entryOf(newRecord()));
+      // As devices do, whose state is derived from the log.
+      await store.client.saveSeen([], firstSeq);
+      await store.close();
+    });
+
+    const configuration = () => configOf(JSON.stringify({ gateway: { dataDir: directory.dataDir } })).config;
+    const repairNow = () => repair(configuration(), examine(configuration()));
+    const found = () => examine(configuration()).findings.filter(({ kind }) => kind === 'repair');
+
+    it.each([
+      ['is cut off', () => truncateSync(logFile, 16 * 4096)],
+      ['is gone', () => rmSync(logFile)],
+      ['holds nothing', () => truncateSync(logFile, 0)],
+    ])('that %s says that nobody knows how much is lost, once', async (_, damage) => {
+      damage();
+      expect(found()).not.toEqual([]);
+      expect((await repairNow()).at(-1)).toContain('how many more nobody knows');
+      expect(found()).toEqual([]);
+      const asideBytes = statSync(`${logFile}.damaged`).size;
+      expect(await repairNow()).toEqual([]);
+      expect(statSync(`${logFile}.damaged`).size).toBe(asideBytes);
+    });
+
+    it('of which the disk once did not give all, is believed when it finds damage', async () => {
+      writeFileSync(suspectMark(logFile), 'unread');
+      const fd = openSync(logFile, 'r+');
+      writeSync(fd, Buffer.alloc(4096, 0xa5), 0, 4096, statSync(logFile).size - 30 * 4096);
+      closeSync(fd);
+      expect((await repairNow()).at(-1)).toMatch(
+        /records are put back, [1-9][0-9]* that had not been delivered are lost$/,
+      );
+      expect(found()).toEqual([]);
+    });
   });
 });

@@ -40,6 +40,10 @@ describe('a thread of the store that ends by itself, and whose write-ahead log i
     store.client.saveSessions([BEGIN]).catch(() => undefined);
     await death;
     await store.close();
+    return await startAgain();
+  }
+
+  async function startAgain(): Promise<readonly string[]> {
     carryOver(join(directory.dataDir, 'log.db'));
     const next = spawn().store;
     const { repairs } = await next.open({ ...STORE_DEFAULTS, dataDir: directory.dataDir });
@@ -51,6 +55,20 @@ describe('a thread of the store that ends by itself, and whose write-ahead log i
 
   it('when its stop has begun has lost nothing for the next start', async () => {
     expect(await endAfter((client) => client.beginClosing())).toEqual([]);
+  });
+
+  it('while it is stopped has lost nothing for the next start, because the stop says so before it lets go', async () => {
+    const { store, death } = spawn();
+    await store.open({ ...STORE_DEFAULTS, dataDir: directory.dataDir });
+    await store.client.append(entryOf(newRecord()));
+    await store.client.saveSessions([BEGIN]);
+    // In the place of closing: it ends by itself just then, and nothing holds the log any more.
+    store.client.close = async () => {
+      await store.client.saveSessions([BEGIN]);
+    };
+    await store.close();
+    await death;
+    expect(await startAgain()).toEqual([]);
   });
 
   it('before that may have lost something', async () => {
