@@ -22,6 +22,7 @@ export interface BufferDocument {
   readonly room_bytes: number;
   readonly full: string | null;
   readonly salvaged: number | null;
+  readonly set_aside_bytes: number;
   readonly wear: {
     readonly bytes_per_record: number | null;
     readonly bytes_per_day: number | null;

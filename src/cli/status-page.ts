@@ -35,6 +35,7 @@ function facts({ gateway, buffer, health }: StatusDocuments): readonly (readonly
     ['messages', messagesText(gateway.messages)],
     ['buffer', bufferText(buffer)],
     ...(buffer.salvaged === null ? [] : [['salvage', salvageText(buffer.salvaged)]]),
+    ...(buffer.set_aside_bytes === 0 ? [] : [['set aside', setAsideText(buffer.set_aside_bytes)]]),
     ['disk', `${sizeText(gateway.disk.free_bytes)} free, ${sizeText(gateway.disk.keep_free_bytes)} of it kept free`],
     ['wear', wearText(buffer)],
     ['data', printable(gateway.data_dir, 300)],
@@ -62,6 +63,10 @@ function bufferText(buffer: StatusDocuments['buffer']): string {
 
 function salvageText(part: number): string {
   return `records of a damaged log are put back, ${Math.floor(100 * part)} % of it looked through; forwarding waits for the end`;
+}
+
+function setAsideText(bytes: number): string {
+  return `${sizeText(bytes)} of a damaged store; what of it is lost is in gaps with reason corruption, of unknown number where their count is 0`;
 }
 
 /** Uplinks have lines of their own. */

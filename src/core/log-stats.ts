@@ -88,6 +88,8 @@ export interface LogStats {
   readonly writtenBytes: number;
   /** While records of a damaged log are put back: the part of it that was looked through, from 0 to 1. */
   readonly salvaged: number | null;
+  /** Of damaged files that are kept for people. */
+  readonly setAsideBytes: number;
   /** Why nothing of it is put back now, or null. */
   readonly salvageStuck: string | null;
   /** Why nothing can be stored now, or null. */

@@ -37,6 +37,7 @@ export interface StoreParts {
 export class Store {
   readonly #files: StoreFiles;
   readonly #options: StoreOptions;
+  readonly #aside: SetAside;
   readonly #limits: Limits;
   readonly #retained: RetainedWriter;
   readonly #untaken: UntakenReporter;
@@ -68,8 +69,8 @@ export class Store {
     this.#check = new BackgroundCheck(reader);
     this.#retained = new RetainedWriter(log, state);
     this.#untaken = new UntakenReporter(log, clock);
-    const aside = new SetAside([names.log, names.state]);
-    this.#limits = new Limits(log, { ...options, walBytes, aside }, clock);
+    this.#aside = new SetAside([names.log, names.state]);
+    this.#limits = new Limits(log, { ...options, walBytes, aside: this.#aside }, clock);
     this.commits = new GroupCommit(log, this.#limits, {
       commitIntervalMs: options.commitIntervalMs,
       outage: this.outage,
@@ -200,6 +201,7 @@ export class Store {
       maxAgeMs: this.#options.maxAgeMs,
       writtenBytes: writtenBytes(),
       salvaged: this.#salvage?.progress ?? null,
+      setAsideBytes: this.#aside.bytes,
       salvageStuck: this.#salvage?.stuck ?? null,
       full: this.commits.full,
     };

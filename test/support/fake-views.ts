@@ -95,6 +95,7 @@ export function logStats(changes: Partial<LogStats> = {}): LogStats {
     rejectsCount: 2,
     writtenBytes: 123_456,
     salvaged: null,
+    setAsideBytes: 0,
     salvageStuck: null,
     full: null,
     ...changes,

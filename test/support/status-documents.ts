@@ -46,6 +46,7 @@ export function statusDocuments(changes: {
       room_bytes: 1.5 * 2 ** 30,
       full: null,
       salvaged: null,
+      set_aside_bytes: 0,
       wear: {
         bytes_per_record: 545,
         bytes_per_day: 5 * 2 ** 30,

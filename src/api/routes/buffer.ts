@@ -45,6 +45,11 @@ const BufferState = z
           'While records of a damaged log are put back: the part of it that was looked through, from 0 to 1. Forwarding ' +
           'waits for the end of it.',
       }),
+    set_aside_bytes: z.int().openapi({
+      description:
+        'Of damaged files that were set aside, kept for people until their room is needed. What could not be put back of ' +
+        'them is in `gaps` with reason `corruption`; nobody knows how much a gap with `count` 0 is.',
+    }),
     wear: WearState.openapi({ description: 'What the gateway writes to the card or disk; null where nobody knows.' }),
     refused: z.int().openapi({ description: 'Refused messages kept aside.' }),
     rejects: z.int().openapi({ description: 'Rejected records kept aside.' }),
@@ -78,6 +83,7 @@ const BufferState = z
       full: null,
       written_bytes: 88_080_384,
       salvaged: null,
+      set_aside_bytes: 0,
       wear: {
         written_bytes: 90_177_536,
         bytes_per_record: 545,
@@ -143,6 +149,7 @@ function bufferJson(stats: LogStats, wear: WearView, now: number): z.infer<typeo
     full: stats.full,
     written_bytes: stats.writtenBytes,
     salvaged: stats.salvaged,
+    set_aside_bytes: stats.setAsideBytes,
     wear: wearJson(wear),
     refused: stats.refusedCount,
     rejects: stats.rejectsCount,

@@ -89,6 +89,7 @@ describe('GET /v1/buffer', () => {
         full: null,
         written_bytes: 123_456,
         salvaged: null,
+        set_aside_bytes: 0,
         wear: {
           written_bytes: 90_000,
           bytes_per_record: 545,

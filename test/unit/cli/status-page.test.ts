@@ -130,6 +130,13 @@ plant   up          100        100         0        0        0  0 s
     );
   });
 
+  it('says that damaged files are set aside, and where it stands what of them is lost', () => {
+    expect(statusPage(statusDocuments({ buffer: { set_aside_bytes: 400_000 } }))).toMatch(
+      /set aside +391 KiB of a damaged store; what of it is lost is in gaps with reason corruption/,
+    );
+    expect(statusPage(statusDocuments({}))).not.toContain('set aside');
+  });
+
   it('needs no uplink', () => {
     expect(statusPage(statusDocuments({ uplinks: [] }))).toMatch(
       /data {6}\/var\/lib\/sluice\n\nNothing arrives: no uplink is configured/,

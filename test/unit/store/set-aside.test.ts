@@ -232,8 +232,9 @@ describe('a log that is set aside', () => {
     await close();
     const whole = readFileSync(logFile);
     writeFileSync(`${logFile}.suspect`, '');
-    await reopen();
+    const { client } = await reopen();
     expect(readFileSync(setAsideName(logFile)).equals(whole)).toBe(true);
+    expect((await client.stats()).setAsideBytes).toBeGreaterThanOrEqual(whole.byteLength);
     await expectEverythingBack();
   });
 });
