@@ -10,16 +10,15 @@ import { LOG_NOTES, notedIn, STATE_NOTES } from '../notes.ts';
 import { formatOf, hasRightColumns, lookAt, refuseNewer } from '../sqlite.ts';
 import { type Finding, findingsOf, headProblemOf, walProblemsOf } from './finding.ts';
 import { hasLost, isSetAside, isWalGone, type LogNotes } from './log-notes.ts';
-import { suspectMark } from './suspect.ts';
+import { suspicionOf } from './suspect.ts';
 
 /** What a start would find wrong with `log.db`, and more: a start does not read all of it. */
 export function examineLog(file: string, notes: LogNotes): Finding[] {
   if (!existsSync(file)) return missing(file, notes);
   // To open a file may make a write-ahead log where there was none.
   const findings = [...examineWal(file, notes)];
-  if (existsSync(suspectMark(file))) {
-    findings.push({ file, kind: 'repair', text: 'it was found damaged while it was in use' });
-  }
+  const suspicion = suspicionOf(file);
+  if (suspicion !== null) findings.push({ file, kind: 'repair', text: suspicion });
   return [
     ...findings,
     ...findingsOf(file, () => {

@@ -26,6 +26,15 @@ export function markSuspect(file: string, isStillDamaged: () => boolean = () => 
   else if (isOurs) writeFileSync(mark, UNREAD);
 }
 
+/** What a running gateway found, in words, or null. */
+export function suspicionOf(file: string): string | null {
+  const mark = suspectMark(file);
+  if (!isThere(mark)) return null;
+  return readFileSync(mark, 'utf8') === UNREAD
+    ? 'the disk did not give all of it while it was in use'
+    : 'it was found damaged while it was in use';
+}
+
 /** For a start. A file that the disk did not give and has given now (`isAllGiven`) is not suspect any more. */
 export function isSuspect(file: string, isAllGiven: boolean): boolean {
   const mark = suspectMark(file);

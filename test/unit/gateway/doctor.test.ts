@@ -69,6 +69,7 @@ describe('a repair while no gateway runs', () => {
 
     it('of which the disk once did not give all, is believed when it finds damage', async () => {
       writeFileSync(suspectMark(logFile), 'unread');
+      expect(found()).toMatchObject([{ text: 'the disk did not give all of it while it was in use' }]);
       const fd = openSync(logFile, 'r+');
       writeSync(fd, Buffer.alloc(4096, 0xa5), 0, 4096, statSync(logFile).size - 30 * 4096);
       closeSync(fd);
