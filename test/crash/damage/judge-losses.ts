@@ -5,7 +5,7 @@
  * 1. It arrives, or is told to be lost: it is set aside as damaged, or its seq lies in a gap with reason `corruption`.
  * 2. Of what the file itself still counts the number is exact: gaps that give a number give as many as are lost up to the
  *    last seq that the file counted. What had arrived, but was not settled, when the damage came, may be among them;
- *    and what was told before, when the commit that told it is lost.
+ *    and what was told or delivered before, when the commit that noted it is lost.
  * 3. A gap without a number (`count` 0) speaks only of what the file does not count: of seqs behind the last that it
  *    counted, or of any when its counts or its positions cannot be read.
  * 4. Nobody knows, so nothing need be told: of what stood behind the cut in a write-ahead log that was cut, or in its last
@@ -17,7 +17,7 @@
 import type { Gap } from '../../../src/core/gap.ts';
 import type { Seq } from '../../../src/core/record.ts';
 import type { Stream } from '../../../src/core/stream.ts';
-import { recordName, type Told } from './told.ts';
+import { recordName, seqIn, type Told } from './told.ts';
 import { isOfWal, type Wreck } from './wreck.ts';
 
 /** Of one stream: what the damaged file says of it before anybody repairs anything. */
@@ -80,6 +80,20 @@ export function judgeLosses(losses: Losses): LossVerdict {
   };
 }
 
+/**
+ * An older write-ahead log makes the file count as pending what was told or delivered, and settled, since its time: where that
+ * is not found it is told, once more.
+ */
+function countedAgain(
+  { stream, promised, told }: Pick<Losses, 'stream' | 'promised' | 'told'>,
+  isCounted: (seq: Seq) => boolean,
+): number {
+  const toldBefore = countOf(told.gapsBefore?.filter((gap) => gap.stream === stream) ?? []);
+  const settled = new Set(told.arrivedBefore);
+  for (const seq of promised) settled.delete(recordName(stream, seq));
+  return toldBefore + [...settled].map(seqIn(stream)).filter((seq) => seq !== undefined && isCounted(seq)).length;
+}
+
 /** What was delivered before counts too where the file does not know of it any more. */
 function countProblems(
   { promised, known, told, stream, wrecks }: Losses,
@@ -92,8 +106,8 @@ function countProblems(
   const isDelivered = (name: string): boolean => told.arrived.has(name) && told.arrivedBefore?.has(name) !== true;
   const most = promised.filter(isCounted).filter((seq) => !isDelivered(recordName(stream, seq))).length;
   const count = countOf(gaps);
-  const toldAgain = wrecks.some(isOfWal) ? countOf(told.gapsBefore?.filter((gap) => gap.stream === stream) ?? []) : 0;
-  if (count >= least && count <= most + toldAgain) return [];
+  const again = wrecks.some(isOfWal) ? countedAgain({ stream, promised, told }, isCounted) : 0;
+  if (count >= least && count <= most + again) return [];
   return [`gaps say that ${count} of those that were counted are lost, but ${least} are`];
 }
 

@@ -6,6 +6,7 @@ import { recordName } from '../../crash/damage/told.ts';
 const PROMISED = Array.from({ length: 100 }, (_, index) => index + 1);
 const PAGES = { kind: 'overwrite_pages', file: 'log.db' } as const;
 const CUT = { kind: 'cut_wal', file: 'log.db' } as const;
+const SWAPPED = { kind: 'swap_wal', file: 'log.db' } as const;
 const LAST_COMMIT = { kind: 'flip_bits_of_wal', file: 'log.db' } as const;
 
 function gap(first: number, last: number, count: number, changes: Partial<Gap> = {}): Gap {
@@ -64,6 +65,21 @@ describe('the judge of damaged stores', () => {
   it.each([1, 3])('finds gaps that say %s for two that are lost', (count) => {
     const { problems } = losses([20, 30], { gaps: [gap(11, 100, count)] });
     expect(problems).toEqual([`telemetry: gaps say that ${count} of those that were counted are lost, but 2 are`]);
+  });
+
+  it('lets gaps count what had been delivered since the time of an older write-ahead log, and of no other damage', () => {
+    const names = (seqs: readonly number[]) => new Set(seqs.map((seq) => recordName('telemetry', seq)));
+    const all = Array.from({ length: 100 }, (_, index) => index + 201);
+    const told = {
+      arrived: names([...PROMISED, ...all]),
+      arrivedBefore: names(PROMISED),
+      rejected: names([]),
+      gaps: [gap(11, 100, 90)],
+    };
+    const of = (changes: object) => losses([], { promised: all, told, wrecks: [SWAPPED], ...changes }).problems;
+    expect(of({})).toEqual([]);
+    expect(of({ wrecks: [PAGES] })).toHaveLength(1);
+    expect(of({ told: { ...told, gaps: [gap(11, 100, 91)] } })).toHaveLength(1);
   });
 
   it('lets gaps count what was upstream already, but not settled', () => {
