@@ -9,7 +9,7 @@ import { LOG_MIGRATIONS } from '../log/schema.ts';
 import { LOG_NOTES, notedIn, STATE_NOTES } from '../notes.ts';
 import { formatOf, hasRightColumns, lookAt, refuseNewer } from '../sqlite.ts';
 import { type Finding, findingsOf, headProblemOf, walProblemsOf } from './finding.ts';
-import { hasLost, isSetAside, isWalGone, type LogNotes } from './log-notes.ts';
+import { hasUntoldLoss, isSetAside, isWalGone, type LogNotes } from './log-notes.ts';
 import { suspicionOf } from './suspect.ts';
 
 /** What a start would find wrong with `log.db`, and more: a start does not read all of it. */
@@ -24,16 +24,10 @@ export function examineLog(file: string, notes: LogNotes): Finding[] {
     ...findingsOf(file, () => {
       const problem = headProblemOf(file) ?? lookAt(file, problemOf(file));
       if (problem !== null) return [`it is damaged: ${problem}`];
-      const isShort = findings.length === 0 && lookAt(file, (db) => isShorter(db, notes));
+      const isShort = findings.length === 0 && lookAt(file, (db) => hasUntoldLoss(endOf(db), notes));
       return isShort ? ['what was stored last is not in it'] : [];
     }),
   ];
-}
-
-/** And does not know that itself: as `openLog` asks. */
-function isShorter(db: Database.Database, notes: LogNotes): boolean {
-  const lostUpTo = Number(notedIn(db, LOG_NOTES.lostUpTo) ?? -1);
-  return hasLost(newestSeqOf(db), notes) && lostUpTo < Number(notes.noted(STATE_NOTES.seqReserved) ?? 0);
 }
 
 function missing(file: string, notes: LogNotes): Finding[] {
@@ -73,6 +67,8 @@ function countsProblemOf(db: Database.Database): string | null {
   })();
 }
 
-function newestSeqOf(db: Database.Database): number {
-  return db.prepare<[], number>('SELECT coalesce(max(last_seq), 0) FROM streams').pluck().get() ?? 0;
+function endOf(db: Database.Database): Parameters<typeof hasUntoldLoss>[0] {
+  const newestSeq = db.prepare<[], number>('SELECT coalesce(max(last_seq), 0) FROM streams').pluck().get() ?? 0;
+  const lostUpTo = notedIn(db, LOG_NOTES.lostUpTo);
+  return { newestSeq, lostUpTo: lostUpTo === undefined ? undefined : Number(lostUpTo) };
 }

@@ -33,3 +33,9 @@ export function hasLost(newestSeq: Seq, notes: LogNotes): boolean {
   if (notes.noted(STATE_NOTES.logLostCommits) !== undefined) return true;
   return Math.max(notes.seenUpTo(), Number(notes.noted(STATE_NOTES.logNewest) ?? 0)) > newestSeq;
 }
+
+/** And the log does not know that itself: `lostUpTo`, what it is going to tell its lanes. */
+export function hasUntoldLoss(log: { newestSeq: Seq; lostUpTo: Seq | undefined }, notes: LogNotes): boolean {
+  const isKnown = (log.lostUpTo ?? -1) >= Number(notes.noted(STATE_NOTES.seqReserved) ?? 0);
+  return !isKnown && hasLost(log.newestSeq, notes);
+}

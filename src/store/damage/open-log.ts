@@ -7,7 +7,7 @@ import { Log } from '../log/log.ts';
 import { STATE_NOTES } from '../notes.ts';
 import { damaged, isDamage, isEmptyFile } from '../sqlite.ts';
 import type { State } from '../state/state.ts';
-import { hasLost, isBegun, isSetAside, isWalGone } from './log-notes.ts';
+import { hasLost, hasUntoldLoss, isBegun, isSetAside, isWalGone } from './log-notes.ts';
 import { hasLostCommits } from './pages.ts';
 import {
   finishSettingAside,
@@ -45,7 +45,8 @@ export function openLog(options: LogOptions, state: State): OpenedLog {
   const lastSeq = state.reservedSeq();
   const opened = openTwice({ ...options, lostEpoch: state.noted(STATE_NOTES.logEpoch) }, state);
   const { log } = opened;
-  const isLost = opened.repair === null && hasLost(log.newestSeq(), state) && !log.recovery.isLossKnown(lastSeq);
+  const { lostUpTo } = log.recovery;
+  const isLost = opened.repair === null && hasUntoldLoss({ newestSeq: log.newestSeq(), lostUpTo }, state);
   if (isLost) log.transaction(() => log.recovery.reportLostCommits(lastSeq));
   state.noteAll({
     [STATE_NOTES.logEpoch]: log.epoch,

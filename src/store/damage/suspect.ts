@@ -26,11 +26,14 @@ export function markSuspect(file: string, isStillDamaged: () => boolean = () => 
   else if (isOurs) writeFileSync(mark, UNREAD);
 }
 
+function isUnreadMark(file: string): boolean {
+  return readFileSync(suspectMark(file), 'utf8') === UNREAD;
+}
+
 /** What a running gateway found, in words, or null. */
 export function suspicionOf(file: string): string | null {
-  const mark = suspectMark(file);
-  if (!isThere(mark)) return null;
-  return readFileSync(mark, 'utf8') === UNREAD
+  if (!isThere(suspectMark(file))) return null;
+  return isUnreadMark(file)
     ? 'the disk did not give all of it while it was in use'
     : 'it was found damaged while it was in use';
 }
@@ -39,7 +42,7 @@ export function suspicionOf(file: string): string | null {
 export function isSuspect(file: string, isAllGiven: boolean): boolean {
   const mark = suspectMark(file);
   if (!isThere(mark)) return false;
-  if (readFileSync(mark, 'utf8') !== UNREAD || !isAllGiven) return true;
+  if (!isUnreadMark(file) || !isAllGiven) return true;
   rmSync(mark);
   return false;
 }

@@ -23,7 +23,7 @@ interface Connection {
   readonly corrections: Corrections;
 }
 
-/** `isStillDamaged` looks once more; without it nothing would be another look. */
+/** `isStillDamaged` looks once more; what was in memory has none. */
 export type OnDamage = (error: unknown, isStillDamaged?: () => boolean) => void;
 
 /** A cursor's eyes: pages by seq over its own read-only connection. No statement stays open behind a call. */

@@ -118,9 +118,9 @@ export class Recovery {
     return { lostCount, moreMayBeLost };
   }
 
-  /** That no more than these may be lost is known already, and told to every lane that is opened. */
-  isLossKnown(upTo: Seq): boolean {
-    return this.#lostUpTo !== undefined && this.#lostUpTo >= upTo;
+  /** That what is not behind it may be lost is known already, and told to every lane that is opened. */
+  get lostUpTo(): Seq | undefined {
+    return this.#lostUpTo;
   }
 
   /**

@@ -21,13 +21,13 @@ export interface Told {
   readonly gapsBefore?: readonly Gap[];
 }
 
-export function recordName(stream: Stream, seq: Seq | ''): string {
+export function recordName(stream: Stream, seq: Seq): string {
   return `${stream} ${seq}`;
 }
 
 /** Of a name; undefined when it is of another stream. */
 export function seqIn(stream: Stream): (name: string) => Seq | undefined {
-  const prefix = recordName(stream, '');
+  const prefix = `${stream} `;
   return (name) => (name.startsWith(prefix) ? Number(name.slice(prefix.length)) : undefined);
 }
 

@@ -20,9 +20,7 @@ describe('a repair while no gateway runs', () => {
 
   it('is refused to a user whom the directory does not belong to, so that the gateway can still write its files', async () => {
     const { dataDir } = directory;
-    const fd = openSync(join(dataDir, 'log.db'), 'r+');
-    writeSync(fd, Buffer.alloc(4096, 0xa5), 0, 4096, 0);
-    closeSync(fd);
+    overwritePage(join(dataDir, 'log.db'), 0);
     const { config } = configOf(JSON.stringify({ gateway: { dataDir } }));
     const examination = examine(config);
     const before = readdirSync(dataDir);
@@ -70,9 +68,7 @@ describe('a repair while no gateway runs', () => {
     it('of which the disk once did not give all, is believed when it finds damage', async () => {
       writeFileSync(suspectMark(logFile), 'unread');
       expect(found()).toMatchObject([{ text: 'the disk did not give all of it while it was in use' }]);
-      const fd = openSync(logFile, 'r+');
-      writeSync(fd, Buffer.alloc(4096, 0xa5), 0, 4096, statSync(logFile).size - 30 * 4096);
-      closeSync(fd);
+      overwritePage(logFile, statSync(logFile).size - 30 * 4096);
       expect((await repairNow()).at(-1)).toMatch(
         /records are put back, [1-9][0-9]* that had not been delivered are lost$/,
       );
@@ -80,3 +76,9 @@ describe('a repair while no gateway runs', () => {
     });
   });
 });
+
+function overwritePage(file: string, at: number): void {
+  const fd = openSync(file, 'r+');
+  writeSync(fd, Buffer.alloc(4096, 0xa5), 0, 4096, at);
+  closeSync(fd);
+}
