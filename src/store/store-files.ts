@@ -134,7 +134,6 @@ function openAll(options: StoreOptions, clock: StoreClock, opened: Unfinished): 
   const { state, repairs } = openState(names.state, hasLog(names.log));
   opened.state = state;
   const machineId = options.machineId ?? state.remember(STATE_NOTES.machineId, randomMachineId());
-  const firstSeq = state.reservedSeq() + 1;
   const keptBytes = Math.min(MAX_KEPT_BYTES, options.maxBytes / 16);
   const idempotency = { ...options.idempotency, maxBytes: keptBytes };
   const of = { file: names.log, machineId, walBytes, keptBytes, idempotency };
@@ -143,5 +142,6 @@ function openAll(options: StoreOptions, clock: StoreClock, opened: Unfinished): 
   const reader = new SqliteLogReader(names.log, endThreadAsDamaged(names.log));
   const ofState = repairs.length === 0 && lacksEnd(state, log) ? [`${names.state}: ${END_IS_GONE}`] : repairs;
   const allRepairs = [...ofState, ...(repair === null ? [] : [repair])];
+  const { firstSeq } = log;
   return { names, walBytes, reserve, state, log, reader, repairs: allRepairs, toSalvage, machineId, firstSeq };
 }

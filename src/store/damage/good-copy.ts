@@ -5,9 +5,10 @@ import { type Believe, isThere, isUnread, lookTwice, waitForReads } from '../dis
 import { ofCopy } from '../if-readable.ts';
 import type { Log } from '../log/log.ts';
 import { notedIn, STATE_NOTES } from '../notes.ts';
+import { SKIPPED_SEQS } from '../seqs.ts';
 import { damaged, diskFaultOf, isDamageAtOpening } from '../sqlite.ts';
 import { findDamagedRows, problemOf } from '../state/damaged-rows.ts';
-import { SKIPPED_SEQS, State } from '../state/state.ts';
+import { State } from '../state/state.ts';
 import { setAside, syncDirectory } from './set-aside.ts';
 
 /** What devices were last seen with is derived from the log: a copy of that may be this old. */

@@ -42,18 +42,16 @@ export function openLog(options: LogOptions, state: State): OpenedLog {
   // Opening it carries over what is left of the write-ahead log, and with it goes what shows that something is missing.
   if (!isSetAside(file, state) && (isWalGone(wal, state) || showsLostCommits(file, wal)))
     state.note(STATE_NOTES.logLostCommits, '1');
-  const lastSeq = state.reservedSeq();
   const opened = openTwice({ ...options, lostEpoch: state.noted(STATE_NOTES.logEpoch) }, state);
   const { log } = opened;
   const { lostUpTo } = log.recovery;
   const isLost = opened.repair === null && hasUntoldLoss({ newestSeq: log.newestSeq(), lostUpTo }, state);
-  if (isLost) log.transaction(() => log.recovery.reportLostCommits(lastSeq));
+  if (isLost) log.transaction(() => log.recovery.reportLostCommits());
   state.noteAll({
     [STATE_NOTES.logEpoch]: log.epoch,
     [STATE_NOTES.logRoots]: JSON.stringify(log.roots()),
     [STATE_NOTES.logNewest]: String(log.newestSeq()),
-    // A state.db that was made anew has reserved nothing.
-    [STATE_NOTES.logOpen]: String(Math.max(lastSeq, log.newestSeq()) + 1),
+    [STATE_NOTES.logOpen]: String(Math.max(log.firstSeq, log.newestSeq() + 1)),
     [STATE_NOTES.logLostCommits]: undefined,
     [STATE_NOTES.logCarriedOver]: undefined,
   });
@@ -177,11 +175,10 @@ function goOn(log: Log, file: string, state: State): OpenedLog {
 
 /** How much more there was than the damaged file still counts nobody knows, unless it was closed in good order, and is that one. */
 function takeOver(log: Log, file: string, state: State): Log {
-  const upTo = state.reservedSeq();
   log.transaction(() => {
-    log.recovery.takeOver(setAsideName(file), upTo);
+    log.recovery.takeOver(setAsideName(file));
     if (state.noted(STATE_NOTES.logOpen) !== undefined || hasLost(log.newestSeq(), state))
-      log.recovery.reportLostCommits(upTo);
+      log.recovery.reportLostCommits();
   });
   // From now on only the new log knows that not all is put back: not in a write-ahead log, which may lose its end without a word.
   log.space.checkpoint('TRUNCATE');

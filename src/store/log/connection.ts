@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type Database from 'better-sqlite3';
 import { LOG_NOTES, notedIn } from '../notes.ts';
+import type { SeqReservation } from '../seqs.ts';
 import { type Durability, openForWriting } from '../sqlite.ts';
 import type { StoreClock } from '../store-clock.ts';
 import { Boots } from './boots.ts';
@@ -13,7 +14,7 @@ import { Lanes, type SkipNotes } from './lanes.ts';
 import { Queues } from './queues.ts';
 import { Ranges } from './ranges.ts';
 import { Reclaim } from './reclaim.ts';
-import { Records, type SeqReservation } from './records.ts';
+import { Records } from './records.ts';
 import { Recovery } from './recovery.ts';
 import { LOG_MIGRATIONS } from './schema.ts';
 import { Space } from './space.ts';

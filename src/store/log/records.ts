@@ -4,6 +4,7 @@ import type { ReadLimit } from '../../core/lane-log.ts';
 import type { Seq } from '../../core/record.ts';
 import { isIntact, sealRecord } from '../../core/record-codec.ts';
 import { STREAMS, type Stream } from '../../core/stream.ts';
+import { type SeqReservation, SKIPPED_SEQS } from '../seqs.ts';
 import { Corrections } from './corrections.ts';
 import { Directed } from './directed.ts';
 import { BODY, checkOrder } from './stored-body.ts';
@@ -22,12 +23,6 @@ export interface StreamCount {
   acceptedCount: number;
   removedCount: number;
   lastSeq: Seq;
-}
-
-/** Gives out seqs, one block at a time; implemented by `state.db`. */
-export interface SeqReservation {
-  reservedSeq(): Seq;
-  reserveSeq(needed: Seq): Seq;
 }
 
 interface StreamTable {
@@ -56,7 +51,8 @@ export class Records {
   readonly #db: Database.Database;
   readonly #seqs: SeqReservation;
   readonly #tables: Readonly<Record<Stream, StreamTable>>;
-  #nextSeq: Seq = 1;
+  #firstSeq: Seq;
+  #nextSeq: Seq;
   #reservedSeq: Seq = 0;
   #appendedBytes = 0;
 
@@ -74,6 +70,24 @@ export class Records {
     this.#reservedSeq = seqs.reservedSeq();
     this.#nextSeq = this.#reservedSeq + 1;
     this.reload();
+    this.#firstSeq = this.#nextSeq;
+  }
+
+  /** No record of an earlier life has this seq or a higher one. */
+  get firstSeq(): Seq {
+    return this.#firstSeq;
+  }
+
+  /**
+   * For a log that lost records of which nobody knows how many: what reserved their seqs may have lost its end as well. No
+   * record that is lost has a seq above the one that is returned, none that is to come one up to it.
+   */
+  skipSeqs(): Seq {
+    const upTo = this.#seqs.reserveSeq(this.#nextSeq - 1 + SKIPPED_SEQS);
+    this.#reservedSeq = upTo;
+    this.#nextSeq = upTo + 1;
+    this.#firstSeq = this.#nextSeq;
+    return upTo;
   }
 
   /** Reads the counts again, as they are on disk. */

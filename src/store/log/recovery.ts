@@ -42,6 +42,7 @@ export class Recovery {
   #counted: Readonly<Partial<Record<Stream, Seq>>> | undefined;
   /** Lanes that are not known yet may have been. */
   #lostUpTo: Seq | undefined;
+  #skippedTo: Seq | undefined;
 
   constructor(parts: RecoveryParts) {
     this.#parts = parts;
@@ -60,20 +61,17 @@ export class Recovery {
     return this.#counted !== undefined;
   }
 
-  /**
-   * Everything but the records, from a damaged log that gave out no seq above `upTo`; the records count as removed until
-   * they are put back.
-   */
-  takeOver(damagedFile: string, upTo: Seq): void {
+  /** Everything but the records, from a damaged log; the records count as removed until they are put back. */
+  takeOver(damagedFile: string): void {
     const { db, lanes, reload } = this.#parts;
     const copied = copyTables(damagedFile, db);
     const hasPositions = copied.has('streams') && copied.has('lanes');
     if (!hasPositions) {
       db.exec('DELETE FROM lanes; DELETE FROM ranges; DELETE FROM drops; DELETE FROM directed');
       db.exec('UPDATE streams SET accepted = 0, removed = 0, last_seq = 0');
-      this.#losePositions(upTo);
-    } else if (lanes.removeDamaged()) this.#losePositions(upTo);
-    if (!copied.has(IDS)) this.#passIds(upTo);
+      this.#losePositions();
+    } else if (lanes.removeDamaged()) this.#losePositions();
+    if (!copied.has(IDS)) this.#passIds(this.#lastLostSeq());
     db.exec('UPDATE streams SET removed = accepted');
     reload();
     const counted = this.#lastSeqs();
@@ -124,13 +122,14 @@ export class Recovery {
   }
 
   /**
-   * Commits of this log are lost. Tells every lane that what came behind its stream's end may be, up to a seq: nobody knows
-   * how much that was. QoS 2 exchanges that ended in them would pass for open, and a new message for a repeated one.
+   * Commits of this log are lost. Tells every lane that what came behind its stream's end may be: nobody knows how much that
+   * was. QoS 2 exchanges that ended in them would pass for open, and a new message for a repeated one.
    */
-  reportLostCommits(upTo: Seq): void {
+  reportLostCommits(): void {
     const { db, records, lanes } = this.#parts;
     if (this.isUnfinished) this.#note(LOG_NOTES.uncounted, '1');
-    if (this.#lostUpTo !== undefined || lanes.uplinks().length === 0) this.#losePositions(upTo);
+    if (this.#lostUpTo !== undefined || lanes.uplinks().length === 0) this.#losePositions();
+    const upTo = this.#lastLostSeq();
     // What begins with U+0001 says which wills are published.
     db.exec('DELETE FROM handshakes WHERE substr(client_id, 1, 1) <> char(1)');
     for (const stream of STREAMS) {
@@ -192,7 +191,14 @@ export class Recovery {
     return readers.some((lane) => lanes.pending.of(lane, [{ seq, body }]).length > 0);
   }
 
-  #losePositions(upTo: Seq): void {
+  /** Of this opening. */
+  #lastLostSeq(): Seq {
+    this.#skippedTo ??= this.#parts.records.skipSeqs();
+    return this.#skippedTo;
+  }
+
+  #losePositions(): void {
+    const upTo = this.#lastLostSeq();
     this.#note(LOG_NOTES.lostUpTo, String(upTo));
     this.#lostUpTo = upTo;
     this.#passIds(upTo);

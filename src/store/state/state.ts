@@ -4,6 +4,7 @@ import type { Seq } from '../../core/record.ts';
 import type { DeviceRow } from '../../core/state-store.ts';
 import { notedIn, STATE_NOTES } from '../notes.ts';
 import type { ClientIdClaim } from '../protocol.ts';
+import { type SeqReservation, SKIPPED_SEQS } from '../seqs.ts';
 import { damaged, openForWriting } from '../sqlite.ts';
 import { findDamagedRows, giveUpRows, hasRightIndexes, problemOf } from './damaged-rows.ts';
 import { sumRowsOfBefore } from './row-sums.ts';
@@ -13,13 +14,11 @@ import { SessionTables } from './sessions.ts';
 /** One write to `state.db` per so many seqs. */
 const SEQ_BLOCK = 1_000_000;
 const WAL_BYTES = 512 * 1024;
-/** More than can have been given out and not be noted. */
-export const SKIPPED_SEQS = 10_000_000;
 /** Firmware that makes up a new client id at each start must not fill the file: the oldest goes first. */
 const MAX_CLIENT_IDS_PER_OWNER = 1_000;
 
 /** `state.db`, synchronous: lives on the store worker, or in a command while no daemon runs. */
-export class State {
+export class State implements SeqReservation {
   readonly #file: string;
   #db: Database.Database;
   #sessions: SessionTables;
@@ -110,12 +109,10 @@ export class State {
     return this.#db.prepare<[], number>('SELECT total_changes()').pluck().get() ?? 0;
   }
 
-  /** The highest seq that may have been given out; 0 in a new file. */
   reservedSeq(): Seq {
     return Number(notedIn(this.#db, STATE_NOTES.seqReserved) ?? 0);
   }
 
-  /** On disk when it returns: seqs up to the returned one, at least `needed`, may be given out. */
   reserveSeq(needed: Seq): Seq {
     const upTo = Math.ceil(needed / SEQ_BLOCK) * SEQ_BLOCK;
     this.#setMeta(STATE_NOTES.seqReserved, String(upTo));

@@ -165,6 +165,27 @@ describe('a damaged store', () => {
     expect(await closeAndCount()).toEqual([]);
   });
 
+  it.each([
+    ['state.db is whole', false],
+    ['state.db lost its last commits as well', true],
+  ])('whose log is gone says how far it may have got, and gives no seq out twice, when %s', async (_, isOld) => {
+    const old = readFileSync(stateFile);
+    rmSync(`${stateFile}.good`);
+    const { client } = await reopen();
+    const { firstSeq: before } = (await client.append(entryOf(newRecord()))) as { firstSeq: number };
+    await store?.close();
+    rmSync(`${stateFile}.good`);
+    if (isOld) writeFileSync(stateFile, old);
+    rmSync(logFile);
+    const { client: next, lanes, reader } = await reopen();
+    await lanes.open(TELEMETRY, 'oldest');
+    const { records } = reader.read('gaps', 0, { maxRecords: 1, maxBytes: 2 ** 20 });
+    const gap = records.map(({ value }) => JSON.parse(Buffer.from(value).toString()))[0];
+    expect(gap).toMatchObject({ stream: 'telemetry', first_seq: 1, count: 0 });
+    expect(gap.last_seq).toBeGreaterThan(before);
+    expect((await next.append(entryOf(newRecord()))).firstSeq).toBeGreaterThan(before);
+  });
+
   it('whose state.db is damaged takes its good copy, and devices can log in', async () => {
     overwritePage(stateFile, 1);
     const { opened, client } = await reopen();

@@ -85,7 +85,7 @@ describe('positions that are not what was written', () => {
       expect(store.reader.read('telemetry', 0, ALL).records).toHaveLength(COUNT);
       expect(await laneOf(PLANT)).toMatchObject({ pendingCount: COUNT, droppedCount: 0 });
       expect(await laneOf(STICK)).toMatchObject({ deliveredCount: 40, pendingCount: COUNT - 40, droppedCount: 0 });
-      expect(gapsOf('plant')).toEqual([{ first_seq: 1, last_seq: 1_000_000, count: 0, reason: 'corruption' }]);
+      expect(gapsOf('plant')).toEqual([{ first_seq: 1, last_seq: 11_000_000, count: 0, reason: 'corruption' }]);
       expect(gapsOf('stick')).toEqual([]);
       await expectRightCounts();
     },

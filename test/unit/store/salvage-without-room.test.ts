@@ -44,7 +44,7 @@ describe('a damaged log for which the disk has too little room', () => {
     before.close();
     setAside(file);
     log = openLog(dataDir, CLOCK, COUNT);
-    log.transaction(() => log.recovery.takeOver(setAsideName(file), COUNT));
+    log.transaction(() => log.recovery.takeOver(setAsideName(file)));
     const bounds = { maxBytes: 2 ** 30, maxAgeMs: 1e12, keepFreeBytes: 0, whenFull: 'drop_oldest' } as const;
     const limits = new Limits(log, { ...bounds, dataDir, walBytes: 2 ** 18, aside: NOTHING_ASIDE }, CLOCK);
     const parts = {

@@ -155,7 +155,7 @@ describe('what is put back of a log', () => {
     await reopen();
     expect(store.opened.repairs).toHaveLength(1);
     expect(await store.lanes.open(PLANT, 'now')).toBe(0);
-    expect(gapsOf('plant')).toEqual([{ stream: 'telemetry', first_seq: 1, last_seq: 1_000_000, count: 0 }]);
+    expect(gapsOf('plant')).toEqual([{ stream: 'telemetry', first_seq: 1, last_seq: 11_000_000, count: 0 }]);
     await expectRightCounts();
   });
 
@@ -177,7 +177,7 @@ describe('what is put back of a log', () => {
     await reopen();
     await store.client.salvaged();
     expect(await laneOf('plant')).toMatchObject({ pendingCount: COUNT, droppedCount: 0 });
-    expect(gapsOf('plant')).toEqual([{ stream: 'telemetry', first_seq: COUNT + 1, last_seq: 2_000_000, count: 0 }]);
+    expect(gapsOf('plant')).toEqual([{ stream: 'telemetry', first_seq: COUNT + 1, last_seq: 12_000_000, count: 0 }]);
     await expectRightCounts();
   });
 
@@ -231,7 +231,7 @@ describe('what is put back of a log', () => {
         await store.client.salvaged();
         expect(await laneOf('plant')).toMatchObject({ pendingCount: COUNT, droppedCount: 0 });
         expect(await laneOf('plant', 'gaps')).toMatchObject({ pendingCount: 1 });
-        expect(gapsOf('plant')).toEqual([{ stream: 'telemetry', first_seq: 1, last_seq: 1_000_000, count: 0 }]);
+        expect(gapsOf('plant')).toEqual([{ stream: 'telemetry', first_seq: 1, last_seq: 11_000_000, count: 0 }]);
         await expectRightCounts();
       },
     );

@@ -189,7 +189,7 @@ describe('a log that is set aside', () => {
   /** What was put back by then is there; the rest goes with the file that the new one takes the place of. */
   it.each<[string, string, () => void]>([
     ['and still counts', `1-${COUNT}: ${COUNT - 300}`, () => undefined],
-    ['and lost its schema', '1-1000000: 0', () => writeFileSync(logFile, Buffer.alloc(4096, 0xa5), { flag: 'r+' })],
+    ['and lost its schema', '1-11000000: 0', () => writeFileSync(logFile, Buffer.alloc(4096, 0xa5), { flag: 'r+' })],
   ])('tells what is lost when the new one is damaged %s, before all is put back', async (_, told, destroy) => {
     await close();
     cutShort(UNFINISHED);
@@ -219,7 +219,7 @@ describe('a log that is set aside', () => {
     await reopen();
     for (const stream of ['telemetry', 'gaps'] as const) await opened().lanes.open({ ...LANE, stream }, 'oldest');
     expect(opened().reader.read('telemetry', 0, ALL).records).toHaveLength(COUNT);
-    expect(gaps()).toEqual([{ first_seq: 1, last_seq: 1_000_000, count: 0 }]);
+    expect(gaps()).toEqual([{ first_seq: 1, last_seq: 11_000_000, count: 0 }]);
     await close();
     expect(countStore(dataDir, { deep: true }).problems).toEqual([]);
   });
