@@ -5,6 +5,12 @@ const CROWD = 2;
 const CALM = 10;
 /** What is less is not worth the pause. */
 const WORTH = 1.15;
+/** The pause waits for so long a time in which this thread was idle for the most part, … */
+const QUIET_MS = 500;
+/** … which is when it was busy for no more than this part of it, … */
+const QUIET = 0.3;
+/** … and for that no longer than a minute: some machines always have that much to do. */
+const MAX_QUIET_LOOKS = 120;
 /** However often crowds come, and whatever else makes the process grow. */
 const MAX_AN_HOUR = 10;
 const HOUR_MS = 3_600_000;
@@ -15,18 +21,22 @@ export interface RushMemoryOptions {
   readonly giveBack: () => void;
   /** Of the process, in bytes. */
   readonly rss?: () => number;
+  /** Of the time since the last call this thread was busy for this part, 0 to 1. */
+  readonly busyPart?: () => number;
 }
 
 /**
  * A crowd leaves garbage that V8 keeps until there is half as much again, which in ordinary life may take for ever. It is
  * given back when for each open connection two have closed, for five seconds hardly any more has, and the process is
  * 15 percent larger than it was at its smallest since the last time; ten times an hour at most. That is a pause for all
- * others, and code that was compiled for speed is lost.
+ * others, and code that was compiled for speed is lost: so it is done when there is little else to do, if that is within
+ * a minute.
  */
 export class RushMemory {
   readonly #openCount: () => number;
   readonly #giveBack: () => void;
   readonly #rss: () => number;
+  readonly #busyPart: () => number;
   #isRunning = false;
   #smallest = Number.POSITIVE_INFINITY;
   #closedCount = 0;
@@ -36,10 +46,16 @@ export class RushMemory {
   #givenBackAt: number[] = [];
   #timer: NodeJS.Timeout | undefined;
 
-  constructor({ openCount, giveBack, rss = process.memoryUsage.rss }: RushMemoryOptions) {
+  constructor({
+    openCount,
+    giveBack,
+    rss = process.memoryUsage.rss,
+    busyPart = busyPartOfThread(),
+  }: RushMemoryOptions) {
     this.#openCount = openCount;
     this.#giveBack = giveBack;
     this.#rss = rss;
+    this.#busyPart = busyPart;
   }
 
   /** Soon, when what the start took is given back, the process has what it needs. */
@@ -80,7 +96,15 @@ export class RushMemory {
     const isOver = this.#closedCount >= CROWD * this.#openCount();
     this.#closedCount = 0;
     this.#mostClosed = 0;
-    if (isOver && rss >= WORTH * this.#smallest && this.#mayPause()) this.#pause();
+    if (isOver && rss >= WORTH * this.#smallest && this.#mayPause()) this.#awaitQuiet(MAX_QUIET_LOOKS);
+  }
+
+  #awaitQuiet(looks: number): void {
+    this.#busyPart();
+    this.#timer = setTimeout(() => {
+      if (this.#busyPart() <= QUIET || looks === 1) this.#pause();
+      else this.#awaitQuiet(looks - 1);
+    }, QUIET_MS).unref();
   }
 
   #mayPause(): boolean {
@@ -96,4 +120,14 @@ export class RushMemory {
     this.#smallest = this.#rss();
     this.#lookAgain();
   }
+}
+
+function busyPartOfThread(): () => number {
+  let last = performance.eventLoopUtilization();
+  return () => {
+    const now = performance.eventLoopUtilization();
+    const { utilization } = performance.eventLoopUtilization(now, last);
+    last = now;
+    return utilization;
+  };
 }

@@ -2,11 +2,13 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { RushMemory } from '../../../src/platform/rush-memory.ts';
 
 const LOOK_MS = 5_000;
+const QUIET_MS = 500;
 const HOUR_MS = 3_600_000;
 
 let rss: number;
 let keepsMb: number;
 let openCount: number;
+let busyPart: number;
 let memory: RushMemory;
 const giveBack = vi.fn(() => {
   rss = keepsMb;
@@ -18,7 +20,8 @@ beforeEach(() => {
   rss = 100;
   keepsMb = 100;
   openCount = 0;
-  memory = new RushMemory({ openCount: () => openCount, giveBack, rss: () => rss });
+  busyPart = 0;
+  memory = new RushMemory({ openCount: () => openCount, giveBack, rss: () => rss, busyPart: () => busyPart });
   memory.start();
   vi.advanceTimersByTime(LOOK_MS);
 });
@@ -31,9 +34,9 @@ function close(count: number): void {
   for (let closed = 0; closed < count; closed += 1) memory.closed();
 }
 
-/** Time for those who leave, and for a look at which nobody does. */
+/** Time for those who leave, for a look at which nobody does, and for one at which there is nothing to do. */
 function calm(): void {
-  vi.advanceTimersByTime(2 * LOOK_MS);
+  vi.advanceTimersByTime(2 * LOOK_MS + QUIET_MS);
 }
 
 function leave(count: number): void {
@@ -48,7 +51,7 @@ it('gives memory back once, when nobody leaves any more', () => {
   close(20);
   vi.advanceTimersByTime(LOOK_MS);
   expect(giveBack).toHaveBeenCalledTimes(0);
-  vi.advanceTimersByTime(LOOK_MS);
+  vi.advanceTimersByTime(LOOK_MS + QUIET_MS);
   expect(giveBack).toHaveBeenCalledTimes(1);
   vi.advanceTimersByTime(HOUR_MS);
   expect(giveBack).toHaveBeenCalledTimes(1);
@@ -73,6 +76,27 @@ it('waits for the end of a crowd that leaves for minutes', () => {
   }
   expect(giveBack).toHaveBeenCalledTimes(0);
   calm();
+  expect(giveBack).toHaveBeenCalledTimes(1);
+});
+
+it('waits until there is little else to do', () => {
+  rss = 150;
+  busyPart = 0.31;
+  leave(20);
+  vi.advanceTimersByTime(30_000);
+  expect(giveBack).toHaveBeenCalledTimes(0);
+  busyPart = 0.3;
+  vi.advanceTimersByTime(QUIET_MS);
+  expect(giveBack).toHaveBeenCalledTimes(1);
+});
+
+it('waits for that a minute at most', () => {
+  rss = 150;
+  busyPart = 1;
+  close(20);
+  vi.advanceTimersByTime(2 * LOOK_MS + 60_000 - QUIET_MS);
+  expect(giveBack).toHaveBeenCalledTimes(0);
+  vi.advanceTimersByTime(QUIET_MS);
   expect(giveBack).toHaveBeenCalledTimes(1);
 });
 
@@ -153,7 +177,7 @@ it('gives back ten times an hour at most', () => {
     close(20);
     vi.advanceTimersByTime(60_000);
   };
-  for (let minute = 0; minute < 59; minute += 1) crowd();
+  for (let minute = 0; minute < 60; minute += 1) crowd();
   expect(giveBack).toHaveBeenCalledTimes(10);
   crowd();
   crowd();
