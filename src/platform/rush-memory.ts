@@ -93,16 +93,23 @@ export class RushMemory {
       this.#lookAgain();
       return;
     }
-    const isOver = this.#closedCount >= CROWD * this.#openCount();
-    this.#closedCount = 0;
     this.#mostClosed = 0;
-    if (isOver && rss >= WORTH * this.#smallest && this.#mayPause()) this.#awaitQuiet(MAX_QUIET_LOOKS);
+    if (this.#isWorth(rss) && this.#mayPause()) this.#awaitQuiet(MAX_QUIET_LOOKS);
+    else this.#closedCount = 0;
+  }
+
+  /** A crowd has gone, and left something. */
+  #isWorth(rss: number): boolean {
+    return this.#closedCount >= CROWD * this.#openCount() && rss >= WORTH * this.#smallest;
   }
 
   #awaitQuiet(looks: number): void {
     this.#busyPart();
     this.#timer = setTimeout(() => {
-      if (this.#busyPart() <= QUIET || looks === 1) this.#pause();
+      const isQuiet = this.#busyPart() <= QUIET;
+      // Another crowd may have come, with which the process is as large as it has to be.
+      if (!this.#isWorth(this.#rss())) this.#lookAgain();
+      else if (isQuiet || looks === 1) this.#pause();
       else this.#awaitQuiet(looks - 1);
     }, QUIET_MS).unref();
   }
@@ -116,13 +123,15 @@ export class RushMemory {
   /** What was given back is gone from the process a little later: it is looked at again. */
   #pause(): void {
     this.#givenBackAt.push(performance.now());
+    this.#closedCount = 0;
     this.#giveBack();
     this.#smallest = this.#rss();
     this.#lookAgain();
   }
 }
 
-function busyPartOfThread(): () => number {
+/** Of the time since the last call, 0 to 1. */
+export function busyPartOfThread(): () => number {
   let last = performance.eventLoopUtilization();
   return () => {
     const now = performance.eventLoopUtilization();

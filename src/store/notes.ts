@@ -18,7 +18,7 @@ export const STATE_NOTES = {
   logOpen: 'log_open',
   /** The write-ahead log of that life may be carried over, by its stop or by a start that came to no end: that it is gone says nothing. */
   logCarriedOver: 'log_carried_over',
-  /** Its write-ahead log showed that something is missing, which opening it hides. */
+  /** Its write-ahead log showed that something is missing, which opening it hides: up to which seq that may be. */
   logLostCommits: 'log_lost_commits',
   /** `begun`: a damaged log is being set aside, or is, and nothing of it was taken over yet. */
   logSalvage: 'log_salvage',
@@ -40,6 +40,8 @@ export const LOG_NOTES = {
   stateGeneration: 'state_generation',
   /** A log was lost with its positions, and no seq of it is higher than this one. */
   lostUpTo: 'positions_lost_up_to',
+  /** Every lane was told that records up to this one may be lost, or is told when it is opened. */
+  toldUpTo: 'losses_told_up_to',
 } as const;
 
 /** What a file of the store notes under a name. */

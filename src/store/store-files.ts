@@ -137,11 +137,10 @@ function openAll(options: StoreOptions, clock: StoreClock, opened: Unfinished): 
   const keptBytes = Math.min(MAX_KEPT_BYTES, options.maxBytes / 16);
   const idempotency = { ...options.idempotency, maxBytes: keptBytes };
   const of = { file: names.log, machineId, walBytes, keptBytes, idempotency };
-  const { log, repair, toSalvage } = openLog({ ...options, ...of, clock, seqs: state, skips: state }, state);
+  const { log, repair, toSalvage, firstSeq } = openLog({ ...options, ...of, clock, seqs: state, skips: state }, state);
   opened.log = log;
   const reader = new SqliteLogReader(names.log, endThreadAsDamaged(names.log));
   const ofState = repairs.length === 0 && lacksEnd(state, log) ? [`${names.state}: ${END_IS_GONE}`] : repairs;
   const allRepairs = [...ofState, ...(repair === null ? [] : [repair])];
-  const { firstSeq } = log;
   return { names, walBytes, reserve, state, log, reader, repairs: allRepairs, toSalvage, machineId, firstSeq };
 }

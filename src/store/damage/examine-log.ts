@@ -69,6 +69,5 @@ function countsProblemOf(db: Database.Database): string | null {
 
 function endOf(db: Database.Database): Parameters<typeof hasUntoldLoss>[0] {
   const newestSeq = db.prepare<[], number>('SELECT coalesce(max(last_seq), 0) FROM streams').pluck().get() ?? 0;
-  const lostUpTo = notedIn(db, LOG_NOTES.lostUpTo);
-  return { newestSeq, lostUpTo: lostUpTo === undefined ? undefined : Number(lostUpTo) };
+  return { newestSeq, toldUpTo: Number(notedIn(db, LOG_NOTES.toldUpTo) ?? 0) };
 }

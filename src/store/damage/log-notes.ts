@@ -28,14 +28,19 @@ export function isWalGone(wal: string, notes: LogNotes): boolean {
   return !isThere(wal) || (hasStored && isEmptyFile(wal));
 }
 
-/** It was longer, or what was derived from it knows of more, or its write-ahead log showed it. */
-export function hasLost(newestSeq: Seq, notes: LogNotes): boolean {
-  if (notes.noted(STATE_NOTES.logLostCommits) !== undefined) return true;
-  return Math.max(notes.seenUpTo(), Number(notes.noted(STATE_NOTES.logNewest) ?? 0)) > newestSeq;
+/** It was longer, or what was derived from it knows of more, or its write-ahead log showed it: the last seq that may be lost. */
+function lostUpTo(newestSeq: Seq, notes: LogNotes): Seq | undefined {
+  const known = [notes.seenUpTo(), Number(notes.noted(STATE_NOTES.logNewest) ?? 0)].filter((seq) => seq > newestSeq);
+  const shown = notes.noted(STATE_NOTES.logLostCommits);
+  return [...known, ...(shown === undefined ? [] : [Number(shown)])].toSorted((a, b) => b - a)[0];
 }
 
-/** And the log does not know that itself: `lostUpTo`, what it is going to tell its lanes. */
-export function hasUntoldLoss(log: { newestSeq: Seq; lostUpTo: Seq | undefined }, notes: LogNotes): boolean {
-  const isKnown = (log.lostUpTo ?? -1) >= Number(notes.noted(STATE_NOTES.seqReserved) ?? 0);
-  return !isKnown && hasLost(log.newestSeq, notes);
+export function hasLost(newestSeq: Seq, notes: LogNotes): boolean {
+  return lostUpTo(newestSeq, notes) !== undefined;
+}
+
+/** And it was not told yet: a kill may have come behind that, and before it was noted in `state.db`. */
+export function hasUntoldLoss({ newestSeq, toldUpTo }: { newestSeq: Seq; toldUpTo: Seq }, notes: LogNotes): boolean {
+  const lost = lostUpTo(newestSeq, notes);
+  return lost !== undefined && (toldUpTo === 0 || lost > toldUpTo);
 }

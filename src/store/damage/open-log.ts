@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs';
 import { messageOf } from '../../core/errors.ts';
+import type { Seq } from '../../core/record.ts';
 import type { Stream } from '../../core/stream.ts';
 import { isThere, isUnread, type Look, lookTwice } from '../disk-reads.ts';
 import type { LogOptions } from '../log/connection.ts';
@@ -7,6 +8,7 @@ import { Log } from '../log/log.ts';
 import { STATE_NOTES } from '../notes.ts';
 import { damaged, isDamage, isEmptyFile } from '../sqlite.ts';
 import type { State } from '../state/state.ts';
+import { lacksEnd } from './good-copy.ts';
 import { hasLost, hasUntoldLoss, isBegun, isSetAside, isWalGone } from './log-notes.ts';
 import { hasLostCommits } from './pages.ts';
 import {
@@ -27,7 +29,11 @@ export interface OpenedLog {
   readonly repair: string | null;
   /** Where the records of the damaged log stand, while not all of them are put back. */
   readonly toSalvage: Roots | null;
+  /** No record of an earlier life has this seq or a higher one. */
+  readonly firstSeq: Seq;
 }
+
+type Found = Omit<OpenedLog, 'firstSeq'>;
 
 /**
  * Opens `log.db`; one that is damaged is set aside, and a new one takes over everything but the records, which `Salvage`
@@ -41,24 +47,37 @@ export function openLog(options: LogOptions, state: State): OpenedLog {
   if (isBegun(state) && isHalfSetAside(file)) finishSettingAside(file);
   // Opening it carries over what is left of the write-ahead log, and with it goes what shows that something is missing.
   if (!isSetAside(file, state) && (isWalGone(wal, state) || showsLostCommits(file, wal)))
-    state.note(STATE_NOTES.logLostCommits, '1');
+    state.note(STATE_NOTES.logLostCommits, String(state.reservedSeq()));
   const opened = openTwice({ ...options, lostEpoch: state.noted(STATE_NOTES.logEpoch) }, state);
   const { log } = opened;
-  const { lostUpTo } = log.recovery;
-  const isLost = opened.repair === null && hasUntoldLoss({ newestSeq: log.newestSeq(), lostUpTo }, state);
-  if (isLost) log.transaction(() => log.recovery.reportLostCommits());
+  const loss = opened.repair === null ? lossOf(log, file, state) : null;
+  if (loss !== null) log.transaction(() => log.recovery.reportLostCommits());
+  const firstSeq = log.records.lastSeq + 1;
   state.noteAll({
     [STATE_NOTES.logEpoch]: log.epoch,
     [STATE_NOTES.logRoots]: JSON.stringify(log.roots()),
     [STATE_NOTES.logNewest]: String(log.newestSeq()),
-    [STATE_NOTES.logOpen]: String(Math.max(log.firstSeq, log.newestSeq() + 1)),
+    [STATE_NOTES.logOpen]: String(firstSeq),
     [STATE_NOTES.logLostCommits]: undefined,
     [STATE_NOTES.logCarriedOver]: undefined,
   });
-  const repair = isLost
-    ? `the write-ahead log of ${file} is gone, damaged or another one, and with it what was stored last`
-    : (opened.repair ?? goneAside(opened, file));
-  return { ...opened, repair };
+  // Before the first record: the good copy of this start says it too, and no cut of a write-ahead log takes it away.
+  state.reserveSeq(firstSeq);
+  return { ...opened, repair: loss ?? opened.repair ?? goneAside(opened, file), firstSeq };
+}
+
+/** What may be lost behind the end of a log that is whole, for people; null when nothing may, or that was told. */
+function lossOf(log: Log, file: string, state: State): string | null {
+  if (hasUntoldLoss({ newestSeq: log.newestSeq(), toldUpTo: log.recovery.toldUpTo }, state))
+    return `the write-ahead log of ${file} is gone, damaged or another one, and with it what was stored last`;
+  if (isStateBehind(log, state))
+    return `nobody knows whether all that was stored last is in ${file}: state.db, which would show it, lacks its own end`;
+  return null;
+}
+
+/** What it knows of the log may be older than the log: seqs are reserved before they are given out. */
+function isStateBehind(log: Log, state: State): boolean {
+  return lacksEnd(state, log) || state.reservedSeq() < log.newestSeq();
 }
 
 /** A part that the disk does not give is lost like one that is damaged. */
@@ -73,7 +92,7 @@ function showsLostCommits(file: string, wal: string): boolean {
   });
 }
 
-function openTwice(options: LogOptions, state: State): OpenedLog {
+function openTwice(options: LogOptions, state: State): Found {
   try {
     return lookTwice([options.file, `${options.file}-wal`], (...doubts) => openOrReplace(options, state, doubts));
   } catch (error) {
@@ -95,7 +114,7 @@ export function noteCarriedOver(file: string, state: State): void {
 }
 
 /** Somebody removed what was not put back yet. How much is lost with it is told when the salvage ends. */
-function goneAside({ toSalvage }: OpenedLog, file: string): string | null {
+function goneAside({ toSalvage }: Found, file: string): string | null {
   const aside = setAsideName(file);
   if (toSalvage === null || isThere(aside)) return null;
   return `${aside} is gone, and with it what was not yet put back of it`;
@@ -118,11 +137,7 @@ export function noteLogClosed(state: State, log: Log): void {
   state.note(STATE_NOTES.logOpen, undefined);
 }
 
-function openOrReplace(
-  options: LogOptions,
-  state: State,
-  [believe, isAllGiven]: Parameters<Look<OpenedLog>>,
-): OpenedLog {
+function openOrReplace(options: LogOptions, state: State, [believe, isAllGiven]: Parameters<Look<Found>>): Found {
   const { file } = options;
   let log: Log | undefined;
   try {
@@ -156,13 +171,13 @@ function replace(file: string, state: State): void {
   setAside(file);
 }
 
-function takenOver(log: Log, reason: string, { file, state }: { file: string; state: State }): OpenedLog {
+function takenOver(log: Log, reason: string, { file, state }: { file: string; state: State }): Found {
   const repair = `${reason}; it is set aside as ${setAsideName(file)}, and what can be read of it is put back`;
   return { log, repair, toSalvage: rootsToSalvage(state) };
 }
 
 /** A salvage may have been cut short by a kill, also before anything was taken over. */
-function goOn(log: Log, file: string, state: State): OpenedLog {
+function goOn(log: Log, file: string, state: State): Found {
   if (isSetAside(file, state) && log.isNew()) {
     return takenOver(takeOver(log, file, state), `${file} was found damaged before`, { file, state });
   }
@@ -177,7 +192,7 @@ function goOn(log: Log, file: string, state: State): OpenedLog {
 function takeOver(log: Log, file: string, state: State): Log {
   log.transaction(() => {
     log.recovery.takeOver(setAsideName(file));
-    if (state.noted(STATE_NOTES.logOpen) !== undefined || hasLost(log.newestSeq(), state))
+    if (state.noted(STATE_NOTES.logOpen) !== undefined || hasLost(log.newestSeq(), state) || isStateBehind(log, state))
       log.recovery.reportLostCommits();
   });
   // From now on only the new log knows that not all is put back: not in a write-ahead log, which may lose its end without a word.

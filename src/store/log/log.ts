@@ -125,11 +125,6 @@ export class Log {
     );
   }
 
-  /** No record of an earlier life has this seq or a higher one. */
-  get firstSeq(): Seq {
-    return this.records.firstSeq;
-  }
-
   /** Of the records that were ever stored, as they were counted; 0 when there were none. */
   newestSeq(): Seq {
     return Math.max(...STREAMS.map((stream) => this.lastSeq(stream)));

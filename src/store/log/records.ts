@@ -51,7 +51,6 @@ export class Records {
   readonly #db: Database.Database;
   readonly #seqs: SeqReservation;
   readonly #tables: Readonly<Record<Stream, StreamTable>>;
-  #firstSeq: Seq;
   #nextSeq: Seq;
   #reservedSeq: Seq = 0;
   #appendedBytes = 0;
@@ -70,23 +69,17 @@ export class Records {
     this.#reservedSeq = seqs.reservedSeq();
     this.#nextSeq = this.#reservedSeq + 1;
     this.reload();
-    this.#firstSeq = this.#nextSeq;
-  }
-
-  /** No record of an earlier life has this seq or a higher one. */
-  get firstSeq(): Seq {
-    return this.#firstSeq;
   }
 
   /**
-   * For a log that lost records of which nobody knows how many: what reserved their seqs may have lost its end as well. No
-   * record that is lost has a seq above the one that is returned, none that is to come one up to it.
+   * For a log that lost records of which nobody knows how many, and what reserved their seqs may have lost its end with them:
+   * no record that is lost has a seq above the one that is returned, and none that is to come one up to it. On disk when it
+   * returns.
    */
   skipSeqs(): Seq {
     const upTo = this.#seqs.reserveSeq(this.#nextSeq - 1 + SKIPPED_SEQS);
     this.#reservedSeq = upTo;
     this.#nextSeq = upTo + 1;
-    this.#firstSeq = this.#nextSeq;
     return upTo;
   }
 

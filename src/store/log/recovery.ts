@@ -63,17 +63,18 @@ export class Recovery {
 
   /** Everything but the records, from a damaged log; the records count as removed until they are put back. */
   takeOver(damagedFile: string): void {
-    const { db, lanes, reload } = this.#parts;
+    const { db, lanes, records, reload } = this.#parts;
     const copied = copyTables(damagedFile, db);
     const hasPositions = copied.has('streams') && copied.has('lanes');
     if (!hasPositions) {
       db.exec('DELETE FROM lanes; DELETE FROM ranges; DELETE FROM drops; DELETE FROM directed');
       db.exec('UPDATE streams SET accepted = 0, removed = 0, last_seq = 0');
-      this.#losePositions();
-    } else if (lanes.removeDamaged()) this.#losePositions();
-    if (!copied.has(IDS)) this.#passIds(this.#lastLostSeq());
+    }
+    const isLost = !hasPositions || lanes.removeDamaged();
     db.exec('UPDATE streams SET removed = accepted');
     reload();
+    if (isLost) this.#losePositions();
+    if (!copied.has(IDS)) this.#passIds(records.lastSeq);
     const counted = this.#lastSeqs();
     if (!copied.has('ranges'))
       for (const lane of STREAMS.flatMap((stream) => lanes.ofStream(stream))) this.#skipAgain(lane);
@@ -116,9 +117,9 @@ export class Recovery {
     return { lostCount, moreMayBeLost };
   }
 
-  /** That what is not behind it may be lost is known already, and told to every lane that is opened. */
-  get lostUpTo(): Seq | undefined {
-    return this.#lostUpTo;
+  /** That records up to this one may be lost is told to every lane, or will be when it is opened; 0 when there is nothing to tell. */
+  get toldUpTo(): Seq {
+    return Number(notedIn(this.#parts.db, LOG_NOTES.toldUpTo) ?? 0);
   }
 
   /**
@@ -127,9 +128,9 @@ export class Recovery {
    */
   reportLostCommits(): void {
     const { db, records, lanes } = this.#parts;
+    const upTo = this.#skipLostSeqs();
     if (this.isUnfinished) this.#note(LOG_NOTES.uncounted, '1');
     if (this.#lostUpTo !== undefined || lanes.uplinks().length === 0) this.#losePositions();
-    const upTo = this.#lastLostSeq();
     // What begins with U+0001 says which wills are published.
     db.exec('DELETE FROM handshakes WHERE substr(client_id, 1, 1) <> char(1)');
     for (const stream of STREAMS) {
@@ -191,14 +192,15 @@ export class Recovery {
     return readers.some((lane) => lanes.pending.of(lane, [{ seq, body }]).length > 0);
   }
 
-  /** Of this opening. */
-  #lastLostSeq(): Seq {
+  /** Once for an opening: what is lost has no seq above the one that is returned, and that is told. */
+  #skipLostSeqs(): Seq {
     this.#skippedTo ??= this.#parts.records.skipSeqs();
+    this.#note(LOG_NOTES.toldUpTo, String(this.#skippedTo));
     return this.#skippedTo;
   }
 
   #losePositions(): void {
-    const upTo = this.#lastLostSeq();
+    const upTo = this.#skipLostSeqs();
     this.#note(LOG_NOTES.lostUpTo, String(upTo));
     this.#lostUpTo = upTo;
     this.#passIds(upTo);

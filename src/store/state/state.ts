@@ -114,8 +114,12 @@ export class State implements SeqReservation {
   }
 
   reserveSeq(needed: Seq): Seq {
+    const reserved = this.reservedSeq();
+    if (needed <= reserved) return reserved;
     const upTo = Math.ceil(needed / SEQ_BLOCK) * SEQ_BLOCK;
     this.#setMeta(STATE_NOTES.seqReserved, String(upTo));
+    // A write-ahead log may lose its end without a word.
+    this.#db.pragma('wal_checkpoint(PASSIVE)');
     this.#preciousVersion += 1;
     return upTo;
   }

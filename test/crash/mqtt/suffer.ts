@@ -59,7 +59,8 @@ export const VICTIMS = Array.from({ length: WELL_MEANING }, (_, index) => `load-
 export const MAX_MEMORY = 1.2;
 const WARM_UP_MS = 5_000;
 const QUIET_MS = 2_500;
-const SETTLE_MS = 20_000;
+/** What they left is given back when all have gone for ten seconds and there is little else to do, or after a minute. */
+const SETTLE_MS = 80_000;
 const CONTROL_SETTLE_MS = 1_000;
 const FALLING_MS = 1_000;
 const MAX_ATTEMPTS = 30;

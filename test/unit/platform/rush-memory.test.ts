@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { RushMemory } from '../../../src/platform/rush-memory.ts';
+import { busyPartOfThread, RushMemory } from '../../../src/platform/rush-memory.ts';
+import { waitFor } from '../../support/wait-for.ts';
 
 const LOOK_MS = 5_000;
 const QUIET_MS = 500;
@@ -98,6 +99,38 @@ it('waits for that a minute at most', () => {
   expect(giveBack).toHaveBeenCalledTimes(0);
   vi.advanceTimersByTime(QUIET_MS);
   expect(giveBack).toHaveBeenCalledTimes(1);
+});
+
+it('leaves it when the crowd is back before that, and gives it back when that one has gone', () => {
+  rss = 150;
+  busyPart = 1;
+  leave(2_000);
+  openCount = 2_000;
+  rss = 200;
+  busyPart = 0;
+  vi.advanceTimersByTime(60_000);
+  expect(giveBack).toHaveBeenCalledTimes(0);
+  openCount = 0;
+  leave(2_000);
+  expect(giveBack).toHaveBeenCalledTimes(1);
+});
+
+it('does not wait any more when it is stopped', () => {
+  rss = 150;
+  busyPart = 1;
+  leave(20);
+  memory.stop();
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+it('knows a thread that is busy from one that is idle', async () => {
+  vi.useRealTimers();
+  const part = busyPartOfThread();
+  await waitFor(() => part() < 0.3, { what: 'an idle moment', timeoutMs: 10_000 });
+  part();
+  const startedAt = performance.now();
+  while (performance.now() < startedAt + 50);
+  expect(part()).toBeGreaterThan(0.9);
 });
 
 it('leaves less than 15 percent to V8', () => {

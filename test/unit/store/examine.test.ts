@@ -162,7 +162,10 @@ describe('what the doctor says of a store that was killed', () => {
     for (const name of ['state.db', 'state.db-wal', 'state.db.good']) remove(name);
     expect(faults()).toMatchObject([{ text: expect.stringContaining('devices must be added again') }]);
     const store = await openStore({ dataDir });
-    expect(store.opened.repairs).toEqual([expect.stringContaining('devices must be added again')]);
+    expect(store.opened.repairs).toEqual([
+      expect.stringContaining('devices must be added again'),
+      expect.stringContaining('nobody knows whether all that was stored last is in'),
+    ]);
     await kill(store);
     expect(faults()).toEqual([]);
     expect(await start()).toEqual([]);

@@ -97,7 +97,7 @@ describe('what a limit takes', () => {
     await dropping.store.close();
     const state = new Database(join(directory.dataDir, 'state.db'));
     const high = 2 ** 45;
-    state.prepare("INSERT INTO meta (name, value) VALUES ('seq_reserved', ?)").run(String(high));
+    state.prepare("INSERT OR REPLACE INTO meta (name, value) VALUES ('seq_reserved', ?)").run(String(high));
     state.close();
     dropping = await DroppingStore.open(directory.dataDir);
     const { lanes, reader } = dropping.store;

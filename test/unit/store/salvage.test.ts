@@ -177,7 +177,7 @@ describe('what is put back of a log', () => {
     await reopen();
     await store.client.salvaged();
     expect(await laneOf('plant')).toMatchObject({ pendingCount: COUNT, droppedCount: 0 });
-    expect(gapsOf('plant')).toEqual([{ stream: 'telemetry', first_seq: COUNT + 1, last_seq: 12_000_000, count: 0 }]);
+    expect(gapsOf('plant')).toEqual([{ stream: 'telemetry', first_seq: COUNT + 1, last_seq: 13_000_000, count: 0 }]);
     await expectRightCounts();
   });
 
