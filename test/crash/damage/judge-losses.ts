@@ -7,7 +7,8 @@
  *    last seq that the file counted. What had arrived, but was not settled, when the damage came, may be among them;
  *    and what was told or delivered before, when the commit that noted it is lost.
  * 3. A gap without a number (`count` 0) speaks only of what the file does not count: of seqs behind the last that it
- *    counted, or of any when its counts or its positions cannot be read.
+ *    counted, or of any when its counts or its positions cannot be read; where its ranges cannot be read, also of those that
+ *    the lane has passed and not all delivered.
  * 4. Nobody knows, so nothing need be told: of what stood behind the cut in a write-ahead log that was cut, or in its last
  *    commit when that is damaged. Both lie behind the last seq that the file counts.
  * 5. A damaged `state.db`, or a damaged copy of it, loses no record.
@@ -25,6 +26,8 @@ export interface Known {
   readonly lastSeq: Seq;
   /** Up to there everything was delivered. */
   readonly done: Seq;
+  /** Up to there some of it was: what was not stands in ranges that cannot be read. Absent when they can. */
+  readonly unclearUpTo?: Seq;
 }
 
 export interface Losses {
@@ -69,8 +72,11 @@ export function judgeLosses(losses: Losses): LossVerdict {
     ...(lost.length > 0 && !wrecks.some(isOfLog) ? [`${lost.length} records lost with state.db`] : []),
     ...countProblems(losses, gaps, inNoReject),
     ...gaps
-      .filter((gap) => gap.count === 0 && known !== undefined && (gap.first_seq ?? 0) <= known.lastSeq)
-      .map((gap) => `no number is given from ${gap.first_seq} on, but up to ${known?.lastSeq} all were counted`),
+      .filter((gap) => gap.count === 0 && known !== undefined && isOfCounted(gap, known))
+      .map(
+        (gap) =>
+          `no number is given from ${gap.first_seq} to ${gap.last_seq}, but up to ${known?.lastSeq} all were counted`,
+      ),
   ];
   return {
     lostCount: lost.length,
@@ -117,6 +123,11 @@ function countOf(gaps: readonly Gap[]): number {
 
 function spans({ first_seq: first, last_seq: last }: Gap, seq: Seq): boolean {
   return first !== null && last !== null && seq >= first && seq <= last;
+}
+
+function isOfCounted({ first_seq: first, last_seq: last }: Gap, { lastSeq, done, unclearUpTo = 0 }: Known): boolean {
+  const isUnclear = (first ?? 0) > done && (last ?? 0) <= unclearUpTo;
+  return (first ?? 0) <= lastSeq && !isUnclear;
 }
 
 function isBehind(seq: Seq, known: Known | undefined): boolean {

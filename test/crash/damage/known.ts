@@ -19,10 +19,16 @@ export function readKnown(dataDir: string, uplink: string): ReadonlyMap<Stream, 
     db = new Database(join(dataDir, 'log.db'), { readonly: true, fileMustExist: true });
     if (lanesProblemOf(db) !== null) return undefined;
     const ends = db.prepare<[], { stream: Stream; last_seq: number }>('SELECT * FROM streams').all();
-    const lanes = db.prepare<[], { uplink: string; stream: Stream; done: number }>('SELECT * FROM lanes').all();
-    const doneOf = (stream: Stream): number =>
-      lanes.find((lane) => lane.uplink === uplink && lane.stream === stream)?.done ?? 0;
-    return new Map(ends.map(({ stream, last_seq: lastSeq }) => [stream, { lastSeq, done: doneOf(stream) }]));
+    const lanes = db
+      .prepare<[string], { stream: Stream; done: number; cursor: number }>('SELECT * FROM lanes WHERE uplink = ?')
+      .all(uplink);
+    const hasRanges = ifReadable(() => db?.prepare('SELECT * FROM ranges').all()) !== undefined;
+    return new Map(
+      ends.map(({ stream, last_seq: lastSeq }) => {
+        const { done = 0, cursor = 0 } = lanes.find((lane) => lane.stream === stream) ?? {};
+        return [stream, { lastSeq, done, ...(hasRanges ? {} : { unclearUpTo: cursor }) }];
+      }),
+    );
   } catch (error) {
     if (error instanceof Database.SqliteError) return undefined;
     throw error;

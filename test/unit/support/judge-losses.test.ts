@@ -99,10 +99,18 @@ describe('the judge of damaged stores', () => {
     const lost = PROMISED.filter((seq) => seq > 60);
     expect(losses(lost, { known, gaps: [gap(61, 1_000, 0)] }).problems).toEqual([]);
     expect(losses(lost, { known, gaps: [gap(60, 1_000, 0)] }).problems).toEqual([
-      'telemetry: no number is given from 60 on, but up to 60 all were counted',
+      'telemetry: no number is given from 60 to 1000, but up to 60 all were counted',
     ]);
     expect(losses(lost, { known: undefined, gaps: [gap(1, 1_000, 0)] }).problems).toEqual([]);
     expect(losses(lost, { known: undefined }).problems).toEqual(['telemetry: 40 records lost without a word']);
+  });
+
+  it('allows one over what was passed and not all delivered, when the ranges that say what of it was cannot be read', () => {
+    const known = { lastSeq: 100, done: 10, unclearUpTo: 50 };
+    const ofRest = gap(11, 100, 1);
+    expect(losses([20], { known, gaps: [gap(11, 50, 0), ofRest] }).problems).toEqual([]);
+    for (const wrong of [gap(10, 50, 0), gap(11, 51, 0)])
+      expect(losses([20], { known, gaps: [wrong, ofRest] }).problems).toHaveLength(1);
   });
 
   it('needs no word about what nobody can know of', () => {
