@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MessageChannel } from 'node:worker_threads';
@@ -73,4 +73,14 @@ export async function openStore(
     closePorts();
   };
   return { dataDir: options.dataDir, opened, client, lanes: new LaneClient(lanes.port1), reader, commits, close };
+}
+
+/** Leaves the files as a kill does, with what stands in their write-ahead logs alone. */
+export async function killStore(store: OpenStore): Promise<void> {
+  const { dataDir } = store;
+  const copy = `${dataDir}.killed`;
+  cpSync(dataDir, copy, { recursive: true, filter: (file) => !file.endsWith('-shm') });
+  await store.close();
+  rmSync(dataDir, { recursive: true });
+  renameSync(copy, dataDir);
 }

@@ -1,12 +1,19 @@
 import { Buffer } from 'node:buffer';
-import { copyFileSync, cpSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { examineStore } from '../../../src/store/damage/examine.ts';
 import type { Finding } from '../../../src/store/damage/finding.ts';
 import { StoreFiles } from '../../../src/store/store-files.ts';
-import { type OpenStore, openStore, STORE_DEFAULTS, SYSTEM_CLOCK, storeDirectory } from '../../support/open-store.ts';
+import {
+  killStore,
+  type OpenStore,
+  openStore,
+  STORE_DEFAULTS,
+  SYSTEM_CLOCK,
+  storeDirectory,
+} from '../../support/open-store.ts';
 import { entryOf, newRecord } from '../../support/records.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
@@ -33,7 +40,7 @@ describe('what the doctor says of a store that was killed', () => {
     const copyBefore = generationOfCopy();
     await next.client.putSecret('kitchen', 'hash-of-kitchen');
     await waitFor(() => generationOfCopy() > copyBefore, { what: 'a copy that knows the device', timeoutMs: 20_000 });
-    await kill(next);
+    await killStore(next);
   });
   afterEach(() => {
     directory.remove();
@@ -45,15 +52,6 @@ describe('what the doctor says of a store that was killed', () => {
       newRecord({ value: Buffer.from(`{"n":${n}}${' '.repeat(900)}`) }),
     );
     await store.client.append(entryOf(...records));
-  }
-
-  /** With what stands in their write-ahead logs alone. */
-  async function kill(store: OpenStore): Promise<void> {
-    const copy = `${dataDir}.killed`;
-    cpSync(dataDir, copy, { recursive: true, filter: (file) => !file.endsWith('-shm') });
-    await store.close();
-    rmSync(dataDir, { recursive: true });
-    renameSync(copy, dataDir);
   }
 
   function generationOfCopy(): number {
@@ -144,7 +142,7 @@ describe('what the doctor says of a store that was killed', () => {
   it('is that a salvage is not finished, until it is', async () => {
     writeFileSync(join(dataDir, 'log.db.suspect'), '');
     const store = await openStore({ dataDir });
-    await kill(store);
+    await killStore(store);
     expect(faults()).toMatchObject([
       { kind: 'repair', text: expect.stringContaining('not all of it is put back yet') },
     ]);
@@ -166,7 +164,7 @@ describe('what the doctor says of a store that was killed', () => {
       expect.stringContaining('devices must be added again'),
       expect.stringContaining('nobody knows whether all that was stored last is in'),
     ]);
-    await kill(store);
+    await killStore(store);
     expect(faults()).toEqual([]);
     expect(await start()).toEqual([]);
   });

@@ -1,9 +1,9 @@
 import { Buffer } from 'node:buffer';
-import { cpSync, readFileSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { State } from '../../../src/store/state/state.ts';
-import { type OpenStore, openStore, storeDirectory } from '../../support/open-store.ts';
+import { killStore, type OpenStore, openStore, storeDirectory } from '../../support/open-store.ts';
 import { entryOf, newRecord } from '../../support/records.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
@@ -39,14 +39,6 @@ describe('a store whose files lost their ends', () => {
   async function openAgain(): Promise<OpenStore> {
     await store.close();
     return open();
-  }
-
-  async function kill(): Promise<void> {
-    const copy = `${dataDir}.killed`;
-    cpSync(dataDir, copy, { recursive: true, filter: (file) => !file.endsWith('-shm') });
-    await store.close();
-    rmSync(dataDir, { recursive: true });
-    renameSync(copy, dataDir);
   }
 
   /** Events, because what was derived of telemetry would tell how far that got. Returns the first seq. */
@@ -91,7 +83,7 @@ describe('a store whose files lost their ends', () => {
   ])('tells of what may be lost, and gives no seq out twice, when %s', async (_, names) => {
     await openAgain();
     const last = await fill();
-    await kill();
+    await killStore(store);
     remove(...names);
     const { opened } = await open();
     const kept = lastStored();
@@ -108,7 +100,7 @@ describe('a store whose files lost their ends', () => {
     await openAgain();
     const sizes = ['state.db-wal', 'log.db-wal'].map((name) => [name, statSync(file(name)).size] as const);
     const first = await append(1);
-    await kill();
+    await killStore(store);
     for (const [name, size] of sizes) truncateSync(file(name), size);
     await open();
     expect(await append(1)).toBeGreaterThan(first);
@@ -117,12 +109,12 @@ describe('a store whose files lost their ends', () => {
   it('notices that its write-ahead log was emptied in a life that began with a loss', async () => {
     await openAgain();
     await append(1);
-    await kill();
+    await killStore(store);
     remove('log.db-wal');
     await open();
     expect(gaps()).toHaveLength(1);
     const last = await fill();
-    await kill();
+    await killStore(store);
     writeFileSync(file('log.db-wal'), '');
     const { opened } = await open();
     expect(opened.repairs).toEqual([expect.stringContaining('the write-ahead log of')]);
@@ -133,7 +125,7 @@ describe('a store whose files lost their ends', () => {
   it('tells it once when a kill comes before state.db notes that it was told', async () => {
     await openAgain();
     await append(1);
-    await kill();
+    await killStore(store);
     remove('log.db-wal');
     const noteAll = vi.spyOn(State.prototype, 'noteAll').mockImplementation(() => {
       throw new Error('killed');

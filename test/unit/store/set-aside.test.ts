@@ -1,21 +1,12 @@
 import { Buffer } from 'node:buffer';
-import {
-  copyFileSync,
-  cpSync,
-  existsSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { copyFileSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Gap } from '../../../src/core/gap.ts';
 import { examineStore } from '../../../src/store/damage/examine.ts';
 import { setAside, setAsideName } from '../../../src/store/damage/set-aside.ts';
-import { type OpenStore, openStore, storeDirectory } from '../../support/open-store.ts';
+import { killStore, type OpenStore, openStore, storeDirectory } from '../../support/open-store.ts';
 import { entryOf, newRecord } from '../../support/records.ts';
 import { countStore } from '../../support/verify.ts';
 
@@ -63,13 +54,9 @@ describe('a log that is set aside', () => {
     store = undefined;
   }
 
-  /** As a kill leaves the files, with what stands in their write-ahead logs alone. */
   async function kill(): Promise<void> {
-    const copy = `${dataDir}.killed`;
-    cpSync(dataDir, copy, { recursive: true, filter: (file) => !file.endsWith('-shm') });
-    await close();
-    rmSync(dataDir, { recursive: true });
-    renameSync(copy, dataDir);
+    await killStore(opened());
+    store = undefined;
   }
 
   function change(name: 'log.db' | 'state.db', ...statements: readonly string[]): void {
