@@ -109,6 +109,10 @@ function partsOf(fleet: Fleet, { storedTwiceCount, lostByDevice }: Verdict): Par
   };
 }
 
+/** A run of `live_first` goes on until so many kills met a backfill, or it has killed so many times as often as asked. */
+const BACKFILLS_MET = 3;
+const MOST_TIMES_AS_OFTEN = 4;
+
 interface Kills {
   readonly kills: number;
   readonly killsDuringStart: number;
@@ -123,21 +127,27 @@ async function killAgainAndAgain(gateway: GatewayProcess, { cycles, order, seed,
   const problems: string[] = [];
   let killsDuringStart = 0;
   let killsInBackfill = 0;
-  for (let cycle = 1; cycle <= cycles; cycle += 1) {
+  let kills = 0;
+  const isOver = (): boolean => {
+    if (kills < cycles) return false;
+    return order !== 'live_first' || killsInBackfill >= BACKFILLS_MET || kills >= MOST_TIMES_AS_OFTEN * cycles;
+  };
+  while (!isOver()) {
     await delay(random.between(10, 600));
     await gateway.stop('SIGKILL');
+    kills += 1;
     const left = countStore(gateway.dataDir);
     if (left.backfillCount > 0) killsInBackfill += 1;
-    problems.push(...left.problems.map((problem) => `after kill ${cycle}: ${problem}`));
+    problems.push(...left.problems.map((problem) => `after kill ${kills}: ${problem}`));
     gateway.launch();
-    const duringStart = cycle < cycles && random.chance(0.15);
+    const duringStart = !isOver() && random.chance(0.15);
     if (duringStart) killsDuringStart += 1;
     else await gateway.ready();
-    if (cycle % 20 === 0) say(`${cycle} of ${cycles} kills, ${problems.length} problems`);
+    if (kills % 20 === 0) say(`${kills} of ${cycles} kills, ${problems.length} problems`);
   }
   const miscountCount = problems.length;
   if (order === 'live_first' && killsInBackfill === 0) problems.push('no kill met a backfill: the run says nothing');
-  return { kills: cycles, killsDuringStart, killsInBackfill, miscountCount, problems };
+  return { kills, killsDuringStart, killsInBackfill, miscountCount, problems };
 }
 
 export const scenario = defineScenario({
