@@ -14,11 +14,16 @@ export interface DiskWrites {
 
 /** `devices`: where the kernel shows block devices by their numbers. */
 export function readDiskWrites(path: string, devices = '/sys/dev/block'): DiskWrites {
-  return { processBytes: processBytes(), deviceBytes: deviceBytes(path, devices) };
+  return { processBytes: writtenBy('self'), deviceBytes: deviceBytes(path, devices) };
 }
 
-function processBytes(): number | null {
-  const line = /^write_bytes: (\d+)$/m.exec(read('/proc/self/io') ?? '');
+/** Bytes that the calling thread caused to be written; 0 where the kernel does not say. */
+export function threadBytes(): number {
+  return writtenBy('thread-self') ?? 0;
+}
+
+function writtenBy(task: 'self' | 'thread-self'): number | null {
+  const line = /^write_bytes: (\d+)$/m.exec(read(`/proc/${task}/io`) ?? '');
   return line === null ? null : Number(line[1]);
 }
 

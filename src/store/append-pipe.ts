@@ -1,7 +1,7 @@
 import type { SluiceError } from '../core/errors.ts';
 import type { Appended, LogEntry, Room } from '../core/ports.ts';
 import type { Seq } from '../core/record.ts';
-import { PackWriter } from './pack.ts';
+import { PackWriter } from './pack/pack-writer.ts';
 import { APPEND_OUTCOMES, type AppendResult, type MainOperations } from './protocol.ts';
 
 /** Packs on their way at once: one is being committed, one is already there, and one is being answered. */

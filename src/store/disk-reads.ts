@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { closeSync, openSync, readSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { codeOf, SluiceError } from '../core/errors.ts';
-import { diskFaultOf, isDamageAtOpening } from './sqlite.ts';
+import { diskFaultOf, isDamageAtOpening } from './file-errors.ts';
 
 const PAGE_BYTES = 4096;
 const CHUNK_BYTES = 256 * PAGE_BYTES;

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import { codeOf, SluiceError } from '../core/errors.ts';
 import { unreadable } from './disk-reads.ts';
-import { readErrorOf } from './sqlite.ts';
+import { readErrorOf } from './file-errors.ts';
 
 /**
  * One daemon per data directory. An exclusive SQLite transaction on a file of its own: the operating system ends it

@@ -1,6 +1,6 @@
 import { SluiceError } from '../core/errors.ts';
+import { type DiskFault, diskFaultOf, isDamage } from './file-errors.ts';
 import type { Reserve } from './reserve.ts';
-import { type DiskFault, diskFaultOf, isDamage } from './sqlite.ts';
 
 export interface OutageOptions {
   readonly reserve: Pick<Reserve, 'take' | 'release'>;

@@ -1,7 +1,8 @@
-import { Buffer } from 'node:buffer';
-import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { codeOf, messageOf, SluiceError } from '../core/errors.ts';
+import { damaged, firstPage, isDamageAtOpening } from './file-errors.ts';
+import { hasRightColumns, migrate } from './format.ts';
 import { defineRowSum } from './row-sum.ts';
 
 export type Durability = 'full' | 'relaxed';
@@ -20,15 +21,7 @@ export interface OpenOptions {
 const PAGE_BYTES = 4096;
 const WRITE_VERSION_AT = 18;
 const WAL_VERSION = 2;
-/** Far beyond any that there will be. */
-const MAX_FORMAT = 1_000;
-/** "SL", in front of the format in `application_id`. */
-const FORMAT_MARK = 0x534c_0000;
 const INCREMENTAL = 2;
-/** SQLite's, and those of Node's own calls. Where less is on the disk than was written, only a new process finds out what is. */
-const FAILING = /^(SQLITE_(IOERR(?!_SHORT_READ)|READONLY|CANTOPEN|PERM)|EIO$|EROFS$|ENXIO$|ENODEV$|ESTALE$)/;
-const DAMAGED = /^SQLITE_(NOTADB|CORRUPT|IOERR_SHORT_READ)/;
-const DAMAGED_SCHEMA = /^SQLITE_(ERROR|SCHEMA|CONSTRAINT)/;
 
 /**
  * Opens (or makes) one of the store's files for writing, brings it to the newest format, and checks what the
@@ -67,19 +60,7 @@ export const MARKED_READ_ONLY = 'only a later SQLite may write it';
 
 /** Of a file that is there, as it is without its write-ahead log [sqlite.org/fileformat2.html#file_format_version_numbers]. */
 export function isMarkedReadOnly(file: string): boolean {
-  return firstBytes(file).readUInt8(WRITE_VERSION_AT) > WAL_VERSION;
-}
-
-/** Zeros for what is behind the end. */
-function firstBytes(file: string): Buffer {
-  const fd = openSync(file, 'r');
-  try {
-    const bytes = Buffer.alloc(PAGE_BYTES);
-    readSync(fd, bytes, 0, PAGE_BYTES, 0);
-    return bytes;
-  } finally {
-    closeSync(fd);
-  }
+  return firstPage(file).readUInt8(WRITE_VERSION_AT) > WAL_VERSION;
 }
 
 function settle(
@@ -118,141 +99,6 @@ function carryOver(db: Database.Database): void {
 /** SQLite begins a new database in a file without a byte, and removes the write-ahead log beside it, also when it only reads. */
 export function isEmptyFile(file: string): boolean {
   return (statSync(file, { throwIfNoEntry: false })?.size ?? 0) === 0;
-}
-
-/** What is there is not what was written. */
-export function isDamage(error: unknown): boolean {
-  return DAMAGED.test(codeOf(error) ?? '') || (error instanceof SluiceError && error.code === 'store_damaged');
-}
-
-/** False also when it fails for another reason: that is no damage. */
-export function meetsDamage(work: () => void): boolean {
-  try {
-    work();
-    return false;
-  } catch (error) {
-    return isDamage(error);
-  }
-}
-
-/** As `isDamage`, while a file is opened: no statement fails by itself on one whose schema is as it was written. */
-export function isDamageAtOpening(error: unknown): boolean {
-  return isDamage(error) || DAMAGED_SCHEMA.test(codeOf(error) ?? '');
-}
-
-export function damaged(file: string, what: string): SluiceError {
-  return new SluiceError(`${file} is damaged: ${what}`, {
-    code: 'store_damaged',
-    hint: 'the next start sets it aside and puts back what can be read',
-  });
-}
-
-/** @throws SluiceError `store_too_new`, `store_damaged` */
-export function refuseNewer(db: Database.Database, file: string, migrations: readonly string[]): void {
-  const version = formatOf(db, migrations);
-  if (version < 0 || version > MAX_FORMAT) throw damaged(file, `there is no format ${version}`);
-  if (version <= migrations.length) return;
-  throw new SluiceError(`${file} was written by a newer version of Sluice (format ${version})`, {
-    code: 'store_too_new',
-    hint: `install that version again; this one reads formats up to ${migrations.length}`,
-  });
-}
-
-/**
- * How many of its migrations were applied. That stands twice, so that damage to one of them is told from a newer version:
- * where they differ, that is right whose tables are there. With other tables it is left to a newer version.
- */
-export function formatOf(db: Database.Database, migrations: readonly string[]): number {
-  const formats = formatsIn(db);
-  const [version = 0, marked = version] = formats;
-  if (version === marked) return version;
-  return (
-    formats.find((format) => format <= migrations.length && hasColumnsOf(db, migrations, format)) ??
-    Math.max(...formats)
-  );
-}
-
-function migrate(db: Database.Database, file: string, migrations: readonly string[]): void {
-  refuseNewer(db, file, migrations);
-  for (let next = formatOf(db, migrations); next < migrations.length; next++) {
-    db.transaction(() => {
-      db.exec(migrations[next] ?? '');
-      noteFormat(db, next + 1);
-    }).immediate();
-  }
-  const [version, marked] = formatsIn(db);
-  if (version !== migrations.length || marked !== version) noteFormat(db, migrations.length);
-}
-
-/** As `user_version` and, but in a file of an earlier version, `application_id` have it. */
-function formatsIn(db: Database.Database): readonly number[] {
-  const [version, id] = ['user_version', 'application_id'].map((name) => Number(db.pragma(name, { simple: true })));
-  const marked = (id ?? 0) - FORMAT_MARK;
-  return [version ?? 0, ...(marked > 0 && marked <= MAX_FORMAT ? [marked] : [])];
-}
-
-function noteFormat(db: Database.Database, format: number): void {
-  db.transaction(() => {
-    db.pragma(`user_version = ${format}`);
-    db.pragma(`application_id = ${FORMAT_MARK + format}`);
-  })();
-}
-
-/**
- * Whether the columns of all tables are those of the file's format: what is asked for by the name of a column is answered
- * wrongly when a letter of that is damaged.
- */
-export function hasRightColumns(db: Database.Database, migrations: readonly string[]): boolean {
-  return hasColumnsOf(db, migrations, formatOf(db, migrations));
-}
-
-function hasColumnsOf(db: Database.Database, migrations: readonly string[], format: number): boolean {
-  const wanted = new Database(':memory:');
-  for (const migration of migrations.slice(0, format)) wanted.exec(migration);
-  const isRight = columnsOf(db) === columnsOf(wanted);
-  wanted.close();
-  return isRight;
-}
-
-function columnsOf(db: Database.Database): string {
-  const columns = `SELECT tables.name, columns.* FROM sqlite_schema AS tables, pragma_table_info(tables.name) AS columns
-    WHERE tables.type = 'table' AND tables.name NOT LIKE 'sqlite_%' ORDER BY tables.name, columns.cid`;
-  return JSON.stringify(db.prepare(columns).raw().all());
-}
-
-/** What keeps anything from being written. */
-export interface DiskFault {
-  /** `broken`: until the files are opened again; the others pass by themselves. */
-  readonly kind: 'full' | 'busy' | 'broken';
-  /** For people. */
-  readonly reason: string;
-}
-
-/**
- * Why a file cannot be read at all, or undefined: SQLite calls a file damaged when the disk gives an error instead of a page.
- * Only to be asked when there is damage, because it may end locks that SQLite has on the file.
- */
-export function readErrorOf(file: string): unknown {
-  try {
-    firstBytes(file);
-  } catch (error) {
-    if (diskFaultOf(error) !== undefined) return error;
-  }
-  return undefined;
-}
-
-/** undefined for what no disk does: that must not be survived by guessing. */
-export function diskFaultOf(error: unknown): DiskFault | undefined {
-  const code = codeOf(error) ?? '';
-  if (code === 'SQLITE_FULL' || code === 'ENOSPC') return { kind: 'full', reason: 'the disk is full' };
-  if (code === 'SQLITE_BUSY') return { kind: 'busy', reason: 'another program holds the store' };
-  if (!FAILING.test(code)) return undefined;
-  // SQLite says the same of a file that it may not write.
-  const isReadOnly = code.startsWith('SQLITE_READONLY') || code === 'EROFS';
-  const reason = isReadOnly
-    ? 'the disk is read-only, or log.db or state.db belongs to another user'
-    : `the disk fails (${messageOf(error)}, ${code})`;
-  return { kind: 'broken', reason };
 }
 
 /** A connection of its own that can never write. Short reads only: an open statement keeps the WAL from shrinking. */

@@ -6,13 +6,13 @@ import { END_IS_GONE, lacksEnd, openState } from './damage/good-copy.ts';
 import { noteCarriedOver, openLog, type Roots } from './damage/open-log.ts';
 import { hasLog } from './damage/set-aside.ts';
 import { endThreadAsDamaged, markSuspect } from './damage/suspect.ts';
+import { readErrorOf } from './file-errors.ts';
 import { DataDirLock } from './lock.ts';
 import type { Log } from './log/log.ts';
 import { SqliteLogReader } from './log/reader.ts';
 import { STATE_NOTES } from './notes.ts';
 import type { StoreOptions } from './protocol.ts';
 import { Reserve } from './reserve.ts';
-import { readErrorOf } from './sqlite.ts';
 import type { State } from './state/state.ts';
 import type { StoreClock } from './store-clock.ts';
 

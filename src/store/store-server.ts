@@ -8,7 +8,8 @@ import { type Port, type Reply, serve } from '../platform/rpc.ts';
 import { giveBackMemory } from '../platform/start-memory.ts';
 import { noteLogClosing } from './damage/open-log.ts';
 import { endThreadAsDamaged } from './damage/suspect.ts';
-import { unpack } from './pack.ts';
+import { diskFaultOf, isDamage } from './file-errors.ts';
+import { unpack } from './pack/unpack.ts';
 import {
   APPEND_OUTCOMES,
   type AppendResult,
@@ -16,7 +17,6 @@ import {
   type MainOperations,
   type StoreOptions,
 } from './protocol.ts';
-import { diskFaultOf, isDamage } from './sqlite.ts';
 import type { State } from './state/state.ts';
 import { Store } from './store.ts';
 import type { StoreClock } from './store-clock.ts';

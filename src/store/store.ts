@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { codeOf, type SluiceError } from '../core/errors.ts';
 import type { LogStats, Salvaged } from '../core/log-stats.ts';
 import type { Place } from '../core/session.ts';
+import { threadBytes } from '../platform/disk-writes.ts';
 import { defaultGatewayId, randomInstanceId } from '../platform/machine-id.ts';
 import { BackgroundCheck } from './damage/background-check.ts';
 import { GoodCopy } from './damage/good-copy.ts';
@@ -10,6 +10,7 @@ import { Salvage } from './damage/salvage.ts';
 import { SetAside } from './damage/set-aside.ts';
 import { markSuspect } from './damage/suspect.ts';
 import { type Believe, isUnread, lookTwice, unreadable } from './disk-reads.ts';
+import { diskFaultOf, isDamage } from './file-errors.ts';
 import { GroupCommit } from './group-commit.ts';
 import { Limits } from './limits.ts';
 import type { Log } from './log/log.ts';
@@ -18,7 +19,6 @@ import { STATE_NOTES } from './notes.ts';
 import { Outage } from './outage.ts';
 import type { StoreOpened, StoreOptions } from './protocol.ts';
 import { RetainedWriter } from './retained-writer.ts';
-import { diskFaultOf, isDamage } from './sqlite.ts';
 import type { State } from './state/state.ts';
 import type { StoreClock } from './store-clock.ts';
 import { namesIn, StoreFiles } from './store-files.ts';
@@ -199,7 +199,7 @@ export class Store {
       freeBytes: this.#limits.freeBytes(),
       keepFreeBytes: this.#options.keepFreeBytes,
       maxAgeMs: this.#options.maxAgeMs,
-      writtenBytes: writtenBytes(),
+      writtenBytes: threadBytes(),
       salvaged: this.#salvage?.progress ?? null,
       setAsideBytes: this.#aside.bytes,
       salvageStuck: this.#salvage?.stuck ?? null,
@@ -277,15 +277,5 @@ export class Store {
       if (cause === undefined) throw error;
       this.outage.begin(cause);
     }
-  }
-}
-
-/** Bytes this thread caused to be written to the disk; 0 where the kernel does not say. */
-function writtenBytes(): number {
-  try {
-    const line = /^write_bytes: (\d+)$/m.exec(readFileSync('/proc/thread-self/io', 'utf8'));
-    return Number(line?.[1] ?? 0);
-  } catch {
-    return 0;
   }
 }

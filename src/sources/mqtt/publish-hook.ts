@@ -9,6 +9,7 @@ import { answerDelayMs } from './answer-delay.ts';
 import type { Brake } from './brake.ts';
 import type { DenialLog } from './denial-log.ts';
 import type { Handshakes } from './handshakes.ts';
+import { maxRecordCount } from './max-record-count.ts';
 import type { PresenceTracker } from './presence-tracker.ts';
 import type { Problems } from './problems.ts';
 import type { HeardMessage } from './published-commands.ts';
@@ -60,12 +61,6 @@ const MAX_WAITING_BYTES = 32 * 1024 * 1024;
 const CONNECTION_BYTES = 12 * 1024;
 /** Of a record beside the payload that it came in, about. */
 const RECORD_BYTES = 512;
-const OPENING_BRACE = 0x7b;
-const LINE_FEED = 0x0a;
-/** Major type 5 (RFC 8949 §3.1), in the upper three bits. */
-const CBOR_MAP = 0xa0;
-/** As many as one message may become. */
-const MAX_RECORDS = 10_000;
 
 /**
  * Where the acknowledgement waits: aedes writes PUBACK or PUBREC when the callback is called, so it is called only
@@ -260,14 +255,4 @@ export class PublishHook {
       this.#options.problems.internal(error);
     }
   }
-}
-
-/** A batch becomes at most as many records as it has objects, lines, or maps of CBOR. */
-function maxRecordCount(payload: Buffer): number {
-  let count = 0;
-  for (let at = 0; at < payload.length && count < MAX_RECORDS; at += 1) {
-    const byte = payload[at] ?? 0;
-    if (byte === OPENING_BRACE || byte === LINE_FEED || (byte & 0xe0) === CBOR_MAP) count += 1;
-  }
-  return Math.max(count, 1);
 }

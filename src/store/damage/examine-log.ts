@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import type Database from 'better-sqlite3';
+import { formatOf, hasRightColumns, refuseNewer } from '../format.ts';
 import { problemOfCounts } from '../log/check-counts.ts';
 import { lanesProblemOf } from '../log/lane-rows.ts';
 import { Lanes } from '../log/lanes.ts';
@@ -7,7 +8,7 @@ import { Ranges } from '../log/ranges.ts';
 import { Records } from '../log/records.ts';
 import { LOG_MIGRATIONS } from '../log/schema.ts';
 import { LOG_NOTES, notedIn, STATE_NOTES } from '../notes.ts';
-import { formatOf, hasRightColumns, lookAt, refuseNewer } from '../sqlite.ts';
+import { lookAt } from '../sqlite.ts';
 import { type Finding, findingsOf, headProblemOf, walProblemsOf } from './finding.ts';
 import { hasUntoldLoss, isSetAside, isWalGone, type LogNotes } from './log-notes.ts';
 import { suspicionOf } from './suspect.ts';

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
+import { refuseNewer } from '../format.ts';
 import { STATE_NOTES } from '../notes.ts';
 import { defineRowSum } from '../row-sum.ts';
-import { lookAt, refuseNewer } from '../sqlite.ts';
+import { lookAt } from '../sqlite.ts';
 import { describeRows, findDamagedRows, hasRightIndexes, problemOf } from '../state/damaged-rows.ts';
 import { STATE_MIGRATIONS } from '../state/schema.ts';
 import { type Finding, findingsOf, headProblemOf, walProblemsOf } from './finding.ts';

@@ -2,11 +2,11 @@ import { closeSync, copyFileSync, fsyncSync, openSync, renameSync, rmSync } from
 import { dirname } from 'node:path';
 import { codeOf } from '../../core/errors.ts';
 import { type Believe, isThere, isUnread, lookTwice, waitForReads } from '../disk-reads.ts';
+import { damaged, diskFaultOf, isDamageAtOpening } from '../file-errors.ts';
 import { ofCopy } from '../if-readable.ts';
 import type { Log } from '../log/log.ts';
 import { notedIn, STATE_NOTES } from '../notes.ts';
 import { SKIPPED_SEQS } from '../seqs.ts';
-import { damaged, diskFaultOf, isDamageAtOpening } from '../sqlite.ts';
 import { findDamagedRows, problemOf } from '../state/damaged-rows.ts';
 import { State } from '../state/state.ts';
 import { setAside, syncDirectory } from './set-aside.ts';

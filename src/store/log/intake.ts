@@ -1,7 +1,7 @@
 import type Database from 'better-sqlite3';
 import type { Appended } from '../../core/ports.ts';
 import type { Handshake } from '../../core/record.ts';
-import type { PackedEntry } from '../pack.ts';
+import type { PackedEntry } from '../pack/unpack.ts';
 import type { IdempotencyKeys, KnownKey } from './idempotency-keys.ts';
 import type { Kept } from './kept.ts';
 import type { Queues } from './queues.ts';

@@ -4,7 +4,7 @@ import type { LaneId } from '../../core/lane-log.ts';
 import { printable } from '../../core/printable.ts';
 import type { Seq } from '../../core/record.ts';
 import type { Stream } from '../../core/stream.ts';
-import { damaged } from '../sqlite.ts';
+import { damaged } from '../file-errors.ts';
 
 /** A lane as it is on disk. */
 export interface LaneRow {

@@ -5,7 +5,7 @@ import type { LaneId } from '../../core/lane-log.ts';
 import type { LaneStats } from '../../core/log-stats.ts';
 import type { Seq } from '../../core/record.ts';
 import type { Stream } from '../../core/stream.ts';
-import { damaged } from '../sqlite.ts';
+import { damaged } from '../file-errors.ts';
 import type { Lane } from './lane.ts';
 import { type LaneRow, LaneRows } from './lane-rows.ts';
 import { PendingRecords } from './pending-records.ts';

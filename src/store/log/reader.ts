@@ -5,7 +5,8 @@ import type { Batch, LogReader, ReadLimit } from '../../core/lane-log.ts';
 import type { Seq, StoredRecord } from '../../core/record.ts';
 import { isIntact, readRecord } from '../../core/record-codec.ts';
 import { STREAMS, type Stream } from '../../core/stream.ts';
-import { diskFaultOf, isDamage, meetsDamage, openForLooking, openForReading, readErrorOf } from '../sqlite.ts';
+import { diskFaultOf, isDamage, meetsDamage, readErrorOf } from '../file-errors.ts';
+import { openForLooking, openForReading } from '../sqlite.ts';
 import { Corrections } from './corrections.ts';
 import { BODY, checkOrder } from './stored-body.ts';
 

@@ -1,6 +1,6 @@
 import type { Seq } from '../../core/record.ts';
 import type { Stream } from '../../core/stream.ts';
-import { damaged } from '../sqlite.ts';
+import { damaged } from '../file-errors.ts';
 
 /**
  * The body of a record, in SQL. Where the head of a row is damaged SQLite takes it for text, a number or nothing: it is

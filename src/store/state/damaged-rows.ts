@@ -1,8 +1,8 @@
 import type Database from 'better-sqlite3';
 import { printable } from '../../core/printable.ts';
 import { waitForReads } from '../disk-reads.ts';
+import { hasRightColumns } from '../format.ts';
 import { ofCopy } from '../if-readable.ts';
-import { hasRightColumns } from '../sqlite.ts';
 import { isWrong, type RowSum, SUMS } from './row-sums.ts';
 import { STATE_MIGRATIONS } from './schema.ts';
 

@@ -5,7 +5,7 @@ import { SluiceError } from '../../../src/core/errors.ts';
 import type { Message } from '../../../src/core/ports.ts';
 import type { Observation } from '../../../src/core/views.ts';
 import { Ingest } from '../../../src/ingest/ingest.ts';
-import { PackWriter } from '../../../src/store/pack.ts';
+import { PackWriter } from '../../../src/store/pack/pack-writer.ts';
 import { FakeLogWriter } from '../../support/fake-log-writer.ts';
 import { jsonText } from '../../support/json-text.ts';
 import { noRestraint } from '../../support/no-restraint.ts';

@@ -4,7 +4,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { LogEntry } from '../../../src/core/ports.ts';
 import { readRecord, sealRecord } from '../../../src/core/record-codec.ts';
-import { type PackedEntry, PackWriter, unpack } from '../../../src/store/pack.ts';
+import { PackWriter } from '../../../src/store/pack/pack-writer.ts';
+import { type PackedEntry, unpack } from '../../../src/store/pack/unpack.ts';
 import { anyRecord, bytes } from '../../support/record-arbitrary.ts';
 import { entryOf, newRecord } from '../../support/records.ts';
 
