@@ -23,6 +23,7 @@ const NOT_STARTED: Omit<LinkStatus, 'since'> = {
   retryAt: null,
   lastDeliveredAt: null,
   rate: 0,
+  byteRate: 0,
 };
 
 /** The uplink worker as the main thread sees it. Without uplinks there is no thread. */
@@ -106,7 +107,9 @@ export class UplinkThread implements UplinkControl {
   #linkOf(name: string): LinkStatus {
     const said = this.#links.get(name) ?? { ...NOT_STARTED, since: this.#startedAt };
     const reason = this.#options.whyStuck();
-    return reason === null ? said : { ...said, state: 'down', reason, code: 'stuck', retryAt: null, rate: 0 };
+    return reason === null
+      ? said
+      : { ...said, state: 'down', reason, code: 'stuck', retryAt: null, rate: 0, byteRate: 0 };
   }
 
   async #setPaused(uplink: string, paused: boolean): Promise<boolean> {

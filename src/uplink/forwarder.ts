@@ -73,9 +73,10 @@ export class Forwarder {
     this.#options = options;
     this.#parts = parts;
     const { name } = options;
-    const { laneLog, logger } = parts;
+    const { laneLog, logger, board } = parts;
+    const onSent = (bytes: number): void => board.sent(bytes);
     this.#pace = new Pace(options.backlogShare);
-    this.#meter = isMetered(options) ? new Meter({ uplink: name, options, laneLog }) : undefined;
+    this.#meter = isMetered(options) ? new Meter({ uplink: name, options, laneLog, onSent }) : undefined;
     const laneOf = (range: LaneRange): Lane => this.#lane(range.lane.stream, range);
     this.#backlogs = new Map(
       options.streams.map((stream) => [stream, new Backlog({ uplink: name, stream, laneLog, logger, laneOf })]),

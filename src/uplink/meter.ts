@@ -12,6 +12,8 @@ export interface MeterParts {
   readonly uplink: string;
   readonly options: MeterOptions;
   readonly laneLog: LaneLog;
+  /** Told of what it lets through. */
+  readonly onSent: (bytes: number) => void;
   /** UTC milliseconds. */
   readonly now?: () => number;
 }
@@ -56,6 +58,7 @@ export class Meter {
     this.#today = { day: this.#today.day, bytes: this.#today.bytes + bytes };
     this.#unsettledBytes += bytes;
     await this.#turn(bytes, signal);
+    this.#parts.onSent(bytes);
     return count;
   }
 

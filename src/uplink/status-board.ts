@@ -37,6 +37,7 @@ export class StatusBoard {
   readonly #now: () => number;
   readonly #repeats: RepeatSummary;
   readonly #rate = new RateMeter(() => performance.now());
+  readonly #byteRate = new RateMeter(() => performance.now());
   /** By the name of the lane. */
   readonly #laneFaults = new Map<string, LaneFault>();
   #phase: Phase = 'connecting';
@@ -116,6 +117,11 @@ export class StatusBoard {
     this.#lastDeliveredAt = this.#now();
   }
 
+  /** Of a metered link: so many bytes go on the wire. */
+  sent(bytes: number): void {
+    this.#byteRate.add(bytes);
+  }
+
   #fault(error: SluiceError, delayMs: number, where: object): Fault {
     this.#failureCount += 1;
     const fields = { ...where, code: error.code, reason: error.message, hint: error.hint, retryInMs: delayMs };
@@ -144,6 +150,7 @@ export class StatusBoard {
       retryAt: fault?.retryAt ?? null,
       lastDeliveredAt: this.#lastDeliveredAt,
       rate: this.#rate.perSecond(),
+      byteRate: this.#byteRate.perSecond(),
     };
   }
 
@@ -204,6 +211,7 @@ function isSame(a: LinkStatus, b: LinkStatus): boolean {
     a.reason === b.reason &&
     a.retryAt === b.retryAt &&
     a.rate === b.rate &&
+    a.byteRate === b.byteRate &&
     a.lastDeliveredAt === b.lastDeliveredAt
   );
 }

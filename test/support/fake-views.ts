@@ -47,6 +47,7 @@ export function linkStatus(changes: Partial<LinkStatus> = {}): LinkStatus {
     retryAt: null,
     lastDeliveredAt: FAKE_NOW - 1_000,
     rate: 10,
+    byteRate: 0,
     ...changes,
   };
 }

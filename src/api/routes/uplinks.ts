@@ -1,10 +1,10 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { SluiceError } from '../../core/errors.ts';
 import type { BackfillStats, LaneStats, UplinkTotals } from '../../core/log-stats.ts';
-import type { LinkStatus } from '../../core/upstream.ts';
 import type { UplinkView } from '../../core/views.ts';
 import type { Api, ApiContext } from '../context.ts';
 import { problemResponses } from '../problems.ts';
+import { type DayBudget, secondsToDrained } from '../seconds-to-drained.ts';
 import { ageSeconds, earliest, toTime } from '../times.ts';
 
 const DAY_MS = 86_400_000;
@@ -84,8 +84,9 @@ const Uplink = z
       .nullable()
       .openapi({
         description:
-          'Until nothing is pending, at the present rates of delivery and of arrival; what is delivered within a second ' +
-          'counts as drained by then. null when it does not become less, and while the uplink waits until `retry_at`.',
+          'Until nothing is pending, at the present rates of delivery and of arrival, with a pause each day when ' +
+          '`maxBytesPerDay` is spent; what is delivered within a second counts as drained by then. null when it does not ' +
+          'become less, and while the uplink waits until `retry_at`.',
       }),
     replayed: z.int().openapi({ description: 'Records that replays delivered, ever.' }),
     sent_bytes_today: z
@@ -177,6 +178,8 @@ function uplinkJson({ name, type, link, ...limits }: UplinkView, { views, now }:
   const arrivalRate = views.arrivalRate(name);
   const totals = total(lanes);
   const oldest = earliest(lanes.map((lane) => lane.oldestPendingAt));
+  const sentBytes = own === undefined ? null : sentToday(own, now());
+  const budget = dayBudget(limits.maxBytesPerDay, sentBytes ?? 0, now());
   return {
     name,
     type,
@@ -190,9 +193,9 @@ function uplinkJson({ name, type, link, ...limits }: UplinkView, { views, now }:
     oldest_pending_at: toTime(oldest),
     lag_seconds: ageSeconds(oldest, now()) ?? 0,
     arrival_rate: arrivalRate,
-    seconds_to_drained: secondsToDrained(totals.pending, link, arrivalRate),
+    seconds_to_drained: secondsToDrained({ pendingCount: totals.pending, link, arrivalRate, budget }),
     replayed: own?.replayedCount ?? 0,
-    sent_bytes_today: own === undefined ? null : sentToday(own, now()),
+    sent_bytes_today: sentBytes,
     max_bytes_per_second: limits.maxBytesPerSecond,
     max_bytes_per_day: limits.maxBytesPerDay,
     totals,
@@ -208,6 +211,12 @@ function backfillJson({ id, stream, cursor, upTo, at }: BackfillStats): z.infer<
 function sentToday({ sent }: UplinkTotals, now: number): number | null {
   if (sent === null) return null;
   return sent.day === Math.floor(now / DAY_MS) ? sent.bytes : 0;
+}
+
+function dayBudget(maxBytesPerDay: number | null, sentBytes: number, now: number): DayBudget | null {
+  if (maxBytesPerDay === null) return null;
+  const leftTodayS = (DAY_MS - (now % DAY_MS)) / 1_000;
+  return { maxBytesPerDay, leftTodayBytes: Math.max(0, maxBytesPerDay - sentBytes), leftTodayS };
 }
 
 function laneJson(lane: LaneStats): z.infer<typeof Lane> {
@@ -240,12 +249,4 @@ function total(lanes: readonly LaneStats[]): z.infer<typeof Counts> {
     sum.pending += counts.pending;
   }
   return sum;
-}
-
-function secondsToDrained(pendingCount: number, { rate, retryAt }: LinkStatus, arrivalRate: number): number | null {
-  if (pendingCount === 0) return 0;
-  // The rate is still that of the seconds before.
-  if (retryAt !== null) return null;
-  if (pendingCount <= rate) return pendingCount / rate;
-  return rate > arrivalRate ? pendingCount / (rate - arrivalRate) : null;
 }

@@ -219,6 +219,18 @@ describe('GET /v1/uplinks', () => {
     expect((await ask('/v1/uplinks/plant')).body).toMatchObject({ sent_bytes_today: 0 });
   });
 
+  it('takes what is left of the daily budget into account for the time to drained', async () => {
+    const day = Math.floor(FAKE_NOW / 86_400_000);
+    const link = linkStatus({ state: 'up', rate: 10, byteRate: 1_000 });
+    api.views.uplinks.views = [uplinkView({ link, maxBytesPerDay: 2_000 })];
+    api.views.currentStats = logStats({
+      lanes: [laneStats({ pendingCount: 25 })],
+      uplinks: [{ uplink: 'plant', replayedCount: 0, sent: { day, bytes: 1_000 } }],
+    });
+    // It is noon: ten records today, and the others in the first one and a half seconds of tomorrow.
+    expect((await ask('/v1/uplinks/plant')).body).toMatchObject({ seconds_to_drained: 12 * 3_600 + 1.5 });
+  });
+
   it('is drained when nothing is pending', async () => {
     api.views.currentStats = logStats({ lanes: [laneStats({ pendingCount: 0, oldestPendingAt: null })] });
     expect((await ask('/v1/uplinks/plant')).body).toMatchObject({ seconds_to_drained: 0, lag_seconds: 0 });

@@ -12,10 +12,12 @@ const SPENT = { code: 'daily_budget_spent', retryable: true };
 
 describe('a metered link', () => {
   let log: FakeLog;
+  let sent: number[];
 
   beforeEach(() => {
     vi.useFakeTimers({ now: NOON });
     log = new FakeLog();
+    sent = [];
   });
   afterEach(() => {
     vi.useRealTimers();
@@ -27,6 +29,7 @@ describe('a metered link', () => {
       uplink: 'plant',
       options: { maxBytesPerSecond: perSecond, maxBytesPerDay: perDay, eventsOverBudget },
       laneLog: log,
+      onSent: (bytes) => sent.push(bytes),
     });
     await meter.start();
     return meter;
@@ -47,6 +50,7 @@ describe('a metered link', () => {
     }
     await vi.advanceTimersByTimeAsync(10_000);
     expect(entered.map(Math.round)).toEqual([0, 2_000, 2_500]);
+    expect(sent).toEqual([2_000, 500, 100]);
   });
 
   it('lets nothing more through when the budget of the day is spent, until the next day', async () => {
