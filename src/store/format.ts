@@ -70,11 +70,21 @@ export function hasRightColumns(db: Database.Database, migrations: readonly stri
 }
 
 function hasColumnsOf(db: Database.Database, migrations: readonly string[], format: number): boolean {
-  const wanted = new Database(':memory:');
-  for (const migration of migrations.slice(0, format)) wanted.exec(migration);
-  const isRight = columnsOf(db) === columnsOf(wanted);
-  wanted.close();
-  return isRight;
+  return columnsOf(db) === columnsMadeBy(migrations.slice(0, format).join('\n'));
+}
+
+/** By the SQL that makes them, which takes SQLite some milliseconds; each copy of `state.db` is checked by it. */
+const COLUMNS = new Map<string, string>();
+
+function columnsMadeBy(sql: string): string {
+  const known = COLUMNS.get(sql);
+  if (known !== undefined) return known;
+  const db = new Database(':memory:');
+  db.exec(sql);
+  const columns = columnsOf(db);
+  db.close();
+  COLUMNS.set(sql, columns);
+  return columns;
 }
 
 function columnsOf(db: Database.Database): string {
