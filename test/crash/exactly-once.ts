@@ -38,7 +38,7 @@ interface RunOptions {
 }
 
 /** Of each device: in each transaction there are some, and a machine of two cores has time for the faults. */
-const MESSAGES_PER_S = 150;
+const MESSAGES_PER_S = 75;
 /** A frozen network may have to be found out first. */
 const BACK_WITHIN_MS = 10_000;
 /** What a gateway leaves open is over by then, also at a broker that looks every ten seconds. */
