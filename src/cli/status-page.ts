@@ -3,6 +3,9 @@ import { ageText, countText, plural, sizeText, tableLines } from './format.ts';
 import type { ReplayDocument, StatusDocuments, UplinkDocument } from './status-documents.ts';
 import { whyNothingArrives } from './why-nothing-arrives.ts';
 
+/** What is delivered within this is no backlog that anybody waits for. */
+const LONG_S = 60;
+
 const CLOCKS = {
   synced: 'synchronised',
   unsynced: 'not synchronised',
@@ -109,7 +112,7 @@ function reasonText({ reason }: UplinkDocument): string | undefined {
 }
 
 function backlogText({ backfills, seconds_to_drained: seconds }: UplinkDocument): string | undefined {
-  if (backfills.length === 0) return undefined;
+  if (backfills.length === 0) return (seconds ?? 0) < LONG_S ? undefined : `drained in ${ageText(seconds ?? 0)}`;
   const streams = [...new Set(backfills.map(({ stream }) => stream))].join(', ');
   const drained = seconds === null ? 'it does not become less' : `drained in ${ageText(seconds)}`;
   return `fresh records go first, behind them ${plural(backfills.length, 'backfill')} of ${streams}, ${drained}`;

@@ -104,7 +104,8 @@ plant   up          100        100         0        0        0  0 s
             max_bytes_per_day: 50 * 2 ** 20,
           }),
           uplinkDocument({ name: 'stick', backfills: [{ stream: 'events' }], seconds_to_drained: null }),
-          uplinkDocument({ name: 'modem', max_bytes_per_second: 2 ** 13, sent_bytes_today: 0 }),
+          uplinkDocument({ name: 'modem', max_bytes_per_second: 2 ** 13, sent_bytes_today: 0, seconds_to_drained: 59 }),
+          uplinkDocument({ name: 'satellite', seconds_to_drained: 6 * 86_400 }),
         ],
         replays: [
           { ...replay, ...counts },
@@ -120,6 +121,7 @@ plant   up          100        100         0        0        0  0 s
       '  fresh records go first, behind them 1 backfill of events, it does not become less',
       '  replay 4 of telemetry: 1,200 delivered, 1 rejected, 0 removed',
       '  0 B sent today, at most 8 KiB a second',
+      '  drained in 6 d',
     ]);
   });
 
