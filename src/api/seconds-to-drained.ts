@@ -4,7 +4,7 @@ const DAY_S = 86_400;
 
 export interface Draining {
   readonly pendingCount: number;
-  readonly link: Pick<LinkStatus, 'rate' | 'byteRate' | 'retryAt'>;
+  readonly link: Pick<LinkStatus, 'state' | 'rate' | 'byteRate' | 'retryAt'>;
   /** Records accepted per second. */
   readonly arrivalRate: number;
   /** Null without a budget. */
@@ -20,13 +20,13 @@ export interface DayBudget {
 
 /**
  * Seconds until nothing is pending, at the present rates of delivery and of arrival, with a pause each day when its budget
- * is spent; what is delivered within a second counts as drained by then. Null when it does not become less, and while the
- * uplink waits for another attempt: its rate is still that of the seconds before.
+ * is spent; what is delivered within a second counts as drained by then. Null when it does not become less, while the uplink
+ * is not up, and while it waits for another attempt: its rate is still that of the seconds before.
  */
 export function secondsToDrained({ pendingCount, link, arrivalRate, budget }: Draining): number | null {
-  const { rate, retryAt } = link;
+  const { state, rate, retryAt } = link;
   if (pendingCount === 0) return 0;
-  if (retryAt !== null) return null;
+  if (state !== 'up' || retryAt !== null) return null;
   if (pendingCount <= rate) return pendingCount / rate;
   const perSecond = rate - arrivalRate;
   if (perSecond <= 0) return null;

@@ -111,11 +111,13 @@ function reasonText({ reason }: UplinkDocument): string | undefined {
   return reason === null ? undefined : printable(reason, 300);
 }
 
-function backlogText({ backfills, seconds_to_drained: seconds }: UplinkDocument): string | undefined {
+function backlogText({ backfills, reason, seconds_to_drained: seconds }: UplinkDocument): string | undefined {
   if (backfills.length === 0) return (seconds ?? 0) < LONG_S ? undefined : `drained in ${ageText(seconds ?? 0)}`;
   const streams = [...new Set(backfills.map(({ stream }) => stream))].join(', ');
-  const drained = seconds === null ? 'it does not become less' : `drained in ${ageText(seconds)}`;
-  return `fresh records go first, behind them ${plural(backfills.length, 'backfill')} of ${streams}, ${drained}`;
+  // The reason says what is waited for.
+  const unknown = reason === null ? ', it does not become less' : '';
+  const drained = seconds === null ? unknown : `, drained in ${ageText(seconds)}`;
+  return `fresh records go first, behind them ${plural(backfills.length, 'backfill')} of ${streams}${drained}`;
 }
 
 function meterText(uplink: UplinkDocument): string | undefined {

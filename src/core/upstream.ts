@@ -62,6 +62,6 @@ export interface LinkStatus {
   readonly lastDeliveredAt: number | null;
   /** Records per second, over the last ten seconds; without replays. */
   readonly rate: number;
-  /** Bytes per second as a metered link counts them, over the last ten seconds; 0 of a link that is not. */
+  /** Bytes per second as a metered link counts them, over the last ten seconds, without replays; 0 of a link that is not. */
   readonly byteRate: number;
 }

@@ -168,6 +168,8 @@ export interface UplinkView {
   /** Of a metered link; null without a limit. */
   readonly maxBytesPerSecond: number | null;
   readonly maxBytesPerDay: number | null;
+  /** Events are sent although the budget of the day is spent. */
+  readonly eventsOverBudget: boolean;
   readonly link: LinkStatus;
 }
 

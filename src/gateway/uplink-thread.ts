@@ -85,14 +85,17 @@ export class UplinkThread implements UplinkControl {
   }
 
   list(): readonly UplinkView[] {
-    return this.#options.uplinks.map(({ name, type, streams, maxBytesPerSecond, maxBytesPerDay }) => ({
-      name,
-      type,
-      streams,
-      maxBytesPerSecond: maxBytesPerSecond || null,
-      maxBytesPerDay: maxBytesPerDay || null,
-      link: this.#linkOf(name),
-    }));
+    return this.#options.uplinks.map(
+      ({ name, type, streams, maxBytesPerSecond, maxBytesPerDay, eventsOverBudget }) => ({
+        name,
+        type,
+        streams,
+        maxBytesPerSecond: maxBytesPerSecond || null,
+        maxBytesPerDay: maxBytesPerDay || null,
+        eventsOverBudget,
+        link: this.#linkOf(name),
+      }),
+    );
   }
 
   pause(name: string): Promise<boolean> {

@@ -1,4 +1,4 @@
-import type { LaneLog, LaneRange, LogReader } from '../core/lane-log.ts';
+import type { LaneId, LaneLog, LaneRange, LogReader } from '../core/lane-log.ts';
 import type { Stream } from '../core/stream.ts';
 import type { Upstream } from '../core/upstream.ts';
 import type { Logger } from '../platform/logger.ts';
@@ -74,7 +74,7 @@ export class Forwarder {
     this.#parts = parts;
     const { name } = options;
     const { laneLog, logger, board } = parts;
-    const onSent = (bytes: number): void => board.sent(bytes);
+    const onSent = (lane: LaneId, bytes: number): void => board.sent(lane, bytes);
     this.#pace = new Pace(options.backlogShare);
     this.#meter = isMetered(options) ? new Meter({ uplink: name, options, laneLog, onSent }) : undefined;
     const laneOf = (range: LaneRange): Lane => this.#lane(range.lane.stream, range);

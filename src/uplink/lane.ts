@@ -223,7 +223,7 @@ export class Lane {
     if (range === undefined) pace.live();
     skipAhead?.offered(batch.upTo);
     const startedAt = performance.now();
-    const count = await meter?.enter(id.stream, this.#bytesOfEach(records), run.ending);
+    const count = await meter?.enter(id, this.#bytesOfEach(records), run.ending);
     const sent = records.slice(0, count);
     const outcome = await upstream.send(id, after, sent, { deadlineMs: sendTimeoutMs, signal: run.aborted });
     this.#tookMs = performance.now() - startedAt;

@@ -1,5 +1,5 @@
 import { SluiceError } from '../core/errors.ts';
-import type { DayBytes, LaneLog } from '../core/lane-log.ts';
+import type { DayBytes, LaneId, LaneLog } from '../core/lane-log.ts';
 import type { Stream } from '../core/stream.ts';
 import { pause } from './bounded.ts';
 import type { MeterOptions } from './options.ts';
@@ -13,7 +13,7 @@ export interface MeterParts {
   readonly options: MeterOptions;
   readonly laneLog: LaneLog;
   /** Told of what it lets through. */
-  readonly onSent: (bytes: number) => void;
+  readonly onSent: (lane: LaneId, bytes: number) => void;
   /** UTC milliseconds. */
   readonly now?: () => number;
 }
@@ -49,16 +49,16 @@ export class Meter {
    * the same, and one that is more than a whole day's budget when nothing else went that day.
    * @throws SluiceError `daily_budget_spent`
    */
-  async enter(stream: Stream, sizes: Iterable<number>, signal: AbortSignal): Promise<number> {
+  async enter(lane: LaneId, sizes: Iterable<number>, signal: AbortSignal): Promise<number> {
     await this.#turnDay();
-    const leftToday = this.#leftToday(stream);
+    const leftToday = this.#leftToday(lane.stream);
     const { maxBytesPerSecond } = this.#parts.options;
     const { count, bytes } = fitting(sizes, Math.min(leftToday, maxBytesPerSecond || Number.POSITIVE_INFINITY));
     if (bytes > leftToday && this.#today.bytes > 0) throw this.#spent();
     this.#today = { day: this.#today.day, bytes: this.#today.bytes + bytes };
     this.#unsettledBytes += bytes;
     await this.#turn(bytes, signal);
-    this.#parts.onSent(bytes);
+    this.#parts.onSent(lane, bytes);
     return count;
   }
 

@@ -1,6 +1,6 @@
 const SPAN_SECONDS = 10;
 
-/** Records per second, over the last ten whole seconds. */
+/** Of what is counted, records or bytes: so much per second, over the last ten whole seconds. */
 export class RateMeter {
   readonly #now: () => number;
   readonly #counts = new Float64Array(SPAN_SECONDS + 1);

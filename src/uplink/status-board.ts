@@ -118,8 +118,8 @@ export class StatusBoard {
   }
 
   /** Of a metered link: so many bytes go on the wire. */
-  sent(bytes: number): void {
-    this.#byteRate.add(bytes);
+  sent(lane: LaneId, bytes: number): void {
+    if (lane.range?.kind !== 'replay') this.#byteRate.add(bytes);
   }
 
   #fault(error: SluiceError, delayMs: number, where: object): Fault {

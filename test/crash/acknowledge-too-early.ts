@@ -7,8 +7,8 @@ import type { Acceptance, Message } from '../../src/core/ports.ts';
 import { Ingest } from '../../src/ingest/ingest.ts';
 
 /**
- * How long what came over HTTP lies in memory, acknowledged: on a busy machine four devices, each with one request at a
- * time, had nothing in flight for the few milliseconds before a commit in which a kill could lose it.
+ * How long what came over HTTP lies in memory, acknowledged: four devices, each with one request at a time, have too little in
+ * flight for a kill to meet it within the few milliseconds of a commit.
  */
 const HELD_MS = 200;
 

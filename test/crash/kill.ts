@@ -139,6 +139,8 @@ async function killAgainAndAgain(gateway: GatewayProcess, { cycles, order, seed,
     const left = countStore(gateway.dataDir);
     if (left.backfillCount > 0) killsInBackfill += 1;
     problems.push(...left.problems.map((problem) => `after kill ${kills}: ${problem}`));
+    // Whole in its last life: whatever a control breaks, a kill did it.
+    if (isOver()) gateway.forgetNodeOptions();
     gateway.launch();
     const duringStart = !isOver() && random.chance(0.15);
     if (duringStart) killsDuringStart += 1;

@@ -53,7 +53,7 @@ export function linkStatus(changes: Partial<LinkStatus> = {}): LinkStatus {
 }
 
 export function uplinkView(changes: Partial<UplinkView> = {}): UplinkView {
-  const limits = { maxBytesPerSecond: null, maxBytesPerDay: null };
+  const limits = { maxBytesPerSecond: null, maxBytesPerDay: null, eventsOverBudget: false };
   return { name: 'plant', type: 'kafka', streams: ['telemetry', 'gaps'], ...limits, link: linkStatus(), ...changes };
 }
 

@@ -48,7 +48,7 @@ export class GatewayProcess {
   readonly apiPort: number;
   readonly configFile: string;
   readonly logFile: string;
-  readonly #command: readonly string[];
+  #command: readonly string[];
   readonly #env: Readonly<Record<string, string>>;
   #child: ChildProcess | undefined;
   #exit: Promise<GatewayExit> | undefined;
@@ -66,6 +66,11 @@ export class GatewayProcess {
     this.#env = Object.fromEntries(env.map(([name, value]) => [name, value.replaceAll('{directory}', this.directory)]));
     mkdirSync(this.dataDir);
     this.configure(options.config ?? {});
+  }
+
+  /** From the next start on: a gateway that was broken by them is whole again. */
+  forgetNodeOptions(): void {
+    this.#command = [process.execPath, join(ROOT, 'src/main.ts')];
   }
 
   /** Makes its directory and finds its ports; starts nothing. */

@@ -1,6 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { SluiceError } from '../../core/errors.ts';
 import type { BackfillStats, LaneStats, UplinkTotals } from '../../core/log-stats.ts';
+import type { Stream } from '../../core/stream.ts';
 import type { UplinkView } from '../../core/views.ts';
 import type { Api, ApiContext } from '../context.ts';
 import { problemResponses } from '../problems.ts';
@@ -85,8 +86,8 @@ const Uplink = z
       .openapi({
         description:
           'Until nothing is pending, at the present rates of delivery and of arrival, with a pause each day when ' +
-          '`maxBytesPerDay` is spent; what is delivered within a second counts as drained by then. null when it does not ' +
-          'become less, and while the uplink waits until `retry_at`.',
+          '`maxBytesPerDay` is spent, for events too when others are pending; what is delivered within a second counts as ' +
+          'drained by then. null when it does not become less, while the uplink is not `up`, and while it waits until `retry_at`.',
       }),
     replayed: z.int().openapi({ description: 'Records that replays delivered, ever.' }),
     sent_bytes_today: z
@@ -179,7 +180,8 @@ function uplinkJson({ name, type, link, ...limits }: UplinkView, { views, now }:
   const totals = total(lanes);
   const oldest = earliest(lanes.map((lane) => lane.oldestPendingAt));
   const sentBytes = own === undefined ? null : sentToday(own, now());
-  const budget = dayBudget(limits.maxBytesPerDay, sentBytes ?? 0, now());
+  const waitsForBudget = lanes.some(({ stream, pendingCount }) => pendingCount > 0 && !isExempt(stream, limits));
+  const budget = waitsForBudget ? dayBudget(limits.maxBytesPerDay, sentBytes ?? 0, now()) : null;
   return {
     name,
     type,
@@ -211,6 +213,10 @@ function backfillJson({ id, stream, cursor, upTo, at }: BackfillStats): z.infer<
 function sentToday({ sent }: UplinkTotals, now: number): number | null {
   if (sent === null) return null;
   return sent.day === Math.floor(now / DAY_MS) ? sent.bytes : 0;
+}
+
+function isExempt(stream: Stream, { eventsOverBudget }: Pick<UplinkView, 'eventsOverBudget'>): boolean {
+  return eventsOverBudget && stream === 'events';
 }
 
 function dayBudget(maxBytesPerDay: number | null, sentBytes: number, now: number): DayBudget | null {

@@ -229,6 +229,10 @@ describe('GET /v1/uplinks', () => {
     });
     // It is noon: ten records today, and the others in the first one and a half seconds of tomorrow.
     expect((await ask('/v1/uplinks/plant')).body).toMatchObject({ seconds_to_drained: 12 * 3_600 + 1.5 });
+    api.views.uplinks.views = [uplinkView({ link, maxBytesPerDay: 2_000, eventsOverBudget: true })];
+    expect((await ask('/v1/uplinks/plant')).body).toMatchObject({ seconds_to_drained: 12 * 3_600 + 1.5 });
+    api.views.currentStats = logStats({ lanes: [laneStats({ stream: 'events', pendingCount: 25 })] });
+    expect((await ask('/v1/uplinks/plant')).body).toMatchObject({ seconds_to_drained: 2.5 });
   });
 
   it('is drained when nothing is pending', async () => {

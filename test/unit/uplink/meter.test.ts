@@ -29,7 +29,7 @@ describe('a metered link', () => {
       uplink: 'plant',
       options: { maxBytesPerSecond: perSecond, maxBytesPerDay: perDay, eventsOverBudget },
       laneLog: log,
-      onSent: (bytes) => sent.push(bytes),
+      onSent: (_, bytes) => sent.push(bytes),
     });
     await meter.start();
     return meter;
@@ -46,7 +46,7 @@ describe('a metered link', () => {
     const entered: number[] = [];
     const startedAt = performance.now();
     for (const bytes of [2_000, 500, 100]) {
-      void meter.enter('telemetry', [bytes], NEVER).then(() => entered.push(performance.now() - startedAt));
+      void meter.enter(LANE, [bytes], NEVER).then(() => entered.push(performance.now() - startedAt));
     }
     await vi.advanceTimersByTimeAsync(10_000);
     expect(entered.map(Math.round)).toEqual([0, 2_000, 2_500]);
@@ -55,8 +55,8 @@ describe('a metered link', () => {
 
   it('lets nothing more through when the budget of the day is spent, until the next day', async () => {
     const meter = await make({ perDay: 1_000 });
-    await meter.enter('telemetry', [900], NEVER);
-    await expect(meter.enter('telemetry', [200], NEVER)).rejects.toMatchObject(SPENT);
+    await meter.enter(LANE, [900], NEVER);
+    await expect(meter.enter(LANE, [200], NEVER)).rejects.toMatchObject(SPENT);
     expect(meter.nextDayAt).toBe(MIDNIGHT);
     let isTomorrow = false;
     void meter.nextDay(NEVER).then(() => {
@@ -66,52 +66,52 @@ describe('a metered link', () => {
     expect(isTomorrow).toBe(false);
     await vi.advanceTimersByTimeAsync(1);
     expect(isTomorrow).toBe(true);
-    await meter.enter('telemetry', [900], NEVER);
+    await meter.enter(LANE, [900], NEVER);
   });
 
   it('lets events through all the same when they may, and counts them', async () => {
     const meter = await make({ perDay: 1_000, eventsOverBudget: true });
-    await meter.enter('telemetry', [1_000], NEVER);
-    await meter.enter('events', [500], NEVER);
-    await expect(meter.enter('state', [1], NEVER)).rejects.toMatchObject(SPENT);
+    await meter.enter(LANE, [1_000], NEVER);
+    await meter.enter({ ...LANE, stream: 'events' }, [500], NEVER);
+    await expect(meter.enter({ ...LANE, stream: 'state' }, [1], NEVER)).rejects.toMatchObject(SPENT);
     expect(meter.take()?.bytes).toBe(1_500);
   });
 
   it('lets as many records through at once as fit into a second, and into what is left of the day', async () => {
     const meter = await make({ perSecond: 1_000, perDay: 1_500 });
-    expect(await meter.enter('telemetry', [600, 300, 200], NEVER)).toBe(2);
-    const second = meter.enter('telemetry', [300, 300, 300], NEVER);
+    expect(await meter.enter(LANE, [600, 300, 200], NEVER)).toBe(2);
+    const second = meter.enter(LANE, [300, 300, 300], NEVER);
     await vi.advanceTimersByTimeAsync(1_000);
     expect(await second).toBe(2);
-    await expect(meter.enter('telemetry', [1], NEVER)).rejects.toMatchObject(SPENT);
+    await expect(meter.enter(LANE, [1], NEVER)).rejects.toMatchObject(SPENT);
   });
 
   it('lets a record through that is larger than what a second carries', async () => {
     const meter = await make({ perSecond: 1_000 });
-    expect(await meter.enter('telemetry', [2_000, 1], NEVER)).toBe(1);
+    expect(await meter.enter(LANE, [2_000, 1], NEVER)).toBe(1);
   });
 
   it('lets a record through that is larger than a whole budget, as the only one of the day', async () => {
     const meter = await make({ perDay: 1_000 });
-    expect(await meter.enter('telemetry', [5_000, 1], NEVER)).toBe(1);
-    await expect(meter.enter('telemetry', [1], NEVER)).rejects.toMatchObject(SPENT);
+    expect(await meter.enter(LANE, [5_000, 1], NEVER)).toBe(1);
+    await expect(meter.enter(LANE, [1], NEVER)).rejects.toMatchObject(SPENT);
   });
 
   it('goes on after a restart from what settlements counted', async () => {
     const before = await make({ perDay: 1_000 });
-    await before.enter('telemetry', [600], NEVER);
+    await before.enter(LANE, [600], NEVER);
     await settle(before);
     expect(before.take()).toBeUndefined();
     const after = await make({ perDay: 1_000 });
-    await expect(after.enter('telemetry', [500], NEVER)).rejects.toMatchObject(SPENT);
-    await after.enter('telemetry', [400], NEVER);
+    await expect(after.enter(LANE, [500], NEVER)).rejects.toMatchObject(SPENT);
+    await after.enter(LANE, [400], NEVER);
   });
 
   it('counts with the next settlement what one that failed could not', async () => {
     const meter = await make({ perDay: 1_000 });
-    await meter.enter('telemetry', [100], NEVER);
+    await meter.enter(LANE, [100], NEVER);
     meter.giveBack(meter.take());
-    await meter.enter('telemetry', [50], NEVER);
+    await meter.enter(LANE, [50], NEVER);
     expect(meter.take()).toEqual({ day: Math.floor(NOON / 86_400_000), bytes: 150 });
   });
 });

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { SluiceError } from '../../../src/core/errors.ts';
 import type { LaneId } from '../../../src/core/lane-log.ts';
 import type { Stream } from '../../../src/core/stream.ts';
@@ -100,6 +100,19 @@ describe('StatusBoard', () => {
     expect(published.map(({ state }) => state)).toEqual(['up']);
     board.stop();
     expect(published.map(({ state }) => state)).toEqual(['up', 'stopped']);
+  });
+
+  it('tells the bytes a second of a metered link, without those of replays', () => {
+    vi.useFakeTimers();
+    const metered = new StatusBoard({ logger, publish: (status) => published.push(status) });
+    metered.start();
+    metered.sent(lane('telemetry'), 5_000);
+    metered.sent({ ...lane('telemetry'), range: { id: 1, kind: 'backfill' } }, 2_000);
+    metered.sent({ ...lane('telemetry'), range: { id: 2, kind: 'replay' } }, 9_000);
+    vi.advanceTimersByTime(2_000);
+    expect(metered.status.byteRate).toBe(700);
+    metered.stop();
+    vi.useRealTimers();
   });
 
   it('remembers when something was delivered last', () => {
