@@ -3,7 +3,7 @@ import { closeSync, openSync, readSync, rmSync, statSync, writeFileSync } from '
 import { codeOf, SluiceError } from '../core/errors.ts';
 import { diskFaultOf, isDamageAtOpening } from './file-errors.ts';
 
-const PAGE_BYTES = 4096;
+export const PAGE_BYTES = 4096;
 const CHUNK_BYTES = 256 * PAGE_BYTES;
 /** A disk that does not give more than this, or more than half of what there is, fails as a whole. */
 const MAX_UNREAD_PAGES = 1_024;
@@ -136,6 +136,31 @@ function canRead(file: string, at: number, bytes: number): boolean {
   } catch (error) {
     if (!isUnread(error)) throw error;
     return false;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/**
+ * Why a file cannot be read at all, or undefined: SQLite calls a file damaged when the disk gives an error instead of a page.
+ * Only to be asked when there is damage, because it may end locks that SQLite has on the file.
+ */
+export function readErrorOf(file: string): unknown {
+  try {
+    firstPage(file);
+  } catch (error) {
+    if (diskFaultOf(error) !== undefined) return error;
+  }
+  return undefined;
+}
+
+/** Of a file that is there; zeros for what is behind its end. */
+export function firstPage(file: string): Buffer {
+  const fd = openSync(file, 'r');
+  try {
+    const bytes = Buffer.alloc(PAGE_BYTES);
+    readSync(fd, bytes, 0, PAGE_BYTES, 0);
+    return bytes;
   } finally {
     closeSync(fd);
   }

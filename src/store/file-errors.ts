@@ -1,10 +1,7 @@
 /** What an error says of a file: that it is damaged, or that the disk takes or gives nothing. */
 
-import { Buffer } from 'node:buffer';
-import { closeSync, openSync, readSync } from 'node:fs';
 import { codeOf, messageOf, SluiceError } from '../core/errors.ts';
 
-const PAGE_BYTES = 4096;
 /** Codes of SQLite, and of Node's own calls. Where less is on the disk than was written, only a new process finds out what is. */
 const FAILING = /^(SQLITE_(IOERR(?!_SHORT_READ)|READONLY|CANTOPEN|PERM)|EIO$|EROFS$|ENXIO$|ENODEV$|ESTALE$)/;
 const DAMAGED = /^SQLITE_(NOTADB|CORRUPT|IOERR_SHORT_READ)/;
@@ -45,19 +42,6 @@ export interface DiskFault {
   readonly reason: string;
 }
 
-/**
- * Why a file cannot be read at all, or undefined: SQLite calls a file damaged when the disk gives an error instead of a page.
- * Only to be asked when there is damage, because it may end locks that SQLite has on the file.
- */
-export function readErrorOf(file: string): unknown {
-  try {
-    firstPage(file);
-  } catch (error) {
-    if (diskFaultOf(error) !== undefined) return error;
-  }
-  return undefined;
-}
-
 /** undefined for what no disk does: that must not be survived by guessing. */
 export function diskFaultOf(error: unknown): DiskFault | undefined {
   const code = codeOf(error) ?? '';
@@ -70,16 +54,4 @@ export function diskFaultOf(error: unknown): DiskFault | undefined {
     ? 'the disk is read-only, or log.db or state.db belongs to another user'
     : `the disk fails (${messageOf(error)}, ${code})`;
   return { kind: 'broken', reason };
-}
-
-/** Of a file that is there; zeros for what is behind its end. */
-export function firstPage(file: string): Buffer {
-  const fd = openSync(file, 'r');
-  try {
-    const bytes = Buffer.alloc(PAGE_BYTES);
-    readSync(fd, bytes, 0, PAGE_BYTES, 0);
-    return bytes;
-  } finally {
-    closeSync(fd);
-  }
 }

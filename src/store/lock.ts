@@ -2,8 +2,7 @@ import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, rm
 import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import { codeOf, SluiceError } from '../core/errors.ts';
-import { unreadable } from './disk-reads.ts';
-import { readErrorOf } from './file-errors.ts';
+import { readErrorOf, unreadable } from './disk-reads.ts';
 
 /**
  * One daemon per data directory. An exclusive SQLite transaction on a file of its own: the operating system ends it

@@ -1,7 +1,8 @@
 import { existsSync, statSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { codeOf, messageOf, SluiceError } from '../core/errors.ts';
-import { damaged, firstPage, isDamageAtOpening } from './file-errors.ts';
+import { firstPage, PAGE_BYTES } from './disk-reads.ts';
+import { damaged, isDamageAtOpening } from './file-errors.ts';
 import { hasRightColumns, migrate } from './format.ts';
 import { defineRowSum } from './row-sum.ts';
 
@@ -18,7 +19,6 @@ export interface OpenOptions {
   readonly mustExist?: boolean;
 }
 
-const PAGE_BYTES = 4096;
 const WRITE_VERSION_AT = 18;
 const WAL_VERSION = 2;
 const INCREMENTAL = 2;

@@ -6,7 +6,7 @@ import { END_IS_GONE, lacksEnd, openState } from './damage/good-copy.ts';
 import { noteCarriedOver, openLog, type Roots } from './damage/open-log.ts';
 import { hasLog } from './damage/set-aside.ts';
 import { endThreadAsDamaged, markSuspect } from './damage/suspect.ts';
-import { readErrorOf } from './file-errors.ts';
+import { readErrorOf } from './disk-reads.ts';
 import { DataDirLock } from './lock.ts';
 import type { Log } from './log/log.ts';
 import { SqliteLogReader } from './log/reader.ts';
