@@ -30,33 +30,26 @@ export function secondsToDrained({ pendingCount, link, arrivalRate, budget }: Dr
   if (pendingCount <= rate) return pendingCount / rate;
   const perSecond = rate - arrivalRate;
   if (perSecond <= 0) return null;
-  const now = { pendingCount, perSecond, arrivalRate };
   return budget === null || link.byteRate === 0
     ? pendingCount / perSecond
-    : withBudget(now, sendingS(budget, link.byteRate));
+    : withBudget({ pendingCount, perSecond, arrivalRate, byteRate: link.byteRate }, budget);
 }
 
 interface Sending {
-  /** So long may be sent today, and so long on each day that follows. */
-  readonly todayS: number;
-  readonly eachDayS: number;
-  readonly leftTodayS: number;
-}
-
-function sendingS({ maxBytesPerDay, leftTodayBytes, leftTodayS }: DayBudget, byteRate: number): Sending {
-  const todayS = Math.min(leftTodayBytes / byteRate, leftTodayS);
-  return { todayS, eachDayS: Math.min(maxBytesPerDay / byteRate, DAY_S), leftTodayS };
-}
-
-interface Now {
   readonly pendingCount: number;
   /** By so many they become less while there is a budget. */
   readonly perSecond: number;
   readonly arrivalRate: number;
+  readonly byteRate: number;
 }
 
-function withBudget(now: Now, { todayS, eachDayS, leftTodayS }: Sending): number | null {
-  const { pendingCount, perSecond, arrivalRate } = now;
+function withBudget({ pendingCount, perSecond, arrivalRate, byteRate }: Sending, budget: DayBudget): number | null {
+  const { maxBytesPerDay, leftTodayBytes, leftTodayS } = budget;
+  // So long may be sent today, and on each day that follows.
+  const [todayS, eachDayS] = [
+    Math.min(leftTodayBytes / byteRate, leftTodayS),
+    Math.min(maxBytesPerDay / byteRate, DAY_S),
+  ];
   if (pendingCount <= perSecond * todayS) return pendingCount / perSecond;
   const lessAfter = (sentS: number, passedS: number): number => sentS * perSecond - (passedS - sentS) * arrivalRate;
   const tomorrowCount = pendingCount - lessAfter(todayS, leftTodayS);

@@ -1,10 +1,10 @@
+import { dayOf, endOf, mayPassBudget } from '../core/day-budget.ts';
 import { SluiceError } from '../core/errors.ts';
 import type { DayBytes, LaneId, LaneLog } from '../core/lane-log.ts';
 import type { Stream } from '../core/stream.ts';
 import { pause } from './bounded.ts';
 import type { MeterOptions } from './options.ts';
 
-const DAY_MS = 86_400_000;
 /** The clock may be set while it is waited for tomorrow. */
 const LOOK_MS = 60_000;
 
@@ -76,7 +76,7 @@ export class Meter {
 
   /** UTC milliseconds: when the next day begins. */
   get nextDayAt(): number {
-    return (this.#today.day + 1) * DAY_MS;
+    return endOf(this.#today.day);
   }
 
   /** Resolves when there is a budget again. */
@@ -88,8 +88,9 @@ export class Meter {
   }
 
   #leftToday(stream: Stream): number {
-    const { maxBytesPerDay, eventsOverBudget } = this.#parts.options;
-    if (maxBytesPerDay === 0 || (eventsOverBudget && stream === 'events')) return Number.POSITIVE_INFINITY;
+    const { options } = this.#parts;
+    const { maxBytesPerDay } = options;
+    if (maxBytesPerDay === 0 || mayPassBudget(stream, options)) return Number.POSITIVE_INFINITY;
     return Math.max(0, maxBytesPerDay - this.#today.bytes);
   }
 
@@ -132,8 +133,4 @@ function fitting(sizes: Iterable<number>, maxBytes: number): { count: number; by
     bytes += size;
   }
   return { count, bytes };
-}
-
-function dayOf(ms: number): number {
-  return Math.floor(ms / DAY_MS);
 }

@@ -1,14 +1,12 @@
 import { createRoute, z } from '@hono/zod-openapi';
+import { dayOf, endOf, mayPassBudget } from '../../core/day-budget.ts';
 import { SluiceError } from '../../core/errors.ts';
 import type { BackfillStats, LaneStats, UplinkTotals } from '../../core/log-stats.ts';
-import type { Stream } from '../../core/stream.ts';
 import type { UplinkView } from '../../core/views.ts';
 import type { Api, ApiContext } from '../context.ts';
 import { problemResponses } from '../problems.ts';
 import { type DayBudget, secondsToDrained } from '../seconds-to-drained.ts';
 import { ageSeconds, earliest, toTime } from '../times.ts';
-
-const DAY_MS = 86_400_000;
 
 const COUNTS_EXAMPLE = { accepted: 402_113, delivered: 402_100, rejected: 0, dropped: 0, pending: 13 };
 
@@ -179,9 +177,10 @@ function uplinkJson({ name, type, link, ...limits }: UplinkView, { views, now }:
   const arrivalRate = views.arrivalRate(name);
   const totals = total(lanes);
   const oldest = earliest(lanes.map((lane) => lane.oldestPendingAt));
-  const sentBytes = own === undefined ? null : sentToday(own, now());
-  const waitsForBudget = lanes.some(({ stream, pendingCount }) => pendingCount > 0 && !isExempt(stream, limits));
-  const budget = waitsForBudget ? dayBudget(limits.maxBytesPerDay, sentBytes ?? 0, now()) : null;
+  const at = now();
+  const sentBytes = own === undefined ? null : sentToday(own, at);
+  const waitsForBudget = lanes.some(({ stream, pendingCount }) => pendingCount > 0 && !mayPassBudget(stream, limits));
+  const budget = waitsForBudget ? dayBudget(limits.maxBytesPerDay, sentBytes ?? 0, at) : null;
   return {
     name,
     type,
@@ -193,7 +192,7 @@ function uplinkJson({ name, type, link, ...limits }: UplinkView, { views, now }:
     last_delivered_at: toTime(link.lastDeliveredAt),
     rate: link.rate,
     oldest_pending_at: toTime(oldest),
-    lag_seconds: ageSeconds(oldest, now()) ?? 0,
+    lag_seconds: ageSeconds(oldest, at) ?? 0,
     arrival_rate: arrivalRate,
     seconds_to_drained: secondsToDrained({ pendingCount: totals.pending, link, arrivalRate, budget }),
     replayed: own?.replayedCount ?? 0,
@@ -212,16 +211,12 @@ function backfillJson({ id, stream, cursor, upTo, at }: BackfillStats): z.infer<
 
 function sentToday({ sent }: UplinkTotals, now: number): number | null {
   if (sent === null) return null;
-  return sent.day === Math.floor(now / DAY_MS) ? sent.bytes : 0;
-}
-
-function isExempt(stream: Stream, { eventsOverBudget }: Pick<UplinkView, 'eventsOverBudget'>): boolean {
-  return eventsOverBudget && stream === 'events';
+  return sent.day === dayOf(now) ? sent.bytes : 0;
 }
 
 function dayBudget(maxBytesPerDay: number | null, sentBytes: number, now: number): DayBudget | null {
   if (maxBytesPerDay === null) return null;
-  const leftTodayS = (DAY_MS - (now % DAY_MS)) / 1_000;
+  const leftTodayS = (endOf(dayOf(now)) - now) / 1_000;
   return { maxBytesPerDay, leftTodayBytes: Math.max(0, maxBytesPerDay - sentBytes), leftTodayS };
 }
 
