@@ -112,12 +112,13 @@ function reasonText({ reason }: UplinkDocument): string | undefined {
 }
 
 function backlogText({ backfills, reason, seconds_to_drained: seconds }: UplinkDocument): string | undefined {
-  if (backfills.length === 0) return (seconds ?? 0) < LONG_S ? undefined : `drained in ${ageText(seconds ?? 0)}`;
+  const drained = seconds === null ? undefined : `drained in ${ageText(seconds)}`;
+  if (backfills.length === 0) return seconds === null || seconds < LONG_S ? undefined : drained;
   const streams = [...new Set(backfills.map(({ stream }) => stream))].join(', ');
   // The reason says what is waited for.
-  const unknown = reason === null ? ', it does not become less' : '';
-  const drained = seconds === null ? unknown : `, drained in ${ageText(seconds)}`;
-  return `fresh records go first, behind them ${plural(backfills.length, 'backfill')} of ${streams}${drained}`;
+  const known = drained ?? (reason === null ? 'it does not become less' : undefined);
+  const line = `fresh records go first, behind them ${plural(backfills.length, 'backfill')} of ${streams}`;
+  return known === undefined ? line : `${line}, ${known}`;
 }
 
 function meterText(uplink: UplinkDocument): string | undefined {

@@ -60,17 +60,16 @@ export class GatewayProcess {
     this.logFile = join(this.directory, 'gateway.log');
     this.mqttPort = ports.mqtt;
     this.apiPort = ports.api;
-    const source = [process.execPath, ...(options.nodeOptions ?? []), join(ROOT, 'src/main.ts')];
-    this.#command = options.build === 'launcher' ? [join(ROOT, 'scripts/sluice')] : source;
+    this.#command = options.build === 'launcher' ? [join(ROOT, 'scripts/sluice')] : fromSource(options.nodeOptions);
     const env = Object.entries(options.env ?? {});
     this.#env = Object.fromEntries(env.map(([name, value]) => [name, value.replaceAll('{directory}', this.directory)]));
     mkdirSync(this.dataDir);
     this.configure(options.config ?? {});
   }
 
-  /** From the next start on: a gateway that was broken by them is whole again. */
+  /** From the next start on, of the build `source`: a gateway that was broken by them is whole again. */
   forgetNodeOptions(): void {
-    this.#command = [process.execPath, join(ROOT, 'src/main.ts')];
+    this.#command = fromSource();
   }
 
   /** Makes its directory and finds its ports; starts nothing. */
@@ -195,4 +194,8 @@ function targetOf(link: string): string {
   } catch {
     return '';
   }
+}
+
+function fromSource(nodeOptions: readonly string[] = []): readonly string[] {
+  return [process.execPath, ...nodeOptions, join(ROOT, 'src/main.ts')];
 }
